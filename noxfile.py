@@ -1,0 +1,230 @@
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["nox>=2025.5", "uv>=0.5"]
+# ///
+"""
+The one door to the project: `python3 -m nox` runs what has to hold, in the order it is cheapest.
+
+The header above lets a machine with nothing but pip do it: nox finds that uv is missing, builds
+itself an environment with both, and starts again inside it. Where uv cannot be installed,
+`NOX_SCRIPT_MODE=none python3 -m nox` does the same work with virtualenv and pip, more slowly.
+"""
+
+import functools
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final
+
+import nox
+from nox import virtualenv
+
+nox.needs_version = ">=2025.5"
+nox.options.default_venv_backend = os.environ.get("NOX_DEFAULT_VENV_BACKEND", "uv|virtualenv")
+nox.options.reuse_existing_virtualenvs = True
+nox.options.sessions = ["lint", "types", "tests"]
+
+ROOT: Final = Path(__file__).resolve().parent
+DISTRIBUTIONS: Final = (
+    "algopioneer-core",
+    "algopioneer-strategies",
+    "algopioneer-coinbase",
+    "algopioneer-kraken",
+    "algopioneer-alpaca",
+)
+PURE: Final = "*/algopioneer_core/domain/*,*/algopioneer_core/engine/*"
+WORKSPACE: Final = Path(".nox", "workspace")
+CODE: Final = tuple(
+    folder
+    for folder in ("packages", "tests", "benchmarks", "examples", "noxfile.py", "conftest.py")
+    if (ROOT / folder).exists()
+)
+
+
+def _teach_uv_the_settings_of_pip() -> None:
+    """
+    Hand pip's index, certificates and local wheels to uv, which does not read pip's files.
+
+    Whatever is set for uv already wins. `UV_SYSTEM_CERTS` makes uv trust what the machine trusts.
+    """
+    os.environ.setdefault("UV_SYSTEM_CERTS", "1")
+    listed = subprocess.run(
+        [sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True, check=False
+    )
+    known = {
+        "index-url": "UV_DEFAULT_INDEX",
+        "extra-index-url": "UV_INDEX",
+        "find-links": "UV_FIND_LINKS",
+        "timeout": "UV_HTTP_TIMEOUT",
+        "cert": "SSL_CERT_FILE",
+    }
+    for line in listed.stdout.splitlines():
+        key, _, value = line.partition("=")
+        variable = known.get(key.rpartition(".")[2])
+        if variable:
+            os.environ.setdefault(variable, value.strip("'\"").replace("\\n", " ").strip())
+
+
+@functools.cache
+def _uses_uv() -> bool:
+    backends = (nox.options.default_venv_backend or "").split("|")
+    return "uv" in backends and virtualenv.HAS_UV
+
+
+def _group(name: str) -> list[str]:
+    """Return the requirements of one group of the root pyproject.toml."""
+    groups: dict[str, list[str]] = nox.project.load_toml(ROOT / "pyproject.toml")[
+        "dependency-groups"
+    ]
+    return groups[name]
+
+
+def _package(distribution: str) -> Path:
+    return Path("packages", distribution)
+
+
+def _editable(distributions: tuple[str, ...], extra: str = "") -> list[str]:
+    """Return what to tell pip to install these distributions in place."""
+    return [part for name in distributions for part in ("--editable", f"./packages/{name}{extra}")]
+
+
+def _scripts(folder: Path) -> Path:
+    return ROOT / folder / ("Scripts" if os.name == "nt" else "bin")
+
+
+def _environment(session: nox.Session, folder: Path, *requirements: str) -> None:
+    """
+    Make or refresh an environment at a place of our choice.
+
+    nox gives every session an environment of its own; this is for those that share one.
+    """
+    new = not _scripts(folder).exists()
+    if _uses_uv():
+        if new:
+            session.run(virtualenv.UV, "venv", "-q", "-p", sys.executable, str(folder))
+        session.run(virtualenv.UV, "pip", "install", "-q", "-p", str(folder), *requirements)
+    else:
+        if new:
+            session.run(sys.executable, "-m", "virtualenv", "-q", str(folder))
+        python = str(_scripts(folder) / "python")
+        session.run(python, "-m", "pip", "install", "-q", *requirements)
+
+
+def _workspace(session: nox.Session) -> None:
+    """Make the environment that `types` and `tests` share: all packages in place, both's tools."""
+    _environment(
+        session,
+        WORKSPACE,
+        *_editable(DISTRIBUTIONS, "[test]"),
+        *_group("types"),
+        *_group("test"),
+    )
+
+
+def _run_in_workspace(session: nox.Session, program: str, *args: str, **env: str) -> None:
+    scripts = _scripts(WORKSPACE)
+    path = os.pathsep.join((str(scripts), os.environ.get("PATH", "")))
+    variables = {"PATH": path, "VIRTUAL_ENV": str(ROOT / WORKSPACE), **env}
+    session.run(str(scripts / program), *args, env=variables)
+
+
+_teach_uv_the_settings_of_pip()
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Style, the arrows between rooms, spelling."""
+    session.install(*_group("lint"))
+    session.run("ruff", "check", *CODE)
+    session.run("ruff", "format", "--check", *CODE)
+    session.run("flake8", "--isolated", "--select=ASYNC", *CODE)
+    sources = [str(_package(name) / "src") for name in DISTRIBUTIONS]
+    session.run("lint-imports", "--no-cache", env={"PYTHONPATH": os.pathsep.join(sources)})
+    session.run("codespell", *CODE, "docs", *map(str, Path().glob("*.md")))
+
+
+@nox.session(venv_backend="none")
+def types(session: nox.Session) -> None:
+    """Mypy, strict, over sources and tests, one package at a time."""
+    _workspace(session)
+    # One run each: to mypy, files of the same name in two packages' tests are one module.
+    for name in DISTRIBUTIONS:
+        folder = ROOT / _package(name)
+        targets = [str(part) for part in (folder / "src", folder / "tests") if part.exists()]
+        bases = os.pathsep.join((str(folder / "src"), str(folder)))
+        _run_in_workspace(session, "mypy", *targets, MYPYPATH=bases)
+    _run_in_workspace(session, "mypy", *(name for name in CODE if name != "packages"))
+
+
+@nox.session(venv_backend="none")
+def tests(session: nox.Session) -> None:
+    """All tests of all packages; branch coverage 100 % in domain and engine, 90 % overall."""
+    _workspace(session)
+    coverage = functools.partial(_run_in_workspace, session, "coverage")
+    coverage("erase")
+    # Not pytest-cov: it starts after core's own pytest plugin is imported.
+    coverage("run", "-m", "pytest", "-n", "2", "--timeout", "300", *session.posargs)
+    coverage("combine", "-q")
+    if session.posargs:
+        return  # a part of the tests covers a part of the code
+    coverage("report", "--fail-under=90")
+    coverage("report", f"--include={PURE}", "--fail-under=100")
+
+
+@nox.session(default=False, reuse_venv=False, tags=["isolated"])
+@nox.parametrize("distribution", DISTRIBUTIONS, ids=DISTRIBUTIONS)
+def isolated(session: nox.Session, distribution: str) -> None:
+    """One distribution as a user has it: from its wheel, with its declared dependencies only."""
+    _install_and_test(session, distribution)
+
+
+@nox.session(default=False, reuse_venv=False, venv_backend="uv")
+@nox.parametrize("distribution", DISTRIBUTIONS, ids=DISTRIBUTIONS)
+def minimums(session: nox.Session, distribution: str) -> None:
+    """The same with the oldest direct dependencies that are declared (needs uv)."""
+    _install_and_test(session, distribution, "--resolution=lowest-direct")
+
+
+def _install_and_test(session: nox.Session, distribution: str, *options: str) -> None:
+    packages = dict.fromkeys(("algopioneer-core", distribution))
+    if session.venv_backend == "uv":  # else it may take a wheel built before the last change
+        options += tuple(f"--reinstall-package={name}" for name in packages)
+    *others, _ = (f"./packages/{name}" for name in packages)
+    session.install(*options, *others, f"./packages/{distribution}[test]")
+    session.run("python", "-m", "pytest", f"packages/{distribution}/tests", *session.posargs)
+
+
+@nox.session(default=False, venv_backend="none")
+def dev(session: nox.Session) -> None:
+    """One editable environment in .venv for editors and for running single tests."""
+    _environment(
+        session,
+        Path(".venv"),
+        *_editable(DISTRIBUTIONS, "[test]"),
+        *(requirement for group in ("lint", "types", "test") for requirement in _group(group)),
+    )
+    session.log("ready: .venv/bin/algopioneer, .venv/bin/pytest")
+
+
+@nox.session(default=False)
+def demo(session: nox.Session) -> None:
+    """Trade a moving average on a bundled synthetic market, and say what to try next."""
+    session.install(*_editable(("algopioneer-core", "algopioneer-strategies")))
+    session.run("algopioneer", "demo", *session.posargs)
+
+
+@nox.session(default=False)
+def build(session: nox.Session) -> None:
+    """Wheels and source distributions in dist/, their contents and metadata checked."""
+    session.install("build>=1.2", "packaging>=24.2", "pytest>=8.2", "trove-classifiers")
+    shutil.rmtree(ROOT / "dist", ignore_errors=True)
+    build_all = ("uv", "build", "--out-dir=dist")
+    if session.venv_backend != "uv":
+        build_all = ("python", "-m", "build", "--outdir=dist")
+    for name in DISTRIBUTIONS:
+        session.run(*build_all, str(_package(name)))
+    session.run(
+        "python", "-m", "pytest", "tests/test_distributions.py", env={"ALGOPIONEER_DIST": "dist"}
+    )

@@ -1,0 +1,1 @@
+"""Alpaca equities and crypto venue for the algopioneer trading framework."""

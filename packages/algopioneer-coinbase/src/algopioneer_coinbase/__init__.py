@@ -1,0 +1,1 @@
+"""Coinbase Advanced Trade venue for the algopioneer trading framework."""

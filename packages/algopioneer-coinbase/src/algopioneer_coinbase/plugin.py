@@ -1,0 +1,113 @@
+"""
+What this distribution plugs in: Coinbase Advanced Trade, spot and US futures.
+
+The facts below are those of the public documentation; `docs/reference/capabilities.md` names the
+page for each and says which are unconfirmed.
+"""
+
+from collections.abc import Sequence
+from typing import Final, NoReturn
+
+from algopioneer_core.domain.capabilities import (
+    Capabilities,
+    Capability,
+    FillReporting,
+    IdempotentSubmit,
+    Support,
+)
+from algopioneer_core.domain.errors import RefusedError
+from algopioneer_core.domain.instruments import InstrumentKind
+from algopioneer_core.plugins import VenueSpec, hookimpl
+
+__all__ = ["CAPABILITIES", "algopioneer_venues", "refuse"]
+
+_SECOND_NS: Final = 1_000_000_000
+_MINUTE_NS: Final = 60 * _SECOND_NS
+
+CAPABILITIES: Final = Capabilities(
+    kinds=(InstrumentKind.SPOT, InstrumentKind.FUTURE),
+    support={
+        Capability.MARKET_ORDERS: Support.NATIVE,
+        Capability.LIMIT_ORDERS: Support.NATIVE,
+        Capability.STOP_LIMIT_ORDERS: Support.NATIVE,
+        Capability.POST_ONLY: Support.NATIVE,
+        Capability.IOC: Support.NATIVE,
+        Capability.FOK: Support.NATIVE,
+        Capability.GTD: Support.NATIVE,
+        Capability.QUOTE_SIZED_ORDERS: Support.NATIVE,
+        Capability.VALIDATE_ONLY: Support.NATIVE,
+        Capability.AMEND_ORDERS: Support.NATIVE,
+        # There is no such request: our open orders are listed and cancelled by id.
+        Capability.CANCEL_ALL: Support.EMULATED,
+        # The look-up by client id is deprecated: orders are listed and searched.
+        Capability.ORDER_BY_CLIENT_ID: Support.EMULATED,
+        Capability.ORDER_STREAM: Support.NATIVE,
+        Capability.FILLS_HISTORY: Support.NATIVE,
+        Capability.BALANCES: Support.NATIVE,
+        Capability.POSITIONS: Support.EMULATED,
+        Capability.FEE_RATES: Support.NATIVE,
+        Capability.FRACTIONAL_QUANTITY: Support.NATIVE,
+        Capability.QUOTES: Support.NATIVE,
+        Capability.TRADES: Support.NATIVE,
+        Capability.BOOK: Support.NATIVE,
+        Capability.BARS_STREAM: Support.NATIVE,
+        Capability.BARS_HISTORY: Support.NATIVE,
+        Capability.INSTRUMENT_STATUS: Support.NATIVE,
+        Capability.MARKET_HOURS: Support.EMULATED,
+        Capability.SERVER_TIME: Support.NATIVE,
+    },
+    by_kind={
+        InstrumentKind.FUTURE: {
+            Capability.QUOTE_SIZED_ORDERS: Support.UNSUPPORTED,
+            Capability.BALANCE_STREAM: Support.NATIVE,
+            Capability.POSITIONS: Support.NATIVE,
+            Capability.SHORT_SELLING: Support.NATIVE,
+            Capability.MARGIN: Support.NATIVE,
+            Capability.FRACTIONAL_QUANTITY: Support.UNSUPPORTED,
+            Capability.MARKET_HOURS: Support.NATIVE,
+        },
+    },
+    idempotent_submit=IdempotentSubmit.ALWAYS,
+    fill_reporting=FillReporting.CUMULATIVE,
+    # The delay of look-ups is not documented; a minute is this project's cautious choice.
+    absence_after_ns=60 * _SECOND_NS,
+    history_bar_intervals_ns=tuple(
+        minutes * _MINUTE_NS for minutes in (1, 5, 15, 30, 60, 120, 240, 360, 1440)
+    ),
+    stream_bar_intervals_ns=(5 * _MINUTE_NS,),
+    history_page_bars=350,
+    bar_stamp="open",
+    # No limit is documented; a UUID, which the documentation recommends, has 36 characters.
+    client_order_id_max_length=36,
+)
+"""What Coinbase Advanced Trade offers to an adapter."""
+_UNAVAILABLE: Final = "this release declares what Coinbase can do and does not connect to it yet"
+
+
+def refuse(_config: object) -> NoReturn:
+    """
+    Refuse to open Coinbase, whatever the configuration says.
+
+    Raises:
+        RefusedError: Always: there is no adapter in this release.
+    """
+    raise RefusedError(
+        _UNAVAILABLE,
+        where="venue 'coinbase'",
+        remedy="backtest on bars from a file: algopioneer backtest --data FILE",
+    )
+
+
+@hookimpl
+def algopioneer_venues() -> Sequence[VenueSpec]:
+    """Return Coinbase, which cannot be chosen yet: its adapter is not part of this release."""
+    return [
+        VenueSpec(
+            name="coinbase",
+            summary="Coinbase Advanced Trade: crypto spot and US futures",
+            factory="algopioneer_coinbase.plugin:refuse",
+            capabilities=CAPABILITIES,
+            available=False,
+            unavailable_reason=_UNAVAILABLE,
+        )
+    ]

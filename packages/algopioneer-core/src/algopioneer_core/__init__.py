@@ -1,0 +1,1 @@
+"""Ports, engine, simulation, plugin host and command line of the algopioneer trading framework."""

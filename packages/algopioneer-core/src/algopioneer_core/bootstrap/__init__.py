@@ -1,0 +1,1 @@
+"""The one place where configuration and plugins become something that runs."""

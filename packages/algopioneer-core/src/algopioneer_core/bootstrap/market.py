@@ -1,0 +1,204 @@
+"""Finding the bars and the instruments of a backtest."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+import attrs
+from attrs import frozen
+
+from algopioneer_core.bootstrap.synthetic import synthetic_sources
+from algopioneer_core.config.backtest import BacktestOptions
+from algopioneer_core.config.instruments import read_instruments
+from algopioneer_core.config.runs import Settings
+from algopioneer_core.domain.errors import AlgopioneerError, ConfigError, RefusedError
+from algopioneer_core.domain.instruments import Instrument, InstrumentId
+from algopioneer_core.history.bar_files import ReadOptions, open_bars
+from algopioneer_core.history.columns import BarSource, Stamp
+from algopioneer_core.history.intervals import format_interval, parse_interval
+from algopioneer_core.plugins.manager import PluginHost
+from algopioneer_core.plugins.requirements import (
+    require_available,
+    require_capabilities,
+    require_instruments,
+)
+from algopioneer_core.plugins.specs import StrategySpec
+
+__all__ = ["SIMULATED_VENUE", "Market", "find_market"]
+
+SIMULATED_VENUE: Final = "sim"
+"""The venue of instruments that come from a file or a generator."""
+
+
+@frozen
+class Market:
+    """What is traded, and its past."""
+
+    instruments: tuple[Instrument, ...]
+    sources: tuple[BarSource, ...]
+    description: Mapping[str, object]
+    """Where the bars came from, for the report."""
+    notes: tuple[str, ...] = ()
+
+
+def find_market(
+    options: BacktestOptions, asked: Settings, strategy: StrategySpec, host: PluginHost
+) -> Market:
+    """
+    Open the bars that *options* name.
+
+    Args:
+        options: What the user asked for.
+        asked: The same with its places, for messages.
+        strategy: Who will trade; says how many instruments there must be.
+        host: Where venues are looked up.
+
+    Raises:
+        ConfigError: Symbols and files do not go together.
+        DataError: The bars cannot be read or trusted.
+        RefusedError: The number of symbols does not suit the strategy, or the venue the strategy.
+        VenueUnavailable: Bars of a venue that cannot be used.
+    """
+    if options.exchange is not None:
+        _refuse_exchange(options.exchange, strategy, host)
+    files = _files(options.data, asked)
+    symbols = _symbols(options, files, strategy, asked)
+    require_instruments(strategy, symbols)
+    ids = tuple(InstrumentId.parse(symbol, default_venue=SIMULATED_VENUE) for symbol in symbols)
+    instruments = _instruments(options, ids)
+    if options.synthetic:
+        made = synthetic_sources(options, asked, ids)
+        return Market(instruments, made.sources, made.description)
+    return _from_files(options, asked, files, instruments)
+
+
+def _refuse_exchange(name: str, strategy: StrategySpec, host: PluginHost) -> None:
+    venue = host.venues.get(name)
+    require_capabilities(strategy, venue)
+    require_available(venue)
+    raise RefusedError(
+        f"bars of venue {venue.name!r} cannot be downloaded by this release",
+        where="--exchange",
+        remedy="give bars of your own with --data FILE",
+    )
+
+
+def _files(data: tuple[str, ...], asked: Settings) -> dict[str, Path]:
+    """Return files by symbol; a file without a symbol stands under the empty text."""
+    files: dict[str, Path] = {}
+    for text in data:
+        symbol, equals, name = text.partition("=")
+        if not equals or Path(text).exists():
+            symbol, name = "", text
+        if symbol in files:
+            raise ConfigError(
+                f"two files for {symbol!r}" if symbol else "two files and no symbols for them",
+                where=asked.place("data"),
+                remedy="write each as SYMBOL=FILE",
+            )
+        files[symbol] = Path(name)
+    return files
+
+
+def _symbols(
+    options: BacktestOptions, files: Mapping[str, Path], strategy: StrategySpec, asked: Settings
+) -> tuple[str, ...]:
+    named = tuple(part.strip() for text in options.symbols for part in text.split(","))
+    symbols = tuple(dict.fromkeys(symbol for symbol in named if symbol))
+    if options.synthetic:
+        return symbols or _made_up(strategy.instruments[0])
+    symbols = symbols or tuple(symbol for symbol in files if symbol)
+    if not symbols:
+        raise ConfigError(
+            "it is not said what the bars are of",
+            where=asked.place("symbols"),
+            remedy="name it: --symbols BTC-USD",
+        )
+    for symbol in symbols:
+        if symbol not in files and "" not in files:
+            raise ConfigError(
+                f"there is no file for {symbol!r}",
+                where=asked.place("data"),
+                remedy=f"add --data {symbol}=FILE",
+            )
+    return symbols
+
+
+def _made_up(number: int) -> tuple[str, ...]:
+    return tuple(f"SYN{index}-USD" for index in range(1, number + 1))
+
+
+def _instruments(
+    options: BacktestOptions, ids: tuple[InstrumentId, ...]
+) -> tuple[Instrument, ...]:
+    if options.instruments is None:
+        return tuple(Instrument.undescribed(each) for each in ids)
+    described = read_instruments(Path(options.instruments))
+    found = tuple(described.instrument(each) for each in ids)
+    if options.states_fees():  # what the user states for this run wins over the file
+        found = tuple(attrs.evolve(each, maker_fee=None, taker_fee=None) for each in found)
+    return found
+
+
+def _from_files(
+    options: BacktestOptions,
+    asked: Settings,
+    files: Mapping[str, Path],
+    instruments: tuple[Instrument, ...],
+) -> Market:
+    reading = ReadOptions(
+        stamp=Stamp(options.stamp),
+        interval_ns=interval_ns(options, asked),
+        start_ns=options.start_ns,
+        end_ns=options.end_ns,
+        accept=frozenset(part.strip() for text in options.accept for part in text.split(",")),
+    )
+    paths = [files.get(each.id.symbol, files.get("", Path())) for each in instruments]
+    sources = tuple(
+        open_bars(path, instrument.id, reading)
+        for path, instrument in zip(paths, instruments, strict=True)
+    )
+    return Market(
+        instruments,
+        sources,
+        {
+            "files": tuple(str(path) for path in paths),
+            "stamp": options.stamp,
+            "gaps": sum(source.gaps.count for source in sources),
+            "missing_bars": sum(source.gaps.missing_bars for source in sources),
+        },
+        _gap_notes(sources),
+    )
+
+
+def interval_ns(options: BacktestOptions, asked: Settings) -> int | None:
+    """
+    Return the length of a bar the user stated, if any.
+
+    Raises:
+        ConfigError: It is not a length of time; names the flag or key.
+    """
+    return None if options.interval is None else length_ns(options.interval, "interval", asked)
+
+
+def length_ns(text: str, key: str, asked: Settings) -> int:
+    """
+    Return the length of time *text* in nanoseconds.
+
+    Raises:
+        ConfigError: It is not one; names the place of *key*.
+    """
+    try:
+        return parse_interval(text)
+    except AlgopioneerError as error:
+        raise ConfigError(error.message, where=asked.place(key), remedy=error.remedy) from None
+
+
+def _gap_notes(sources: tuple[BarSource, ...]) -> tuple[str, ...]:
+    return tuple(
+        f"{source.instrument_id.symbol}: {source.gaps.missing_bars} bars of "
+        f"{format_interval(source.interval_ns)} are missing in {source.gaps.count} gaps; "
+        "nothing is traded in them."
+        for source in sources
+        if source.gaps.count
+    )

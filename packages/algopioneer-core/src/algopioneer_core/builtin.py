@@ -1,0 +1,37 @@
+"""Core's own plugin: what is bundled is found the same way as what strangers provide."""
+
+from typing import Final
+
+from algopioneer_core.plugins import ExitPolicySpec, hookimpl
+
+__all__ = ["algopioneer_exit_policies"]
+
+_ROOM: Final = "algopioneer_core.engine"
+_EXITS: Final = (
+    (
+        "minimum-profit",
+        "exit_policies:MinimumProfit",
+        "Refuse the strategy's exit below a net gain.",
+    ),
+    ("stop-loss", "exit_policies:StopLoss", "Leave at a net loss."),
+    ("pnl-band", "exit_policies:PnlBand", "Leave at a net gain or at a net loss."),
+    ("trailing-stop", "exit_policies:TrailingStop", "Leave when a gain has fallen from its best."),
+    ("time-stop", "exit_policies:TimeStop", "Leave after a number of bars or seconds."),
+    ("any-of", "exit_combinations:AnyOf", "Leave when one of several policies would."),
+    ("all-of", "exit_combinations:AllOf", "Leave when all of several policies would."),
+)
+"""Name, reference within the engine, and summary; the configuration class is `<class>Config`."""
+
+
+@hookimpl
+def algopioneer_exit_policies() -> list[ExitPolicySpec]:
+    """Rules for leaving a position, whether or not the strategy signals it."""
+    return [
+        ExitPolicySpec(
+            name=name,
+            summary=summary,
+            factory=f"{_ROOM}.{reference}",
+            config=f"{_ROOM}.{reference}Config",
+        )
+        for name, reference, summary in _EXITS
+    ]

@@ -1,0 +1,155 @@
+"""
+Parts from which commands are made; plugins may use them for commands of their own.
+
+Flags come from a configuration class: its fields, made with `settings.option`, have everything
+that `--help` needs. A flag that the user does not give stays out of the values, so that defaults
+live in the class alone and a configuration file can lie underneath.
+"""
+
+import json
+from collections.abc import Collection, Iterable, Mapping
+from decimal import Decimal, InvalidOperation
+from typing import Any, Final
+
+import click
+
+from algopioneer_core.settings import Setting, settings_of
+
+__all__ = [
+    "DECIMAL",
+    "SettingOption",
+    "given_values",
+    "json_option",
+    "print_json",
+    "setting_options",
+]
+
+
+class DecimalType(click.ParamType):  # type: ignore[type-arg]  # generic only in new clicks
+    """A number taken exactly as it is typed."""
+
+    name = "number"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Decimal:
+        """Return *value* as a finite decimal, or fail as a usage error."""
+        try:
+            number = Decimal(value)
+        except InvalidOperation:
+            self.fail(f"{value!r} is not a number", param, ctx)
+        if not number.is_finite():
+            self.fail(f"{value!r} is not a finite number", param, ctx)
+        return number
+
+
+DECIMAL: Final = DecimalType()
+"""The type of an option whose value is money or another exact number."""
+_TYPES: Final[Mapping[Any, "click.ParamType[Any]"]] = {
+    int: click.INT,
+    Decimal: DECIMAL,
+    float: DECIMAL,
+}
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else.")
+"""Decorator that adds `--json`; the command receives it as `as_json`."""
+
+
+class SettingOption(click.Option):
+    """A flag made from one field of a configuration class."""
+
+    def __init__(self, setting: Setting, *, prefix: str = "", section: str = "") -> None:
+        self.setting = setting
+        self.section = setting.section or section
+        word = prefix + setting.key.replace("_", "-")
+        switch = setting.type is bool and not setting.many
+        super().__init__(
+            [f"--{word}/--no-{word}" if switch else f"--{word}", self._variable(prefix)],
+            help=_help(setting),
+            default=None,
+            type=None if switch else _click_type(setting),
+            multiple=setting.many,
+            metavar=None if switch or setting.choices else _metavar(setting),
+        )
+
+    def _variable(self, prefix: str) -> str:
+        return f"{prefix.replace('-', '_')}setting_{self.setting.field}"
+
+
+def _click_type(setting: Setting) -> "click.ParamType[Any]":
+    if setting.choices:
+        return click.Choice(setting.choices, case_sensitive=False)
+    return _TYPES.get(setting.type, click.STRING)
+
+
+def _metavar(setting: Setting) -> str:
+    if setting.type is int:
+        return "N"
+    if setting.type in _TYPES:
+        return "NUMBER"
+    return "TEXT"
+
+
+def _help(setting: Setting) -> str:
+    notes = [setting.unit] if setting.unit else []
+    if setting.required:
+        notes.append("required")
+    elif setting.default not in (None, (), "", False):
+        notes.append(f"default: {_shown(setting.default)}")
+    return f"{setting.help} [{'; '.join(notes)}]" if notes else setting.help
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, tuple):
+        return ", ".join(_shown(item) for item in value)
+    return (
+        str(getattr(value, "value", value)).lower()
+        if value is True
+        else str(getattr(value, "value", value))
+    )
+
+
+def setting_options(
+    config: type[Any] | None, *, section: str, taken: Collection[str] = (), prefix: str = ""
+) -> list[SettingOption]:
+    """
+    Return a flag for each field of *config*; secrets have none.
+
+    Args:
+        config: An attrs class, or None for no flags.
+        section: Heading in the help for fields that name none.
+        taken: Flags that exist already; a field whose flag is among them gets *prefix*.
+        prefix: Put before such a flag: `strategy-`.
+    """
+    if config is None:
+        return []
+    return [
+        SettingOption(
+            setting,
+            prefix=prefix if f"--{setting.key.replace('_', '-')}" in taken else "",
+            section=section,
+        )
+        for setting in settings_of(config)
+        if not setting.secret
+    ]
+
+
+def given_values(options: Iterable[SettingOption], parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return, by key, the values the user gave to *options*; what was left out is left out."""
+    values = {}
+    for one in options:
+        value = parameters.get(one.name or "")
+        if value is not None and value != ():
+            values[one.setting.key] = list(value) if one.setting.many else value
+    return values
+
+
+def print_json(content: object) -> None:
+    """Print *content* as indented JSON; a decimal is written as its exact text."""
+    click.echo(json.dumps(content, indent=2, ensure_ascii=False, default=_json_text))
+
+
+def _json_text(value: object) -> str:
+    if isinstance(value, Decimal):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} cannot be written as JSON")

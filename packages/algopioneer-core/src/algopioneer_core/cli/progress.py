@@ -1,0 +1,66 @@
+"""A progress bar for runs that take over a second."""
+
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Final, Self
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from algopioneer_core.domain.round_trips import RoundTrip
+from algopioneer_core.history.columns import BarColumns
+from algopioneer_core.simulation.sinks import Float64Array, Holding
+
+__all__ = ["ProgressSink"]
+
+_PATIENCE_S: Final = 1.0
+"""Runs shorter than this show nothing."""
+
+
+class ProgressSink:
+    """
+    A result sink that shows how far a run has come, on standard error and only on a terminal.
+
+    Use it as a context manager, so that the bar is gone when the run ends or fails.
+
+    Args:
+        bars: How many bars there are.
+        console: Where to show it.
+    """
+
+    def __init__(self, bars: int, console: Console | None = None) -> None:
+        self._console = console or Console(stderr=True)
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            console=self._console,
+            transient=True,
+        )
+        self._task = self._progress.add_task("bars", total=bars)
+        self._since = self._progress.get_time()
+        self._shown = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._shown:
+            self._progress.stop()
+
+    def bars(self, chunk: BarColumns, equity: Float64Array, segments: Sequence[Holding]) -> None:
+        """Move on by the bars of *chunk*."""
+        self._progress.advance(self._task, len(chunk))
+        late = self._progress.get_time() - self._since > _PATIENCE_S
+        if late and not self._shown and self._console.is_terminal:
+            self._progress.start()
+            self._shown = True
+
+    def round_trip(self, trade: RoundTrip) -> None:
+        """Take no notice."""

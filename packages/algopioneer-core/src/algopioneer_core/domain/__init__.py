@@ -1,0 +1,1 @@
+"""The words of trading: values and rules without a clock, a network or a float."""

@@ -1,0 +1,1 @@
+"""The decisions: events in, commands out, without a clock, a network or a thread."""

@@ -1,0 +1,138 @@
+"""The orders of one strategy: which exist, which may still trade, and what became of them."""
+
+from collections.abc import Callable
+from typing import Final
+
+from algopioneer_core.domain.errors import UnknownOrder
+from algopioneer_core.domain.events import (
+    CancelRejected,
+    ExecutionReport,
+    OrderAbsent,
+    OrderAccepted,
+    OrderCanceled,
+    OrderExpired,
+    OrderFilled,
+    OrderRejected,
+    OrderUnknown,
+)
+from algopioneer_core.domain.orders import Order, OrderIntent, Step, advance, apply_fill
+
+__all__ = ["DEFAULT_RETAINED", "REPORTS", "OrderManager"]
+
+DEFAULT_RETAINED: Final = 4096
+"""Ended orders that are remembered, so that a late report still finds its order."""
+
+_STEPS: Final[dict[type, Step]] = {
+    OrderAccepted: Step.ACCEPT,
+    OrderRejected: Step.REJECT,
+    OrderCanceled: Step.CANCEL,
+    OrderExpired: Step.EXPIRE,
+    OrderUnknown: Step.LOSE,
+    OrderAbsent: Step.PROVE_ABSENT,
+    CancelRejected: Step.REFUSE_CANCEL,
+}
+REPORTS: Final[tuple[type, ...]] = (OrderFilled, *_STEPS)
+"""The classes of all execution reports."""
+
+
+class OrderManager:
+    """
+    Makes orders from intents and keeps each in the state its reports put it in.
+
+    Memory does not grow with the number of orders: of those that ended, the latest *retained* are
+    kept. A report for an older one raises `UnknownOrder`, and the journal has it.
+
+    Args:
+        next_id: Gives a new client order id at each call.
+        retained: How many ended orders to remember.
+    """
+
+    def __init__(self, next_id: Callable[[], str], *, retained: int = DEFAULT_RETAINED) -> None:
+        self._next_id = next_id
+        self._retained = retained
+        self._orders: dict[str, Order] = {}
+        self._ended: dict[str, None] = {}  # in the order in which they ended
+        self.working: dict[str, Order] = {}
+        """Orders that may still trade, oldest first. Read only."""
+
+    def make(self, intent: OrderIntent, now_ns: int) -> Order:
+        """Return a new order for *intent*, made at *now_ns* (UTC) and not yet sent."""
+        order = Order(self._next_id(), intent, now_ns)
+        self._orders[order.client_order_id] = order
+        return order
+
+    def submit(self, order: Order) -> Order:
+        """Return *order* as it is once it has been handed over for sending."""
+        return self._keep(advance(order, Step.SUBMIT))
+
+    def deny(self, order: Order, message: str) -> Order:
+        """Return *order* as refused by our own rules; it will not be sent."""
+        return self._keep(advance(order, Step.DENY, message=message))
+
+    def request_cancel(self, client_order_id: str) -> Order:
+        """
+        Return the order after a cancel was asked for.
+
+        Raises:
+            UnknownOrder: There is no such order.
+            IllegalTransition: It has ended, or was never sent.
+        """
+        return self._keep(advance(self.get(client_order_id), Step.REQUEST_CANCEL))
+
+    def apply(self, report: ExecutionReport) -> tuple[Order, Order]:
+        """
+        Return the order before and after *report*; the same object twice for a repeated fill.
+
+        Raises:
+            UnknownOrder: The report is about no order of ours.
+            IllegalTransition: The order table does not allow it.
+        """
+        before = self.get(report.client_order_id)
+        if type(report) is OrderFilled:
+            after = apply_fill(before, report.fill, complete=report.complete)
+        else:
+            after = self._advance(before, report)
+        return before, before if after is before else self._keep(after)
+
+    def get(self, client_order_id: str) -> Order:
+        """
+        Return an order by its id.
+
+        Raises:
+            UnknownOrder: There is none, or it ended so long ago that only the journal has it.
+        """
+        order = self._orders.get(client_order_id)
+        if order is None:
+            raise UnknownOrder("no order with this id is known here", where=client_order_id)
+        return order
+
+    def replace(self, order: Order) -> None:
+        """Put *order* in the place of its earlier state (a busted fill, a restored snapshot)."""
+        self._keep(order)
+
+    @staticmethod
+    def _advance(order: Order, report: ExecutionReport) -> Order:
+        return advance(
+            order,
+            _STEPS[type(report)],
+            venue_order_id=getattr(report, "venue_order_id", None),
+            message=getattr(report, "message", ""),
+        )
+
+    def _keep(self, order: Order) -> Order:
+        key = order.client_order_id
+        self._orders[key] = order
+        if order.status.is_working:
+            self.working[key] = order
+            self._ended.pop(key, None)
+        else:
+            self.working.pop(key, None)
+            self._ended[key] = None
+            if len(self._ended) > self._retained:
+                del self._orders[self._forget_oldest()]
+        return order
+
+    def _forget_oldest(self) -> str:
+        oldest = next(iter(self._ended))
+        del self._ended[oldest]
+        return oldest

@@ -1,0 +1,173 @@
+"""
+One strategy's own books: cash, positions, marks, and the round trips that come out of them.
+
+The positions here are the strategy's alone. A venue's account holds the sum of all strategies and
+whatever else is in it; reconciling the two is the runtime's work.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from algopioneer_core.domain.errors import ConfigError, RefusedError
+from algopioneer_core.domain.fills import Fill
+from algopioneer_core.domain.instruments import Instrument, InstrumentId
+from algopioneer_core.domain.ledger import Account, Ledger
+from algopioneer_core.domain.market_data import Bar
+from algopioneer_core.domain.money import Money, Price, Quantity, add, mul, neg, sub
+from algopioneer_core.domain.positions import Position
+from algopioneer_core.domain.round_trips import RoundTrip
+from algopioneer_core.engine.round_trip_log import OpenRoundTrip
+
+__all__ = ["Portfolio"]
+
+
+class Portfolio:
+    """
+    Cash, positions and marks of one strategy, in one numeraire.
+
+    Args:
+        instruments: Everything the strategy may trade; all settle in the same asset.
+        capital: What the strategy starts with, in that asset.
+        on_round_trip: Called with each finished round trip.
+
+    Raises:
+        ConfigError: The instruments settle in different assets, or there are none.
+    """
+
+    def __init__(
+        self,
+        instruments: Sequence[Instrument],
+        capital: Money,
+        *,
+        on_round_trip: Callable[[RoundTrip], None] | None = None,
+    ) -> None:
+        self.numeraire = _common_asset(instruments)
+        """The asset in which cash and equity are counted."""
+        self.ledger = Ledger()
+        self._instruments = {each.id: each for each in instruments}
+        self._positions = {each.id: Position(each) for each in instruments}
+        self._open = {each.id: OpenRoundTrip(each) for each in instruments}
+        self._marks: dict[InstrumentId, Bar | Price] = {}
+        self._mark_times: dict[InstrumentId, int] = {}
+        self._on_round_trip = on_round_trip
+        self.ledger.transfer(Account.CAPITAL, Account.HOLDINGS, self.numeraire, capital)
+        self.cash: Money = capital
+        """The holdings of the numeraire. Read only."""
+
+    # --- reading -----------------------------------------------------------------------------
+
+    @property
+    def instruments(self) -> Mapping[InstrumentId, Instrument]:
+        """The instruments by id, in the configured order."""
+        return self._instruments
+
+    @property
+    def positions(self) -> Mapping[InstrumentId, Position]:
+        """The position in each instrument, flat ones included, in the configured order."""
+        return self._positions
+
+    @property
+    def equity(self) -> Money:
+        """
+        Cash plus the value of all positions at their marks.
+
+        Raises:
+            RefusedError: A position was never marked, so its value is not known.
+        """
+        result = self.cash
+        for position in self._positions.values():
+            if position.quantity:
+                result = add(result, self._value(position))
+        return result
+
+    def quantity(self, instrument_id: InstrumentId) -> Quantity:
+        """Return the signed quantity held; zero when flat."""
+        return self._positions[instrument_id].quantity
+
+    def mark(self, instrument_id: InstrumentId) -> Price | None:
+        """Return the price at which the instrument is valued; None before its first price."""
+        mark = self._marks.get(instrument_id)
+        return mark.close if isinstance(mark, Bar) else mark
+
+    def mark_ns(self, instrument_id: InstrumentId) -> int | None:
+        """Return when the mark was made, UTC nanoseconds; None before the first price."""
+        mark = self._marks.get(instrument_id)
+        return mark.ts_event if isinstance(mark, Bar) else self._mark_times.get(instrument_id)
+
+    def entry_ns(self, instrument_id: InstrumentId) -> int:
+        """Return when the open round trip began, UTC nanoseconds; 0 when flat."""
+        return self._open[instrument_id].entry_ns
+
+    def _value(self, position: Position) -> Money:
+        mark = self.mark(position.instrument.id)
+        if mark is None:
+            raise RefusedError(
+                "a position cannot be valued before its first price",
+                where=str(position.instrument.id),
+            )
+        if position.instrument.delivers_base:
+            return position.instrument.value(position.quantity, mark)
+        return position.unrealised(mark)
+
+    # --- what happens ------------------------------------------------------------------------
+
+    def mark_bar(self, bar: Bar) -> None:
+        """Value the bar's instrument at its close from now on."""
+        self._marks[bar.instrument_id] = bar
+
+    def mark_price(self, instrument_id: InstrumentId, price: Price, ts_ns: int) -> None:
+        """Value an instrument at *price* from now on."""
+        self._marks[instrument_id] = price
+        self._mark_times[instrument_id] = ts_ns
+
+    def apply(self, fill: Fill, reason: str) -> tuple[Position, Position]:
+        """
+        Book *fill*: position, ledger, cash, and the round trip if it ends one.
+
+        Returns the position before and after it.
+
+        Args:
+            fill: Counted once; the caller sees to that by the fill id.
+            reason: Why the order was made; becomes the round trip's exit reason.
+        """
+        before = self._positions[fill.instrument_id]
+        after = before.apply(fill)
+        self._positions[fill.instrument_id] = after
+        self._post_trade(before, after, fill.signed_quantity, fill.price)
+        if fill.fee:
+            self.pay(Account.FEES, fill.fee_asset, fill.fee)
+        finished = self._open[fill.instrument_id].record(before, after, fill, reason)
+        if finished is not None and self._on_round_trip is not None:
+            self._on_round_trip(finished)
+        return before, after
+
+    def pay(self, account: Account, asset: str, amount: Money) -> None:
+        """Move *amount* of *asset* out of the holdings into *account* (negative: receive it)."""
+        self.ledger.transfer(Account.HOLDINGS, account, asset, amount)
+        if asset == self.numeraire:
+            self.cash = sub(self.cash, amount)
+
+    def replace(self, position: Position) -> None:
+        """Put *position* in the place of the one of the same instrument (an adjustment)."""
+        self._positions[position.instrument.id] = position
+
+    def _post_trade(
+        self, before: Position, after: Position, signed: Quantity, price: Price
+    ) -> None:
+        instrument = before.instrument
+        if instrument.delivers_base:
+            self.pay(Account.MARKET, instrument.quote, instrument.value(signed, price))
+            self.pay(Account.MARKET, instrument.base, neg(mul(signed, instrument.multiplier)))
+        else:
+            gain = sub(after.realised, before.realised)
+            self.pay(Account.MARKET, instrument.settlement_asset, neg(gain))
+
+
+def _common_asset(instruments: Sequence[Instrument]) -> str:
+    assets = sorted({each.settlement_asset for each in instruments})
+    if len(assets) != 1:
+        raise ConfigError(
+            f"the instruments settle in {' and '.join(assets) or 'nothing'}",
+            where=", ".join(str(each.id) for each in instruments) or None,
+            remedy="choose instruments that settle in one asset",
+        )
+    return assets[0]

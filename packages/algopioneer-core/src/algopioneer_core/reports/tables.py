@@ -1,0 +1,219 @@
+"""
+`trades.csv` and `equity.csv`, written while the run goes on, in constant memory.
+
+Both are result sinks and context managers: leaving the block normally gives the file its name,
+leaving it by an error removes what was written. Amounts are exact text, never in exponent form;
+times are ISO 8601 in UTC.
+"""
+
+import operator
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+from itertools import pairwise
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from algopioneer_core.domain.market_data import NS_PER_SECOND
+from algopioneer_core.domain.money import ONE, Money, divide_half_even, mul, scaled
+from algopioneer_core.domain.round_trips import RoundTrip, Side
+from algopioneer_core.history.columns import BarColumns
+from algopioneer_core.reports.output import PartFile
+from algopioneer_core.simulation.sinks import Float64Array, Holding
+from algopioneer_core.simulation.text import iso_utc, money_text
+
+__all__ = ["EQUITY_COLUMNS", "TRADE_COLUMNS", "EquityCsv", "TradesCsv", "pnl_pct"]
+
+TRADE_COLUMNS: Final = (
+    "entry_time",
+    "exit_time",
+    "side",
+    "quantity",
+    "entry_price",
+    "exit_price",
+    "pnl",
+    "pnl_pct",
+    "fees",
+    "exit_reason",
+    "symbol",
+)
+EQUITY_COLUMNS: Final = ("time", "equity", "cash", "quantity", "close")
+
+_PCT_PLACES: Final = 6
+_SECONDS_PER_DAY: Final = 86_400
+
+
+def pnl_pct(trade: RoundTrip) -> Decimal | None:
+    """
+    Return the PnL of *trade* in per cent of the value of its entry.
+
+    Rounded half to even at 6 decimals; None when the entry was worth nothing.
+    """
+    if not trade.cost:
+        return None
+    return divide_half_even(mul(trade.pnl, Decimal(100)), trade.cost, places=_PCT_PLACES)
+
+
+class _CsvSink:
+    """A CSV file that is complete when its block is left."""
+
+    def __init__(self, path: Path, columns: Sequence[str]) -> None:
+        self._file = PartFile(path)
+        self._file.write(",".join(columns) + "\n")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            if kind is None:
+                self._file.commit()
+        finally:
+            self._file.discard()
+
+
+class TradesCsv(_CsvSink):
+    """
+    One row for each round trip, `TRADE_COLUMNS`.
+
+    `side` is `long` or `short`; `pnl` is net of `fees`; `pnl_pct` is empty where undefined.
+
+    Args:
+        path: The final name.
+
+    Raises:
+        OutputError: The file cannot be written, now or later.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, TRADE_COLUMNS)
+
+    def bars(self, chunk: BarColumns, equity: Float64Array, segments: Sequence[Holding]) -> None:
+        """Take no notice: only trades are written."""
+
+    def round_trip(self, trade: RoundTrip) -> None:
+        """Write the row of *trade*."""
+        share = pnl_pct(trade)
+        cells = (
+            iso_utc(trade.entry_ns),
+            iso_utc(trade.exit_ns),
+            "long" if trade.side is Side.BUY else "short",
+            money_text(trade.quantity),
+            money_text(trade.entry_price),
+            money_text(trade.exit_price),
+            money_text(trade.pnl),
+            "" if share is None else money_text(share),
+            money_text(trade.fees),
+            quoted(trade.exit_reason),
+            quoted(trade.instrument_id.symbol),
+        )
+        self._file.write(",".join(cells) + "\n")
+
+
+def quoted(text: str) -> str:
+    """Return *text* as a CSV cell, in quotation marks where it needs them (RFC 4180)."""
+    if any(character in text for character in ',"\n\r'):
+        return '"' + text.replace('"', '""') + '"'
+    return text
+
+
+class EquityCsv(_CsvSink):
+    """
+    One row for each bar, `EQUITY_COLUMNS`: what the account held and was worth at the close.
+
+    `equity` is exact: cash + quantity * multiplier * close (a linear instrument). Closes have the
+    decimals of the data, and so may zeros at the end of equity.
+
+    Args:
+        path: The final name.
+        multiplier: Base units per contract.
+
+    Raises:
+        OutputError: The file cannot be written, now or later.
+    """
+
+    def __init__(self, path: Path, *, multiplier: Decimal = ONE) -> None:
+        super().__init__(path, EQUITY_COLUMNS)
+        self._multiplier = multiplier
+
+    def round_trip(self, trade: RoundTrip) -> None:
+        """Take no notice: only bars are written."""
+
+    def bars(self, chunk: BarColumns, equity: Float64Array, segments: Sequence[Holding]) -> None:
+        """Write a row for each bar of *chunk*."""
+        times, closes = iso_times(chunk.ts_ns), chunk.close.tolist()
+        starts = [start for start, _, _ in segments]
+        for (start, stop), (_, cash, quantity) in zip(
+            pairwise((*starts, len(chunk))), segments, strict=True
+        ):
+            make = self._row_maker(cash, quantity, chunk.price_decimals)
+            self._file.write("".join(map(make, times[start:stop], closes[start:stop])))
+
+    def _row_maker(
+        self, cash: Money, quantity: Decimal, decimals: int
+    ) -> Callable[[str, int], str]:
+        """
+        Return what writes a row from its time and its close in ticks, for one holding.
+
+        The sum is made in integers of the smallest unit that occurs: exact, and ten times faster
+        than decimals, which matters here because it is done for every bar.
+        """
+        fixed, size = money_text(cash), mul(quantity, self._multiplier)
+        held = f",{fixed},{money_text(quantity)},"
+        close = _fixed_point(decimals)
+        if not size:
+            return lambda time, ticks: f"{time},{fixed}{held}{close(ticks)}\n"
+        places = max(_places(cash), _places(size) + decimals)
+        worth, cash_units = _fixed_point(places), scaled(cash, places)
+        per_tick = scaled(size, places - decimals)
+        return lambda time, ticks: (
+            f"{time},{worth(cash_units + per_tick * ticks)}{held}{close(ticks)}\n"
+        )
+
+
+def _places(value: Decimal) -> int:
+    """Return the number of decimals *value* is written with; never negative."""
+    exponent = value.as_tuple().exponent
+    return max(-exponent, 0) if isinstance(exponent, int) else 0
+
+
+def _fixed_point(places: int) -> Callable[[int], str]:
+    """Return what writes number * 10**-places with that many decimals."""
+    if not places:
+        return str
+    unit = 10**places
+
+    def text(number: int) -> str:
+        if number >= unit:  # the usual case, written without a format because it is every bar's
+            digits = str(number)
+            return f"{digits[:-places]}.{digits[-places:]}"
+        whole, part = divmod(abs(number), unit)
+        return f"{'-' if number < 0 else ''}{whole}.{part:0{places}d}"
+
+    return text
+
+
+def iso_times(ts_ns: NDArray[np.int64]) -> list[str]:
+    """Return the text of `iso_utc` for each time; in bulk where all are on whole seconds."""
+    seconds, fractions = np.divmod(ts_ns, NS_PER_SECOND)
+    if fractions.any():
+        return [iso_utc(moment) for moment in ts_ns.tolist()]
+    days, of_day = np.divmod(seconds, _SECONDS_PER_DAY)
+    dates = _each_once(days, lambda day: iso_utc(day * _SECONDS_PER_DAY * NS_PER_SECOND)[:-9])
+    clock = _each_once(of_day, lambda second: iso_utc(second * NS_PER_SECOND)[11:])
+    return list(map(operator.add, dates, clock))
+
+
+def _each_once(values: NDArray[np.int64], text: Callable[[int], str]) -> list[str]:
+    """Return the text of each value, made once for each value that occurs."""
+    distinct, index = np.unique(values, return_inverse=True)
+    texts = list(map(text, distinct.tolist()))
+    return [texts[place] for place in index.tolist()]

@@ -1,0 +1,1 @@
+"""Trading without a venue: fills decided on bars, accounts, backtests and their figures."""

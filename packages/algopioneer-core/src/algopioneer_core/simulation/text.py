@@ -1,0 +1,56 @@
+"""
+How results write numbers and times: the same text in JSON, CSV, the terminal and the report.
+
+Money is exact and never in exponent form; times are ISO 8601 in UTC with a `Z`.
+"""
+
+import datetime
+from decimal import Decimal
+from typing import Final
+
+from algopioneer_core.domain.market_data import NS_PER_SECOND
+
+__all__ = ["duration_text", "iso_utc", "money_text"]
+
+_UNITS: Final = (
+    ("d", 86_400 * NS_PER_SECOND),
+    ("h", 3_600 * NS_PER_SECOND),
+    ("m", 60 * NS_PER_SECOND),
+    ("s", NS_PER_SECOND),
+)
+_EPOCH: Final = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC).replace(tzinfo=None)
+"""Naive, because that is what `isoformat` writes without an offset; all times are UTC."""
+
+
+def money_text(amount: Decimal) -> str:
+    """Return *amount* exactly, without exponent, trailing zeros or a negative zero."""
+    text = format(amount, "f")
+    if "." in text:
+        text = text.rstrip("0").rstrip(".")
+    return text if amount else "0"
+
+
+def iso_utc(ts_ns: int) -> str:
+    """
+    Return UTC nanoseconds as `2022-01-31T23:59:00Z`.
+
+    A fraction of a second is written only when there is one, with as many digits as it needs.
+    """
+    seconds, nanoseconds = divmod(ts_ns, NS_PER_SECOND)
+    moment = _EPOCH + datetime.timedelta(seconds=seconds)
+    fraction = f".{nanoseconds:09d}".rstrip("0") if nanoseconds else ""
+    return f"{moment.isoformat()}{fraction}Z"
+
+
+def duration_text(duration_ns: int) -> str:
+    """
+    Return a length of time for people, in its two largest units: `31 d 6 h`, `12 m`, `0 s`.
+
+    What is smaller than the second unit is cut off.
+    """
+    parts: list[str] = []
+    for unit, size in _UNITS:
+        count, duration_ns = divmod(duration_ns, size)
+        if count or parts:
+            parts.append(f"{count} {unit}" if count else "")
+    return " ".join(part for part in parts[:2] if part) or "0 s"

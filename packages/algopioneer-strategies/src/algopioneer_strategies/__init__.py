@@ -1,0 +1,1 @@
+"""Strategies for the algopioneer trading framework: moving average crossover."""

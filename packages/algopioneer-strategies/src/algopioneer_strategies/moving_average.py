@@ -1,0 +1,185 @@
+"""
+Moving average crossover: be in the market while the short average is above the long one.
+
+The rule (SEMANTICS, moving average): averages are over closes; the first decision is at bar index
+`long_window`. Enter when the short average was at or below the long one a bar ago and is above it
+now; leave when in a position and the short average is below. With `allow_short` the rule is
+mirrored, and a reversal is two orders: one closes, one opens.
+
+The averages are never computed. `short sum / short` against `long sum / long` has the sign of
+`short sum * long - long sum * short`, and on integer prices that is exact: with floating-point
+averages, ties come out one way or the other by rounding error.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from algopioneer_core.domain.commands import StrategyCommand
+from algopioneer_core.domain.events import Event
+from algopioneer_core.domain.fills import Side
+from algopioneer_core.domain.instruments import Instrument, InstrumentId
+from algopioneer_core.domain.market_data import Bar
+from algopioneer_core.domain.money import Quantity
+from algopioneer_core.domain.orders import OrderIntent
+from algopioneer_core.engine.sizing import Sizing
+from algopioneer_core.engine.strategy import Requirements, StrategyContext
+from algopioneer_core.history.columns import BarColumns, Signals
+from algopioneer_strategies.config import MovingAverageConfig
+
+__all__ = ["MovingAverage"]
+
+_INT64_MAX: Final = (1 << 63) - 1
+
+
+class MovingAverage:
+    """
+    The crossover on one instrument.
+
+    Args:
+        config: Windows, size, and whether to sell short.
+        instrument_id: What is traded.
+    """
+
+    def __init__(self, config: MovingAverageConfig, instrument_id: InstrumentId) -> None:
+        self._config = config
+        self._id = instrument_id
+        self._short = config.short_window
+        self._long = config.long_window
+        self._allow_short = config.allow_short
+        self._sizing = (
+            Sizing(fraction=config.position_size)
+            if config.quantity is None
+            else Sizing(quantity=config.quantity)
+        )
+        self._closes: deque[int] = deque(maxlen=self._long)
+        self._decimals = 0
+        self._short_sum = 0
+        self._long_sum = 0
+        self._gap: int | None = None
+        """Short average above the long one, scaled by both windows; None before they are full."""
+
+    @classmethod
+    def make(cls, config: MovingAverageConfig, instruments: Sequence[Instrument]) -> Self:
+        """Make the strategy for the one instrument it trades."""
+        (instrument,) = instruments
+        return cls(config, instrument.id)
+
+    def requirements(self) -> Requirements:
+        """Say that the long window must be full, and once more for the first comparison."""
+        return Requirements(warmup_bars=self._long + 1)
+
+    def on_event(self, event: Event, context: StrategyContext) -> Iterable[StrategyCommand]:
+        """Take in a bar of the instrument and decide; ignore everything else."""
+        if type(event) is not Bar or event.instrument_id != self._id:
+            return ()
+        before, now = self._gap, self._take(event)
+        self._gap = now
+        if before is None or now is None or not now or context.has_working_orders:
+            return ()
+        held = context.quantity(self._id)
+        if held:
+            return self._leave(held, before, now, context) if (held > 0) != (now > 0) else ()
+        if now > 0:
+            return self._enter(Side.BUY, context) if before <= 0 else ()
+        return self._enter(Side.SELL, context) if before >= 0 and self._allow_short else ()
+
+    def _take(self, bar: Bar) -> int | None:
+        """Roll the sums forward by one close; return the scaled gap of the averages."""
+        if bar.price_decimals != self._decimals:
+            self._rescale(bar.price_decimals)
+        closes, close, short = self._closes, bar.close_ticks, self._short
+        count = len(closes)
+        if count == self._long:
+            self._long_sum += close - closes[0]
+            self._short_sum += close - closes[-short]
+            closes.append(close)
+        else:
+            self._long_sum += close
+            self._short_sum += close - (closes[-short] if count >= short else 0)
+            closes.append(close)
+            if count + 1 < self._long:
+                return None
+        return self._short_sum * self._long - self._long_sum * short
+
+    def _rescale(self, decimals: int) -> None:
+        """Bring all sums to a finer grid when the data's has become finer."""
+        shift = decimals - self._decimals
+        if shift > 0 and self._closes:
+            factor = 10**shift
+            self._closes = deque((close * factor for close in self._closes), maxlen=self._long)
+            self._short_sum *= factor
+            self._long_sum *= factor
+            self._gap = None if self._gap is None else self._gap * factor
+        self._decimals = decimals
+
+    def _leave(
+        self, held: Quantity, before: int, now: int, context: StrategyContext
+    ) -> list[StrategyCommand]:
+        side = Side.SELL if held > 0 else Side.BUY
+        close = OrderIntent(
+            instrument_id=self._id, side=side, quantity=held.copy_abs(), reduce_only=True
+        )
+        crossed = before <= 0 if now > 0 else before >= 0
+        if not (crossed and self._allow_short):
+            return [close]
+        return [close, *self._enter(side, context)]
+
+    def _enter(self, side: Side, context: StrategyContext) -> list[StrategyCommand]:
+        entry = self._sizing.entry(self._id, side, context)
+        return [entry] if entry else []
+
+    def snapshot(self) -> Mapping[str, object]:
+        """Return the closes of the long window and the last gap."""
+        return {"decimals": self._decimals, "closes": list(self._closes), "gap": self._gap}
+
+    def restore(self, state: Mapping[str, object]) -> None:
+        """Continue from `snapshot`; the sums follow from the closes."""
+        closes, gap, decimals = state["closes"], state["gap"], state["decimals"]
+        assert isinstance(closes, list)
+        assert isinstance(decimals, int)
+        assert gap is None or isinstance(gap, int)
+        self._closes = deque(closes, maxlen=self._long)
+        self._decimals, self._gap = decimals, gap
+        self._long_sum = sum(closes)
+        self._short_sum = sum(closes[-self._short :])
+
+    # --- the same rule for a whole array of bars ---------------------------------------------
+
+    def signals(self, bars: BarColumns) -> Signals:
+        """Return where a flat strategy would enter and where one in a position would leave."""
+        gap = self._gaps(bars.close)
+        above, below = gap > 0, gap < 0
+        rose, fell = above.copy(), below.copy()
+        rose[1:] &= ~above[:-1]
+        fell[1:] &= ~below[:-1]
+        rose[: self._long] = False
+        fell[: self._long] = False
+        below[: self._long] = False
+        above[: self._long] = False
+        nowhere = np.zeros(len(bars), np.bool_)
+        return Signals(
+            enter_long=rose,
+            leave_long=below,
+            enter_short=fell if self._allow_short else nowhere,
+            leave_short=above if self._allow_short else nowhere,
+            sizing=self._sizing,
+        )
+
+    def _gaps(self, close: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the sign of the gap at every bar; 0 before the long window is full."""
+        gaps = np.zeros(len(close), np.int64)
+        if len(close) < self._long:
+            return gaps
+        if int(close.max()) * self._short * self._long * 2 > _INT64_MAX:
+            close = close.astype(np.object_)  # Python's integers: slower, and never too small
+        # Fixed-width sums may wrap; their differences are right, because no window's own does.
+        sums = np.concatenate((np.zeros(1, close.dtype), np.cumsum(close)))
+        ends = sums[self._long :]
+        short = ends - sums[self._long - self._short : len(sums) - self._short]
+        long = ends - sums[: len(sums) - self._long]
+        gaps[self._long - 1 :] = np.sign(short * self._long - long * self._short)
+        return gaps
