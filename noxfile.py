@@ -155,7 +155,8 @@ def types(session: nox.Session) -> None:
         targets = [str(part) for part in (folder / "src", folder / "tests") if part.exists()]
         bases = os.pathsep.join((str(folder / "src"), str(folder)))
         _run_in_workspace(session, "mypy", *targets, MYPYPATH=bases)
-    _run_in_workspace(session, "mypy", *(name for name in CODE if name != "packages"))
+    others = [name for name in CODE if name != "packages"]
+    _run_in_workspace(session, "mypy", *others, MYPYPATH="benchmarks")  # they import each other
 
 
 @nox.session(venv_backend="none")
@@ -220,11 +221,10 @@ def build(session: nox.Session) -> None:
     """Wheels and source distributions in dist/, their contents and metadata checked."""
     session.install("build>=1.2", "packaging>=24.2", "pytest>=8.2", "trove-classifiers")
     shutil.rmtree(ROOT / "dist", ignore_errors=True)
-    build_all = ("uv", "build", "--out-dir=dist")
-    if session.venv_backend != "uv":
-        build_all = ("python", "-m", "build", "--outdir=dist")
+    with_uv, with_pip = "uv build --out-dir=dist", "python -m build --outdir=dist"
+    command = with_uv if session.venv_backend == "uv" else with_pip
     for name in DISTRIBUTIONS:
-        session.run(*build_all, str(_package(name)))
+        session.run(*command.split(), str(_package(name)))
     session.run(
         "python", "-m", "pytest", "tests/test_distributions.py", env={"ALGOPIONEER_DIST": "dist"}
     )

@@ -13,6 +13,7 @@ from algopioneer_core.domain.errors import ConfigError
 from algopioneer_core.settings import (
     at_least,
     at_most,
+    below,
     fraction,
     nearest,
     not_negative,
@@ -165,6 +166,18 @@ def test_optional_lets_none_pass_and_asks_about_the_rest() -> None:
         Holder(-1)
 
 
+def test_below_excludes_its_limit() -> None:
+    """The limit itself is too much."""
+
+    @frozen
+    class Holder:
+        share: Decimal = option(Decimal(0), help="Share.", validator=below(1))
+
+    assert Decimal("0.999") == Holder(Decimal("0.999")).share
+    with pytest.raises(ConfigError, match="share must be below 1, not 1"):
+        Holder(Decimal(1))
+
+
 def test_one_of_checks_each_item_of_a_tuple() -> None:
     """A list of choices is checked item by item."""
 
@@ -179,5 +192,5 @@ def test_one_of_checks_each_item_of_a_tuple() -> None:
 
 def test_nearest_finds_a_misspelling_and_nothing_far() -> None:
     """A hint is given only when it is likely right."""
-    assert "window" == nearest("windwo", ["window", "size"])
+    assert "window" == nearest("windoww", ["window", "size"])
     assert nearest("zzz", ["window", "size"]) is None

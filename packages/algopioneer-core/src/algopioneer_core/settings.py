@@ -29,6 +29,7 @@ __all__ = [
     "Validator",
     "at_least",
     "at_most",
+    "below",
     "fraction",
     "nearest",
     "not_negative",
@@ -53,6 +54,7 @@ class _About:
     key: str | None = None
     section: str = ""
     environment: str | None = None
+    metavar: str = ""
 
 
 @frozen(kw_only=True)
@@ -75,6 +77,8 @@ class Setting:
     unit: str
     choices: tuple[str, ...]
     """The accepted texts; empty when not a closed list."""
+    metavar: str
+    """What stands for the value in the help; empty for the type's own word."""
     section: str
     """Heading it is shown under; empty for the class's own."""
     secret: bool
@@ -92,6 +96,7 @@ def option(
     validator: Validator | list[Validator] | None = None,
     key: str | None = None,
     section: str = "",
+    metavar: str = "",
 ) -> Any:
     """
     Return an attrs field for a value that users set.
@@ -104,11 +109,12 @@ def option(
         validator: Checks the value; the ones of this module raise ConfigError.
         key: Name in files and flags where the attribute's name will not do (`from`).
         section: Heading to show it under.
+        metavar: What stands for the value in the help (`FILE`), where the type does not say it.
     """
     checks = [validator] if callable(validator) else list(validator or ())
     if choices:
         checks.append(one_of(*choices))
-    about = _About(help=help, unit=unit, choices=choices, key=key, section=section)
+    about = _About(help=help, unit=unit, choices=choices, key=key, section=section, metavar=metavar)
     return attrs.field(default=default, validator=checks, metadata={_METADATA: about})
 
 
@@ -156,6 +162,7 @@ def _setting(attribute: "attrs.Attribute[Any]", hint: Any) -> Setting:
         help=about.help,
         unit=about.unit,
         choices=choices,
+        metavar=about.metavar,
         section=about.section,
         secret=about.environment is not None,
         environment=about.environment,
@@ -244,6 +251,16 @@ def at_most(highest: Decimal | int) -> Validator:
     def check(_: Any, attribute: Any, value: Decimal | float) -> None:
         if not value <= highest:
             _fail(attribute, value, f"at most {highest}")
+
+    return check
+
+
+def below(limit: Decimal | int) -> Validator:
+    """Return a validator that raises ConfigError for a value that is *limit* or more."""
+
+    def check(_: Any, attribute: Any, value: Decimal | float) -> None:
+        if not value < limit:
+            _fail(attribute, value, f"below {limit}")
 
     return check
 

@@ -60,9 +60,9 @@ def test_empty_table_is_an_instrument_without_metadata(tmp_path: Path) -> None:
 
 def test_venue_and_symbol_win_over_the_symbol(tmp_path: Path) -> None:
     """One symbol may differ between venues."""
-    text = '["BTC-PERP"]\nmultiplier = 2\n["sim:BTC-PERP"]\nmultiplier = 3\n'
+    text = '["BTC-PERP"]\nquote = "EUR"\n["sim:BTC-PERP"]\nquote = "GBP"\n'
 
-    assert Decimal(3) == _read(tmp_path, text).multiplier
+    assert "GBP" == _read(tmp_path, text).quote
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_venue_and_symbol_win_over_the_symbol(tmp_path: Path) -> None:
         ('["BTC-PERP"]\nmultiplyer = 1\n', "did you mean 'multiplier'"),
         ('["BTC-PRP"]\n', "does not describe 'BTC-PERP' .did you mean 'BTC-PRP'"),
         ('["ETH"]\n', r'add a table \["BTC-PERP"\]'),
-        ('["BTC-PERP"]\ninverse = true\n', "BTC-PERP: a spot cannot be inverse"),
+        ('["BTC-PERP"]\ninverse = true\n', "BTC-PERP: .* is not a contract"),
         ("BTC-PERP = 5\n", "must be a table"),
     ],
 )

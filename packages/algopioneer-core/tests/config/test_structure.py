@@ -127,8 +127,8 @@ def test_statistics_may_be_floats() -> None:
 
 def test_unknown_key_suggests_the_nearest() -> None:
     """A misspelt key never passes silently."""
-    with pytest.raises(ConfigError, match="unknown option 'windwo'.*did you mean 'window'"):
-        structure(Sample, {"windwo": 5})
+    with pytest.raises(ConfigError, match=r"unknown option 'windoww'.*did you mean 'window'"):
+        structure(Sample, {"windoww": 5})
 
 
 def test_key_of_another_table_is_sent_there() -> None:

@@ -229,7 +229,7 @@ def test_known_name_that_is_not_installed_says_what_to_install(install: _Install
         host.strategies.get("moving-average")
     with pytest.raises(PluginError, match="pip install algopioneer-kraken"):
         host.venues.get("kraken")
-    with pytest.raises(PluginError, match="did you mean 'kraken'.*algopioneer-kraken"):
+    with pytest.raises(PluginError, match=r"did you mean 'kraken'.*algopioneer-kraken"):
         host.venues.get("krakn")
 
 
@@ -272,7 +272,7 @@ def test_allowing_what_is_not_installed_is_refused(
     install("good", _good("fresh-idea"))
     monkeypatch.setenv(ALLOW_VARIABLE, "goood")
 
-    with pytest.raises(PluginError, match="'goood' is allowed but not installed.*'good'"):
+    with pytest.raises(PluginError, match=r"'goood' is allowed but not installed.*'good'"):
         load_plugins()
 
 

@@ -80,6 +80,7 @@ def test_specs_of_one_shape_stay_different_kinds() -> None:
     """A recorder is never taken for an exit policy of the same name."""
     values = {"name": "same", "summary": "Same.", "factory": "math:sqrt"}
 
-    assert ExitPolicySpec(**values) != RecorderSpec(**values)
-    assert ExitPolicySpec(**values) == ExitPolicySpec(**values)
+    specs: list[object] = [ExitPolicySpec(**values), RecorderSpec(**values)]
+    assert specs[0] != specs[1]
+    assert specs[0] == ExitPolicySpec(**values)
     assert "ExitPolicySpec" in repr(ExitPolicySpec(**values))

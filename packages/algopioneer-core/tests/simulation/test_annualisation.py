@@ -27,7 +27,7 @@ def test_a_single_moment_has_no_yearly_number() -> None:
 
 def test_years_have_365_and_a_quarter_days() -> None:
     """The Julian year."""
-    assert 2.0 == years_between(10, 10 + 2 * NS_PER_YEAR)
+    assert years_between(10, 10 + 2 * NS_PER_YEAR) == 2.0
 
 
 @pytest.mark.parametrize(

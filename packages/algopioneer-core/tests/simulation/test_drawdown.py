@@ -21,23 +21,23 @@ def drawdown_of(equity: list[float], *, piece: int | None = None) -> Drawdown:
 
 def naive(equity: list[float]) -> Drawdown:
     """Walk the curve bar by bar in plain Python."""
-    worst, found = 0.0, (None, None, 0.0)
+    worst = level = 0.0
+    start = lowest = -1
     peak, peak_at = equity[0], 0
     for at, value in enumerate(equity):
         if value >= peak:
             peak, peak_at = value, at
         elif 1.0 - value / peak > worst:
-            worst, found = 1.0 - value / peak, (peak_at, at, peak)
-    start, trough, level = found
-    if start is None or trough is None:
+            worst, start, lowest, level = 1.0 - value / peak, peak_at, at, peak
+    if lowest < 0:
         return Drawdown(
             depth_pct=0.0, peak_ns=None, trough_ns=None, recovery_ns=None, duration_s=None
         )
-    back = next((i for i in range(trough, len(equity)) if equity[i] >= level), None)
+    back = next((i for i in range(lowest, len(equity)) if equity[i] >= level), None)
     return Drawdown(
         depth_pct=worst * 100,
         peak_ns=start * SECOND,
-        trough_ns=trough * SECOND,
+        trough_ns=lowest * SECOND,
         recovery_ns=None if back is None else back * SECOND,
         duration_s=float((len(equity) - 1 if back is None else back) - start),
     )
@@ -59,12 +59,12 @@ def test_a_fall_that_lasts_to_the_end() -> None:
     """Without recovery it lasts to the last bar."""
     drawdown = drawdown_of([100, 50, 60, 70])
     assert drawdown.recovery_ns is None
-    assert 3.0 == drawdown.duration_s
+    assert drawdown.duration_s == 3.0
 
 
 def test_the_peak_is_the_last_bar_at_its_level() -> None:
     """Time spent at the peak is not time below it."""
-    assert 2 * SECOND == drawdown_of([100, 100, 100, 90, 100]).peak_ns
+    assert drawdown_of([100, 100, 100, 90, 100]).peak_ns == 2 * SECOND
 
 
 def test_rising_equity_has_a_depth_of_zero_and_no_times() -> None:

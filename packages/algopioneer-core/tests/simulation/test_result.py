@@ -10,11 +10,28 @@ from algopioneer_core.simulation.performance import Performance
 from algopioneer_core.simulation.result import BacktestResult, costs_as_dict
 from algopioneer_core.simulation.trade_statistics import TradeStatistics
 
-REQUIRED_KEYS = """
-    strategy symbols interval bars first_bar last_bar initial_capital final_capital net_profit
-    return_pct total_trades winning_trades losing_trades win_rate_pct max_drawdown_pct
-    sharpe_ratio sortino_ratio profit_factor expectancy fees_paid
-""".split()
+REQUIRED_KEYS = [
+    "strategy",
+    "symbols",
+    "interval",
+    "bars",
+    "first_bar",
+    "last_bar",
+    "initial_capital",
+    "final_capital",
+    "net_profit",
+    "return_pct",
+    "total_trades",
+    "winning_trades",
+    "losing_trades",
+    "win_rate_pct",
+    "max_drawdown_pct",
+    "sharpe_ratio",
+    "sortino_ratio",
+    "profit_factor",
+    "expectancy",
+    "fees_paid",
+]
 
 
 def result() -> BacktestResult:
@@ -49,17 +66,17 @@ def test_results_have_every_promised_key() -> None:
 def test_results_are_json_with_money_as_text_and_undefined_as_null() -> None:
     """Exact text for money, numbers for ratios, null for what is undefined."""
     content = json.loads(json.dumps(result().as_dict(), allow_nan=False))
-    assert "9999.5" == content["final_capital"]
-    assert "-0.5" == content["net_profit"]
-    assert -0.005 == content["return_pct"]
+    assert content["final_capital"] == "9999.5"
+    assert content["net_profit"] == "-0.5"
+    assert content["return_pct"] == -0.005
     assert content["sharpe_ratio"] is None
-    assert ("1m", ["BTC-USD"]) == (content["interval"], content["symbols"])
-    assert ("1970-01-01T00:00:00Z", "1970-01-01T00:01:00Z") == (
+    assert (content["interval"], content["symbols"]) == ("1m", ["BTC-USD"])
+    assert (
         content["first_bar"],
         content["last_bar"],
-    )
-    assert {"position_size": "1", "windows": [5, 20]} == content["parameters"]
-    assert {"gaps": {"count": 0}} == content["data"]
+    ) == ("1970-01-01T00:00:00Z", "1970-01-01T00:01:00Z")
+    assert content["parameters"] == {"position_size": "1", "windows": [5, 20]}
+    assert content["data"] == {"gaps": {"count": 0}}
 
 
 def test_costs_are_stated_in_the_words_of_the_command_line() -> None:
@@ -71,10 +88,10 @@ def test_costs_are_stated_in_the_words_of_the_command_line() -> None:
             volume_limit=Decimal("0.1"),
         )
     )
-    assert ("2.5", "0", "10") == (
+    assert (
         costs["slippage_bps"],
         costs["maker_fee_bps"],
         costs["taker_fee_bps"],
-    )
-    assert "0.1" == costs["volume_limit"]
+    ) == ("2.5", "0", "10")
+    assert costs["volume_limit"] == "0.1"
     assert costs_as_dict(BacktestConfig())["volume_limit"] is None

@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from algopioneer_core.domain.fills import Side
 from algopioneer_core.domain.instruments import InstrumentId
-from algopioneer_core.domain.round_trips import RoundTrip, Side
+from algopioneer_core.domain.round_trips import RoundTrip
 from algopioneer_core.simulation.trade_statistics import (
     TradeFigures,
     TradeStatistics,
@@ -43,9 +44,9 @@ def figures_of(*pnls: str) -> TradeFigures:
 def test_figures_of_four_trades_by_hand() -> None:
     """Two won, one lost, one neither."""
     figures = figures_of("10", "-4", "0", "2.5")
-    assert (4, 2, 1) == (figures.totals.total, figures.totals.winning, figures.totals.losing)
-    assert 50.0 == figures.win_rate_pct
-    assert 3.125 == figures.profit_factor
+    assert (figures.totals.total, figures.totals.winning, figures.totals.losing) == (4, 2, 1)
+    assert figures.win_rate_pct == 50.0
+    assert figures.profit_factor == 3.125
     assert Decimal("2.125") == figures.expectancy
     assert Decimal("6.25") == figures.average_win
     assert Decimal(-4) == figures.average_loss
@@ -54,8 +55,8 @@ def test_figures_of_four_trades_by_hand() -> None:
 
 def test_averages_are_rounded_half_to_even_at_eight_places() -> None:
     """A third is cut where the text says so."""
-    assert "0.33333333" == figures_of("1", "0", "0").as_dict()["expectancy"]
-    assert "0.00000002" == figures_of("0.00000003", "0").as_dict()["expectancy"]
+    assert figures_of("1", "0", "0").as_dict()["expectancy"] == "0.33333333"
+    assert figures_of("0.00000003", "0").as_dict()["expectancy"] == "0.00000002"
 
 
 def test_no_trades_leave_every_ratio_undefined() -> None:
@@ -71,8 +72,8 @@ def test_no_trades_leave_every_ratio_undefined() -> None:
         "best_trade",
         "worst_trade",
     }
-    assert 0 == figures["total_trades"]
-    assert "0" == figures["fees_paid"]
+    assert figures["total_trades"] == 0
+    assert figures["fees_paid"] == "0"
 
 
 def test_without_a_loss_there_is_no_profit_factor() -> None:
@@ -85,7 +86,7 @@ def test_without_a_loss_there_is_no_profit_factor() -> None:
 def test_losses_alone_have_a_profit_factor_of_zero() -> None:
     """Nothing was gained: that is a number."""
     figures = figures_of("-1", "-2")
-    assert 0.0 == figures.profit_factor
+    assert figures.profit_factor == 0.0
     assert figures.average_win is None
     assert Decimal(-1) == figures.totals.best
 
@@ -99,9 +100,7 @@ def test_losses_alone_have_a_profit_factor_of_zero() -> None:
         (Side.SELL, True, 100 + 107),
     ],
 )
-def test_turnover_counts_both_ways_without_fees(
-    side: Side, inverse: bool, turnover: int
-) -> None:
+def test_turnover_counts_both_ways_without_fees(side: Side, inverse: bool, turnover: int) -> None:
     """A gross gain of 7 on an entry of 100, of which 2 went in fees."""
     assert Decimal(turnover) == turnover_of(trade("5", fees="2", side=side), inverse=inverse)
 

@@ -23,7 +23,9 @@ class MovingAverageConfig:
         5, help="Bars in the short average.", unit="bars", validator=at_least(1)
     )
     long_window: int = option(
-        20, help="Bars in the long average; above the short window.", unit="bars",
+        20,
+        help="Bars in the long average; above the short window.",
+        unit="bars",
         validator=at_least(2),
     )
     position_size: Decimal = option(

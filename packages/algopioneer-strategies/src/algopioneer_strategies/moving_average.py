@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from algopioneer_core.domain.commands import StrategyCommand
+from algopioneer_core.domain.errors import ConfigError
 from algopioneer_core.domain.events import Event
 from algopioneer_core.domain.fills import Side
 from algopioneer_core.domain.instruments import Instrument, InstrumentId
@@ -76,44 +77,61 @@ class MovingAverage:
         """Take in a bar of the instrument and decide; ignore everything else."""
         if type(event) is not Bar or event.instrument_id != self._id:
             return ()
-        before, now = self._gap, self._take(event)
-        self._gap = now
-        if before is None or now is None or not now or context.has_working_orders:
-            return ()
+        before = self._gap
+        if before is None or event.price_decimals != self._decimals:
+            return self._unusual(event, context)
+        # Every bar comes this way, so the sums are rolled forward here and not in a method.
+        closes, close = self._closes, event.close_ticks
+        self._long_sum = long_sum = self._long_sum + close - closes[0]
+        self._short_sum = short_sum = self._short_sum + close - closes[-self._short]
+        closes.append(close)
+        self._gap = now = short_sum * self._long - long_sum * self._short
+        if now > 0:
+            if before > 0 and not self._allow_short:
+                return ()  # above as before: there is no short position that could be wrong
+        elif not now or (before < 0 and not context.quantity(self._id)):
+            return ()  # a tie, or below as before and nothing to leave
+        return self._decide(before, now, context)
+
+    def _decide(self, before: int, now: int, context: StrategyContext) -> Iterable[StrategyCommand]:
         held = context.quantity(self._id)
         if held:
-            return self._leave(held, before, now, context) if (held > 0) != (now > 0) else ()
-        if now > 0:
-            return self._enter(Side.BUY, context) if before <= 0 else ()
-        return self._enter(Side.SELL, context) if before >= 0 and self._allow_short else ()
+            wrong = now < 0 if held > 0 else now > 0
+            if not wrong or context.has_working_orders:
+                return ()
+            return self._leave(held, before, now, context)
+        crossed = before <= 0 if now > 0 else before >= 0 and self._allow_short
+        if not crossed or context.has_working_orders:
+            return ()
+        return self._enter(Side.BUY if now > 0 else Side.SELL, context)
 
-    def _take(self, bar: Bar) -> int | None:
-        """Roll the sums forward by one close; return the scaled gap of the averages."""
-        if bar.price_decimals != self._decimals:
-            self._rescale(bar.price_decimals)
-        closes, close, short = self._closes, bar.close_ticks, self._short
-        count = len(closes)
-        if count == self._long:
-            self._long_sum += close - closes[0]
-            self._short_sum += close - closes[-short]
-            closes.append(close)
-        else:
-            self._long_sum += close
-            self._short_sum += close - (closes[-short] if count >= short else 0)
-            closes.append(close)
-            if count + 1 < self._long:
-                return None
-        return self._short_sum * self._long - self._long_sum * short
+    def _unusual(self, bar: Bar, context: StrategyContext) -> Iterable[StrategyCommand]:
+        """Take in a bar before the long window is full, or on another price grid than ours."""
+        if bar.price_decimals > self._decimals:
+            self._refine(bar.price_decimals)
+        close = bar.close_ticks * 10 ** (self._decimals - bar.price_decimals)
+        if self._gap is None:
+            self._fill_up(close)
+            return ()
+        on_grid = bar._replace(close_ticks=close, price_decimals=self._decimals)
+        return self.on_event(on_grid, context)
 
-    def _rescale(self, decimals: int) -> None:
-        """Bring all sums to a finer grid when the data's has become finer."""
-        shift = decimals - self._decimals
-        if shift > 0 and self._closes:
-            factor = 10**shift
-            self._closes = deque((close * factor for close in self._closes), maxlen=self._long)
-            self._short_sum *= factor
-            self._long_sum *= factor
-            self._gap = None if self._gap is None else self._gap * factor
+    def _fill_up(self, close: int) -> None:
+        """Take in one of the first closes; the gap exists once the long window is full."""
+        closes = self._closes
+        self._long_sum += close
+        self._short_sum += close - (closes[-self._short] if len(closes) >= self._short else 0)
+        closes.append(close)
+        if len(closes) == self._long:
+            self._gap = self._short_sum * self._long - self._long_sum * self._short
+
+    def _refine(self, decimals: int) -> None:
+        """Bring all sums to the finer grid of the bars that come now."""
+        factor = 10 ** (decimals - self._decimals)
+        self._closes = deque((close * factor for close in self._closes), maxlen=self._long)
+        self._short_sum *= factor
+        self._long_sum *= factor
+        self._gap = None if self._gap is None else self._gap * factor
         self._decimals = decimals
 
     def _leave(
@@ -133,19 +151,35 @@ class MovingAverage:
         return [entry] if entry else []
 
     def snapshot(self) -> Mapping[str, object]:
-        """Return the closes of the long window and the last gap."""
-        return {"decimals": self._decimals, "closes": list(self._closes), "gap": self._gap}
+        """Return the closes of the long window, their grid, and the windows they are for."""
+        return {
+            "windows": [self._short, self._long],
+            "decimals": self._decimals,
+            "closes": list(self._closes),
+        }
 
     def restore(self, state: Mapping[str, object]) -> None:
-        """Continue from `snapshot`; the sums follow from the closes."""
-        closes, gap, decimals = state["closes"], state["gap"], state["decimals"]
+        """
+        Continue from `snapshot`; sums and gap follow from the closes.
+
+        Raises:
+            ConfigError: The snapshot was made with other windows.
+        """
+        windows, closes, decimals = state["windows"], state["closes"], state["decimals"]
+        if windows != [self._short, self._long]:
+            raise ConfigError(
+                f"the saved state is for windows {windows}, not {[self._short, self._long]}",
+                where=self._id,
+                remedy="start without the saved state, or with its windows",
+            )
         assert isinstance(closes, list)
         assert isinstance(decimals, int)
-        assert gap is None or isinstance(gap, int)
-        self._closes = deque(closes, maxlen=self._long)
-        self._decimals, self._gap = decimals, gap
-        self._long_sum = sum(closes)
-        self._short_sum = sum(closes[-self._short :])
+        self._closes.clear()
+        self._decimals = decimals
+        self._short_sum = self._long_sum = 0
+        self._gap = None
+        for close in closes:
+            self._fill_up(close)
 
     # --- the same rule for a whole array of bars ---------------------------------------------
 

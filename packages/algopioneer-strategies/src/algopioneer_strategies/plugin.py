@@ -15,5 +15,13 @@ def algopioneer_strategies() -> list[StrategySpec]:
             factory="algopioneer_strategies.moving_average:MovingAverage.make",
             config="algopioneer_strategies.config:MovingAverageConfig",
             aliases=("moving_average",),
-        )
+        ),
+        StrategySpec(
+            name="pairs",
+            summary="Mean reversion: the spread of two instruments strays and comes back.",
+            factory="algopioneer_strategies.pairs:Pairs.make",
+            config="algopioneer_strategies.pairs_config:PairsConfig",
+            instruments=(2, 2),
+            aliases=("dual_leg", "dual-leg"),
+        ),
     ]

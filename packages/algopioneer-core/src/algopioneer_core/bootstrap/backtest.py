@@ -1,7 +1,7 @@
 """From what a user asked for to a backtest that can be run."""
 
 import functools
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import attrs
@@ -11,29 +11,21 @@ from algopioneer_core.bootstrap.exits import make_exits
 from algopioneer_core.bootstrap.market import Market, find_market
 from algopioneer_core.config.backtest import BacktestOptions
 from algopioneer_core.config.runs import Part, Settings
-from algopioneer_core.engine.exits import ExitPolicy
-from algopioneer_core.engine.strategy import Strategy
+from algopioneer_core.domain.errors import RefusedError
 from algopioneer_core.plugins.manager import PluginHost
 from algopioneer_core.plugins.specs import StrategySpec
 from algopioneer_core.settings import settings_of
-from algopioneer_core.simulation.config import BacktestConfig
+from algopioneer_core.simulation.backtest import BacktestRequest
+from algopioneer_core.simulation.result import Plain
 
 __all__ = ["BacktestPlan", "plan_backtest"]
 
 
-@frozen(kw_only=True)
+@frozen
 class BacktestPlan:
     """A backtest with all its parts found and checked; nothing has been traded yet."""
 
-    strategy: str
-    """The name of the strategy."""
-    make_strategy: Callable[[], Strategy]
-    """Makes the strategy, anew at each call."""
-    parameters: Mapping[str, Any]
-    """The strategy's configuration, by key."""
-    market: Market
-    exits: tuple[ExitPolicy, ...]
-    config: BacktestConfig
+    request: BacktestRequest
     options: BacktestOptions
 
 
@@ -67,26 +59,36 @@ def plan_backtest(
     )
     policies = make_exits(exits, host.exit_policies)
     market = find_market(checked, options, spec, host)
-    return BacktestPlan(
-        strategy=spec.name,
-        make_strategy=_maker(spec, parameters, market),
-        parameters=_described(parameters),
-        market=market,
-        exits=policies,
+    _require_one(market, spec)
+    request = BacktestRequest(
+        name=spec.name,
+        make_strategy=functools.partial(spec.load_factory(), parameters, market.instruments),
+        instrument=market.instruments[0],
+        source=market.sources[0],
         config=checked.simulation(),
-        options=checked,
+        exits=policies,
+        parameters=_described(parameters),
+        data=market.description,
+        notes=market.notes,
     )
+    return BacktestPlan(request, checked)
 
 
-def _maker(spec: StrategySpec, parameters: Any, market: Market) -> Callable[[], Strategy]:
-    return functools.partial(spec.load_factory(), parameters, market.instruments)
+def _require_one(market: Market, spec: StrategySpec) -> None:
+    if len(market.instruments) != 1:
+        raise RefusedError(
+            f"strategy {spec.name!r} trades {len(market.instruments)} instruments; "
+            "a backtest trades one in this release",
+            where="--symbols",
+            remedy="backtest a strategy of one instrument",
+        )
 
 
 def _keys(config: type[Any] | None, table: str) -> dict[str, str]:
     return {} if config is None else {setting.key: table for setting in settings_of(config)}
 
 
-def _described(parameters: Any) -> dict[str, Any]:
+def _described(parameters: Any) -> dict[str, Plain]:
     """Return the configuration as results show it, without secrets."""
     if parameters is None:
         return {}
@@ -94,9 +96,10 @@ def _described(parameters: Any) -> dict[str, Any]:
     return {each.key: _plain(getattr(parameters, each.field)) for each in shown}
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: Any) -> Plain:
     if isinstance(value, Sequence) and not isinstance(value, str):
         return tuple(_plain(item) for item in value)
     if attrs.has(type(value)):
         return _described(value)
-    return getattr(value, "value", value)
+    plain: Plain = getattr(value, "value", value)
+    return plain

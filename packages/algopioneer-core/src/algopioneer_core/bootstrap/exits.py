@@ -58,9 +58,7 @@ def _combination(
             where=part.settings.place(key),
             remedy=f"in a file, write [[exit.{key}]] with a kind for each",
         )
-    children = (
-        _child(values, index, key, part.settings) for index, values in enumerate(tables)
-    )
+    children = (_child(values, index, key, part.settings) for index, values in enumerate(tables))
     return config(**{key: make_exits(children, catalogue)})
 
 

@@ -4,18 +4,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-import attrs
 from attrs import frozen
 
-from algopioneer_core.bootstrap.synthetic import synthetic_sources
+from algopioneer_core.bootstrap.lengths import interval_ns
+from algopioneer_core.bootstrap.synthetic import make_up
 from algopioneer_core.config.backtest import BacktestOptions
 from algopioneer_core.config.instruments import read_instruments
 from algopioneer_core.config.runs import Settings
-from algopioneer_core.domain.errors import AlgopioneerError, ConfigError, RefusedError
+from algopioneer_core.domain.errors import ConfigError, RefusedError
 from algopioneer_core.domain.instruments import Instrument, InstrumentId
-from algopioneer_core.history.bar_files import ReadOptions, open_bars
 from algopioneer_core.history.columns import BarSource, Stamp
-from algopioneer_core.history.intervals import format_interval, parse_interval
+from algopioneer_core.history.intervals import format_interval
 from algopioneer_core.plugins.manager import PluginHost
 from algopioneer_core.plugins.requirements import (
     require_available,
@@ -23,6 +22,7 @@ from algopioneer_core.plugins.requirements import (
     require_instruments,
 )
 from algopioneer_core.plugins.specs import StrategySpec
+from algopioneer_core.simulation.result import Plain
 
 __all__ = ["SIMULATED_VENUE", "Market", "find_market"]
 
@@ -36,7 +36,7 @@ class Market:
 
     instruments: tuple[Instrument, ...]
     sources: tuple[BarSource, ...]
-    description: Mapping[str, object]
+    description: Mapping[str, Plain]
     """Where the bars came from, for the report."""
     notes: tuple[str, ...] = ()
 
@@ -67,8 +67,8 @@ def find_market(
     ids = tuple(InstrumentId.parse(symbol, default_venue=SIMULATED_VENUE) for symbol in symbols)
     instruments = _instruments(options, ids)
     if options.synthetic:
-        made = synthetic_sources(options, asked, ids)
-        return Market(instruments, made.sources, made.description)
+        sources, description = make_up(options, asked, ids)
+        return Market(instruments, sources, description)
     return _from_files(options, asked, files, instruments)
 
 
@@ -128,16 +128,11 @@ def _made_up(number: int) -> tuple[str, ...]:
     return tuple(f"SYN{index}-USD" for index in range(1, number + 1))
 
 
-def _instruments(
-    options: BacktestOptions, ids: tuple[InstrumentId, ...]
-) -> tuple[Instrument, ...]:
+def _instruments(options: BacktestOptions, ids: tuple[InstrumentId, ...]) -> tuple[Instrument, ...]:
     if options.instruments is None:
         return tuple(Instrument.undescribed(each) for each in ids)
     described = read_instruments(Path(options.instruments))
-    found = tuple(described.instrument(each) for each in ids)
-    if options.states_fees():  # what the user states for this run wins over the file
-        found = tuple(attrs.evolve(each, maker_fee=None, taker_fee=None) for each in found)
-    return found
+    return tuple(described.instrument(each) for each in ids)
 
 
 def _from_files(
@@ -146,12 +141,14 @@ def _from_files(
     files: Mapping[str, Path],
     instruments: tuple[Instrument, ...],
 ) -> Market:
+    from algopioneer_core.history.bar_files import ReadOptions, open_bars  # pyarrow is slow
+
     reading = ReadOptions(
         stamp=Stamp(options.stamp),
         interval_ns=interval_ns(options, asked),
         start_ns=options.start_ns,
         end_ns=options.end_ns,
-        accept=frozenset(part.strip() for text in options.accept for part in text.split(",")),
+        accept=options.accept,
     )
     paths = [files.get(each.id.symbol, files.get("", Path())) for each in instruments]
     sources = tuple(
@@ -169,29 +166,6 @@ def _from_files(
         },
         _gap_notes(sources),
     )
-
-
-def interval_ns(options: BacktestOptions, asked: Settings) -> int | None:
-    """
-    Return the length of a bar the user stated, if any.
-
-    Raises:
-        ConfigError: It is not a length of time; names the flag or key.
-    """
-    return None if options.interval is None else length_ns(options.interval, "interval", asked)
-
-
-def length_ns(text: str, key: str, asked: Settings) -> int:
-    """
-    Return the length of time *text* in nanoseconds.
-
-    Raises:
-        ConfigError: It is not one; names the place of *key*.
-    """
-    try:
-        return parse_interval(text)
-    except AlgopioneerError as error:
-        raise ConfigError(error.message, where=asked.place(key), remedy=error.remedy) from None
 
 
 def _gap_notes(sources: tuple[BarSource, ...]) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from typing import Any, Final
 import click
 
 from algopioneer_core.bootstrap.host import load_host
+from algopioneer_core.cli.errors import warn
 from algopioneer_core.cli.kit import SettingOption, given_values, json_option, setting_options
 from algopioneer_core.config.backtest import BacktestOptions
 from algopioneer_core.config.runs import Part, RunFile, Settings, parse_part, read_run_file
@@ -26,7 +27,9 @@ _OWN: Final = "Strategy and configuration"
 class _Asked:
     """What has to be known before the flags can be parsed: the file, the plugins, the strategy."""
 
-    def __init__(self, strategy: str | None, config: str | None, *, helping: bool) -> None:
+    def __init__(
+        self, ctx: click.Context, strategy: str | None, config: str | None, *, helping: bool
+    ) -> None:
         self.file = read_run_file(Path(config)) if config else RunFile()
         self.host: PluginHost = load_host(self.file.allow)
         name = strategy or self.file.strategy_kind
@@ -34,7 +37,7 @@ class _Asked:
         self.options: list[SettingOption] = []
         if self.spec is None and not helping:
             installed = ", ".join(self.host.strategies.names) or "none"
-            raise click.UsageError(f"which strategy? Give --strategy NAME; installed: {installed}")
+            ctx.fail(f"which strategy? Give --strategy NAME; installed: {installed}")
 
     def add_flags(self, taken: set[str]) -> None:
         """Make the flags of the strategy; those whose word is taken begin with `--strategy-`."""
@@ -53,6 +56,7 @@ class BacktestCommand(click.Command):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Look for the strategy first, so that its flags can be parsed."""
         asked = _Asked(
+            ctx,
             _value_of("--strategy", args),
             _value_of("--config", args),
             helping=any(word in ctx.help_option_names for word in args),
@@ -152,6 +156,8 @@ def backtest(
         strategy=Settings("strategy", asked.file.strategy_values, asked.file.path, own),
         exits=_exits(exits, asked.file),
     )
+    for broken in asked.host.broken:
+        warn(str(broken.error))
     run_and_show(plan, as_json=as_json)
 
 

@@ -3,7 +3,7 @@
 from contextlib import ExitStack
 from pathlib import Path
 
-from algopioneer_core.bootstrap.backtest import BacktestPlan, run_plan
+from algopioneer_core.bootstrap.backtest import BacktestPlan
 from algopioneer_core.cli.kit import print_json
 from algopioneer_core.cli.progress import ProgressSink
 from algopioneer_core.reports.chart_series import ChartSeries
@@ -11,6 +11,7 @@ from algopioneer_core.reports.html import write_report
 from algopioneer_core.reports.output import prepare_output_dir, write_results_json
 from algopioneer_core.reports.tables import EquityCsv, TradesCsv
 from algopioneer_core.reports.terminal import print_result
+from algopioneer_core.simulation.backtest import run_backtest
 from algopioneer_core.simulation.result import BacktestResult
 from algopioneer_core.simulation.sinks import ResultSink
 
@@ -38,20 +39,17 @@ def run_and_show(plan: BacktestPlan, *, as_json: bool) -> BacktestResult:
 
 
 def _run(plan: BacktestPlan, *sinks: ResultSink) -> BacktestResult:
-    with ProgressSink(min(source.count for source in plan.market.sources)) as progress:
-        return run_plan(plan, (*sinks, progress))
+    with ProgressSink(plan.request.source.count) as progress:
+        return run_backtest(plan.request, (*sinks, progress))
 
 
 def _run_into(plan: BacktestPlan, directory: Path) -> BacktestResult:
     prepare_output_dir(directory)
     series = ChartSeries()
+    multiplier = plan.request.instrument.multiplier
     with ExitStack() as files:
         trades = files.enter_context(TradesCsv(directory / "trades.csv"))
-        equity = files.enter_context(
-            EquityCsv(
-                directory / "equity.csv", multiplier=plan.market.instruments[0].multiplier
-            )
-        )
+        equity = files.enter_context(EquityCsv(directory / "equity.csv", multiplier=multiplier))
         result = _run(plan, trades, equity, series)
     write_results_json(directory / "results.json", result.as_dict())
     write_report(directory / "report.html", result, series)

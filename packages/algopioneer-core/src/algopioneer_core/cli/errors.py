@@ -6,6 +6,7 @@ traceback; with `--json` the same is an object on standard output. What is not f
 and keeps its traceback.
 """
 
+import decimal
 import json
 import os
 import sys
@@ -14,13 +15,17 @@ from typing import Final
 
 import click
 
-from algopioneer_core.domain.errors import AlgopioneerError, ExitCode
+from algopioneer_core.domain.errors import AlgopioneerError, ExitCode, RefusedError
 
 __all__ = ["PROGRAM", "run", "warn"]
 
 PROGRAM: Final = "algopioneer"
 _INTERRUPTED: Final = 130
 """What shells expect of a process that ended on Ctrl-C: 128 + SIGINT."""
+_TOO_LONG: Final = RefusedError(
+    "an amount needs more than 60 digits, and amounts are not rounded silently",
+    remedy="give capital, fees, slippage and sizes with fewer digits",
+)
 
 
 def run(command: click.Command, arguments: Sequence[str] | None = None) -> int:
@@ -39,6 +44,8 @@ def _run(command: click.Command, words: list[str]) -> int:
         sys.stdout.flush()
     except AlgopioneerError as error:
         return _report(error, words)
+    except decimal.Inexact:
+        return _report(_TOO_LONG, words)
     except click.UsageError as error:
         return _report_usage(error, words)
     except click.ClickException as error:

@@ -6,6 +6,7 @@ that `--help` needs. A flag that the user does not give stays out of the values,
 live in the class alone and a configuration file can lie underneath.
 """
 
+import datetime
 import json
 from collections.abc import Collection, Iterable, Mapping
 from decimal import Decimal, InvalidOperation
@@ -17,6 +18,7 @@ from algopioneer_core.settings import Setting, settings_of
 
 __all__ = [
     "DECIMAL",
+    "DecimalType",
     "SettingOption",
     "given_values",
     "json_option",
@@ -83,18 +85,20 @@ def _click_type(setting: Setting) -> "click.ParamType[Any]":
 
 
 def _metavar(setting: Setting) -> str:
+    if setting.metavar:
+        return setting.metavar
     if setting.type is int:
         return "N"
     if setting.type in _TYPES:
         return "NUMBER"
-    return "TEXT"
+    return "TIME" if setting.type is datetime.datetime else "TEXT"
 
 
 def _help(setting: Setting) -> str:
     notes = [setting.unit] if setting.unit else []
     if setting.required:
         notes.append("required")
-    elif setting.default not in (None, (), "", False):
+    elif setting.default is not False and setting.default not in (None, (), ""):
         notes.append(f"default: {_shown(setting.default)}")
     return f"{setting.help} [{'; '.join(notes)}]" if notes else setting.help
 
@@ -102,11 +106,8 @@ def _help(setting: Setting) -> str:
 def _shown(value: Any) -> str:
     if isinstance(value, tuple):
         return ", ".join(_shown(item) for item in value)
-    return (
-        str(getattr(value, "value", value)).lower()
-        if value is True
-        else str(getattr(value, "value", value))
-    )
+    text = str(getattr(value, "value", value))
+    return text.lower() if isinstance(value, bool) else text
 
 
 def setting_options(

@@ -24,7 +24,7 @@ _COMMANDS: Final = {
 """Reference and summary of the built-in commands, in the order of the help."""
 
 
-class LazyGroup(click.Group):
+class _LazyGroup(click.Group):
     """A group that imports a command when it is run, and not to list it."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
@@ -97,7 +97,7 @@ def _print_version(ctx: click.Context, _: click.Parameter, value: Any) -> None:
         ctx.exit()
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
     "--version",
     is_flag=True,

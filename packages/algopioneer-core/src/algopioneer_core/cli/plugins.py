@@ -2,7 +2,7 @@
 
 import traceback
 from collections.abc import Iterable, Iterator
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import click
 
@@ -12,7 +12,7 @@ from algopioneer_core.plugins.discovery import Candidate, api_mismatch
 from algopioneer_core.plugins.manager import LoadedPlugin, PluginHost, load_plugins
 from algopioneer_core.plugins.specs import CommandSpec, Spec
 
-__all__ = ["plugins"]
+__all__ = ["check", "list_plugins", "plugins"]
 
 _GAP: Final = "  "
 
@@ -29,11 +29,12 @@ def list_plugins(as_json: bool) -> None:
     host = load_plugins()
     rows = list(_rows(host))
     if as_json:
-        print_json({"plugins": rows})
+        print_json({"plugins": rows, "problems": [str(error) for error in host.conflicts]})
     else:
         _print_table(rows)
         _print_errors(rows)
-    host.require_unambiguous()
+    for error in host.conflicts:
+        _fail(error, as_json=as_json)
 
 
 @plugins.command()
@@ -48,13 +49,17 @@ def check(as_json: bool) -> None:
         for problem in problems:
             _print_traceback(problem)
     if problems:
-        raise PluginError(
-            f"{len(problems)} of the checks failed; the first: {problems[0].message}",
-            where=problems[0].where,
-            remedy=problems[0].remedy,
-        )
+        _fail(problems[0], as_json=as_json)
     if not as_json:
-        click.echo(f"{len(host.loaded)} plugins work")
+        click.echo(f"plugins without a fault: {len(host.loaded)}")
+
+
+def _fail(error: PluginError, *, as_json: bool) -> NoReturn:
+    """End with *error*; where JSON was printed already, without a second object."""
+    if as_json:
+        click.echo(f"error: {error}", err=True)
+        click.get_current_context().exit(error.exit_code)
+    raise error
 
 
 def _rows(host: PluginHost) -> Iterator[dict[str, Any]]:

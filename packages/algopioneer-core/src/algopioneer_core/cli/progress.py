@@ -37,6 +37,7 @@ class ProgressSink:
             TimeRemainingColumn(),
             console=self._console,
             transient=True,
+            refresh_per_second=2,
         )
         self._task = self._progress.add_task("bars", total=bars)
         self._since = self._progress.get_time()
@@ -54,7 +55,12 @@ class ProgressSink:
         if self._shown:
             self._progress.stop()
 
-    def bars(self, chunk: BarColumns, equity: Float64Array, segments: Sequence[Holding]) -> None:
+    def bars(
+        self,
+        chunk: BarColumns,
+        equity: Float64Array,  # noqa: ARG002 - a sink's signature
+        segments: Sequence[Holding],  # noqa: ARG002 - as above
+    ) -> None:
         """Move on by the bars of *chunk*."""
         self._progress.advance(self._task, len(chunk))
         late = self._progress.get_time() - self._since > _PATIENCE_S

@@ -8,6 +8,7 @@ flags. How a strategy is configured is not here: that is its own class.
 import datetime
 import enum
 from decimal import Decimal
+from typing import Final
 
 from attrs import frozen
 
@@ -16,6 +17,7 @@ from algopioneer_core.domain.errors import ConfigError
 from algopioneer_core.domain.money import BPS, ZERO, mul
 from algopioneer_core.settings import (
     at_least,
+    below,
     fraction,
     not_negative,
     option,
@@ -30,8 +32,18 @@ from algopioneer_core.simulation.config import (
     MarginModel,
 )
 
-__all__ = ["BacktestOptions", "Market"]
+__all__ = ["FAULTS", "BacktestOptions", "Market"]
 
+FAULTS: Final = (
+    "bad-ranges",
+    "duplicates",
+    "long-prices",
+    "nan",
+    "non-positive",
+    "off-grid",
+    "unsorted",
+)
+"""Faults of bar files that can be accepted: the reader's own list, without importing its arrays."""
 _DATA = "Data"
 _COSTS = "Costs"
 _RULES = "Fills and account"
@@ -59,12 +71,20 @@ class BacktestOptions:
         (),
         help="File of bars, CSV or Parquet; SYMBOL=FILE where there are several.",
         section=_DATA,
+        metavar="FILE",
     )
     synthetic: bool = option(False, help="Make up a market instead.", section=_DATA)
-    exchange: str | None = option(None, help="Take bars from this venue's history.", section=_DATA)
-    symbols: tuple[str, ...] = option((), help="What to trade, separated by commas.", section=_DATA)
+    exchange: str | None = option(
+        None, help="Take bars from this venue's history.", section=_DATA, metavar="NAME"
+    )
+    symbols: tuple[str, ...] = option(
+        (), help="What to trade, separated by commas.", section=_DATA, metavar="SYMBOL"
+    )
     interval: str | None = option(
-        None, help="Length of a bar (1m, 5m, 1h, 1d); by default as the file has it.", section=_DATA
+        None,
+        help="Length of a bar (1m, 5m, 1h, 1d); by default as the file has it.",
+        section=_DATA,
+        metavar="LENGTH",
     )
     stamp: str = option(
         "open",
@@ -79,14 +99,20 @@ class BacktestOptions:
         None, key="to", help="Close time to stop before (UTC).", section=_DATA
     )
     accept: tuple[str, ...] = option(
-        (), help="Accept this flaw of the data instead of refusing it.", section=_DATA
+        (),
+        help="Accept a fault of the data instead of refusing it.",
+        choices=FAULTS,
+        section=_DATA,
     )
     instruments: str | None = option(
-        None, help="TOML file that describes the instruments.", section=_DATA
+        None, help="TOML file that describes the instruments.", section=_DATA, metavar="FILE.toml"
     )
     market: Market = option(Market.RANDOM_WALK, help="Kind of synthetic market.", section=_DATA)
     duration: str = option(
-        "30d", help="Length of a synthetic market (30d, 12h, or minutes).", section=_DATA
+        "30d",
+        help="Length of a synthetic market (30d, 12h, or minutes).",
+        section=_DATA,
+        metavar="LENGTH",
     )
     seed: int = option(7, help="Seed of a synthetic market.", validator=at_least(0), section=_DATA)
 
@@ -136,7 +162,7 @@ class BacktestOptions:
         Decimal(5),
         help="By how much market orders trade worse than the bar's price.",
         unit="bps",
-        validator=not_negative,
+        validator=[not_negative, below(10_000)],  # a sale at or below zero is no sale
         section=_COSTS,
     )
 
@@ -164,6 +190,7 @@ class BacktestOptions:
         None,
         help="Write results.json, trades.csv, equity.csv and report.html there.",
         section="Output",
+        metavar="DIR",
     )
 
     def __attrs_post_init__(self) -> None:
@@ -205,18 +232,16 @@ class BacktestOptions:
         )
 
     def fees(self) -> FeeModel:
-        """Return the fee model: `fee_bps` unless the maker's or taker's own is given."""
-        everywhere = self.fee_bps or ZERO
-        maker = everywhere if self.maker_fee_bps is None else self.maker_fee_bps
-        taker = everywhere if self.taker_fee_bps is None else self.taker_fee_bps
+        """
+        Return the fee model: `fee_bps` unless the maker's or taker's own is given.
+
+        What is not given at all stays unsaid, so that an instrument's own fee applies.
+        """
+        maker = self.fee_bps if self.maker_fee_bps is None else self.maker_fee_bps
+        taker = self.fee_bps if self.taker_fee_bps is None else self.taker_fee_bps
         return FeeModel(
-            maker=mul(maker, BPS),
-            taker=mul(taker, BPS),
+            maker=None if maker is None else mul(maker, BPS),
+            taker=None if taker is None else mul(taker, BPS),
             maker_rebate=mul(self.maker_rebate_bps, BPS),
             per_unit=self.fee_per_unit,
         )
-
-    def states_fees(self) -> bool:
-        """Return whether the user stated any fee, so that an instrument's own do not apply."""
-        stated = (self.fee_bps, self.maker_fee_bps, self.taker_fee_bps)
-        return any(fee is not None for fee in stated) or bool(self.maker_rebate_bps)

@@ -21,7 +21,7 @@ from cattrs.gen import make_dict_structure_fn, override
 from algopioneer_core.domain.errors import AlgopioneerError, ConfigError
 from algopioneer_core.settings import nearest, settings_of
 
-__all__ = ["structure"]
+__all__ = ["check_keys", "structure"]
 
 T = TypeVar("T")
 _TRUTH: Final = {"true": True, "false": False}
@@ -227,6 +227,8 @@ def _make_converter() -> cattrs.Converter:
     converter.register_structure_hook(bool, _bool)
     converter.register_structure_hook(str, _str)
     converter.register_structure_hook(datetime.datetime, _datetime)
+    # Old versions of cattrs find enums by their base, new ones by asking a function.
+    converter.register_structure_hook(enum.Enum, _enum)
     converter.register_structure_hook_func(_is_enum, _enum)
     converter.register_structure_hook_func(_is_tuple, _tuple)
     converter.register_structure_hook_factory(attrs.has, _attrs_hook)

@@ -9,8 +9,11 @@ from decimal import Decimal
 
 from attrs import frozen
 
+from algopioneer_core.domain.errors import OrderError
 from algopioneer_core.domain.instruments import InstrumentId
+from algopioneer_core.domain.money import ONE
 from algopioneer_core.domain.orders import Order, OrderIntent
+from algopioneer_core.domain.spreads import SpreadSize
 
 __all__ = [
     "Cancel",
@@ -48,13 +51,29 @@ class CancelAll:
 
 @frozen(kw_only=True)
 class OpenSpread:
-    """Open a two-leg position as one intent: buy one leg and sell the other."""
+    """
+    Open a two-leg position as one intent: buy one leg and sell the other.
 
-    long_leg: InstrumentId
-    short_leg: InstrumentId
-    hedge_ratio: Decimal
-    """Quote value of the second configured leg for one unit of value of the first."""
+    Raises:
+        OrderError: Both legs are the same instrument, or the hedge ratio is not positive.
+    """
+
+    buy: InstrumentId
+    sell: InstrumentId
+    size: SpreadSize
+    hedge_ratio: Decimal = ONE
+    """Value of the strategy's second instrument against one unit of value of its first; positive.
+    Used for beta-neutral sizes; frozen with the position."""
     reason: str = "signal"
+
+    def __attrs_post_init__(self) -> None:
+        if self.buy == self.sell:
+            raise OrderError("a spread needs two instruments", where=self.buy)
+        if self.hedge_ratio <= 0:
+            raise OrderError(
+                f"the hedge ratio of a spread must be positive, not {self.hedge_ratio}",
+                where=f"{self.buy} / {self.sell}",
+            )
 
 
 @frozen
@@ -62,6 +81,8 @@ class CloseSpread:
     """Close the two-leg position this strategy holds."""
 
     reason: str = "signal"
+    stop: bool = False
+    """Whether it is a stop: it waits for no exit policy's consent and no cooldown."""
 
 
 @frozen

@@ -37,8 +37,6 @@ DEFAULT_QUANTITY_INCREMENT: Final = Increment(Decimal("0.00000001"))
 """The quantity grid of an instrument about which nothing is known (SEMANTICS: sizing)."""
 INVERSE_VALUE_PLACES: Final = 18
 """Decimals to which the value of an inverse contract in base is rounded, half to even."""
-
-
 _SHORTEST_QUOTE: Final = 3  # letters; tells BTC-USD from a share class such as BRK-B
 
 
@@ -72,7 +70,14 @@ class InstrumentId(str):
     symbol: str
 
     def __new__(cls, venue: str, symbol: str) -> Self:
-        """Join *venue* and *symbol*, which must not be empty; *venue* holds no colon."""
+        """
+        Join *venue* and *symbol*.
+
+        Raises:
+            ConfigError: One of them is empty, or the venue has a colon in it.
+        """
+        if not venue or not symbol or ":" in venue:
+            raise _no_instrument(f"{venue}:{symbol}")
         self = super().__new__(cls, f"{venue}:{symbol}")
         object.__setattr__(self, "venue", venue)
         object.__setattr__(self, "symbol", symbol)
@@ -86,11 +91,11 @@ class InstrumentId(str):
         Raises:
             ConfigError: A part is empty, or there is no venue and no default.
         """
-        venue, colon, symbol = text.strip().partition(":")
+        venue, colon, symbol = (part.strip() for part in text.partition(":"))
         if not colon and default_venue:
             venue, symbol = default_venue, venue
         if not venue or not symbol:
-            raise ConfigError(f"{text!r} is not an instrument", remedy="write it as venue:symbol")
+            raise _no_instrument(text)
         return cls(venue, symbol)
 
     def __setattr__(self, name: str, value: object) -> None:
@@ -99,6 +104,10 @@ class InstrumentId(str):
     def __reduce__(self) -> tuple[type[Self], tuple[str, str]]:
         """Let copies and pickles be made from the two parts."""
         return type(self), (self.venue, self.symbol)
+
+
+def _no_instrument(text: str) -> ConfigError:
+    return ConfigError(f"{text!r} is not an instrument", remedy="write it as venue:symbol")
 
 
 def _positive(instance: object, attribute: object, value: Decimal) -> None:
@@ -120,8 +129,8 @@ class Instrument:
 
     Raises:
         MoneyError: A minimum is negative, or the multiplier is not positive.
-        ConfigError: Something that is not a contract is inverse, or something that is not a future
-            expires.
+        ConfigError: Something that is not a contract is inverse or has a multiplier, or something
+            that is not a future expires.
     """
 
     id: InstrumentId
@@ -154,10 +163,17 @@ class Instrument:
     fee_asset: FeeAsset = FeeAsset.QUOTE
 
     def __attrs_post_init__(self) -> None:
-        if self.inverse and self.delivers_base:
-            raise ConfigError(f"a {self.kind.value} cannot be inverse", where=str(self.id))
+        if self.delivers_base and (self.inverse or self.multiplier != 1):
+            raise self._error("is not a contract: no multiplier, not inverse")
         if self.expiry_ns is not None and self.kind is not InstrumentKind.FUTURE:
-            raise ConfigError(f"a {self.kind.value} has no expiry", where=str(self.id))
+            raise self._error("does not expire")
+
+    def _error(self, what: str) -> ConfigError:
+        return ConfigError(
+            f"an instrument of kind {self.kind.value} {what}",
+            where=str(self.id),
+            remedy="state its kind: spot, equity, future or perpetual",
+        )
 
     @classmethod
     def undescribed(cls, instrument_id: InstrumentId) -> Self:

@@ -13,7 +13,7 @@ that divides says in its name or argument in which direction it rounds.
 
 import decimal
 from decimal import Decimal
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from attrs import field, frozen
 
@@ -199,7 +199,7 @@ def plain(value: Decimal) -> str:
     return format(canonical(value), "f")
 
 
-def _check_step(_: object, __: object, step: Decimal) -> None:
+def _check_step(_: object, __: object, step: Any) -> None:
     if not isinstance(step, Decimal) or not step.is_finite() or step <= 0:
         raise MoneyError(f"an increment must be a positive decimal, not {step!r}")
 

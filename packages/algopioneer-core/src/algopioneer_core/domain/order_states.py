@@ -153,9 +153,7 @@ _ROWS: Final[dict[OrderStatus, _Row]] = {
     _s.EXPIRED: dict.fromkeys((*_LATE, _e.PROVE_ABSENT), _s.EXPIRED)
     | {_e.FILL: _s.FILLED, _e.COMPLETE: _s.FILLED},
     # Real world: a venue contradicts itself. A fill counts; whether the order lives is asked.
-    _s.REJECTED: dict.fromkeys(
-        (_e.REJECT, _e.REFUSE_CANCEL, _e.LOSE, _e.PROVE_ABSENT), _s.REJECTED
-    )
+    _s.REJECTED: dict.fromkeys((_e.REJECT, _e.REFUSE_CANCEL, _e.LOSE, _e.PROVE_ABSENT), _s.REJECTED)
     | {
         _e.ACCEPT: _s.UNKNOWN,
         _e.PARTIAL_FILL: _s.UNKNOWN,

@@ -1,10 +1,11 @@
 """
 Orders: what a strategy wants, and what became of it.
 
-`OrderIntent` is a wish, `Order` is the wish with an identity and a state. `advance` and `apply_fill`
-are the only ways to a new state, and the table in `order_states` says which ways exist. A fill is
-counted once, by the venue's fill id, in whatever order and however often the reports come; a fill
-that is taken back or corrected stays known, so that a late repetition does not bring it back.
+`OrderIntent` is a wish, `Order` is the wish with an identity and a state. `advance` and
+`apply_fill` are the only ways to a new state, and the table in `order_states` says which ways
+exist. A fill is counted once, by the venue's fill id, in whatever order and however often the
+reports come; a fill that is taken back or corrected stays known, so that a late repetition does not
+bring it back.
 """
 
 import enum
@@ -92,8 +93,10 @@ class OrderIntent:
             raise self._error("needs either a positive quantity or a positive quote amount")
         if self.type is not _MARKET or self.time_in_force is not _GTC or self.post_only:
             _check_terms(self)
-        elif not (self.limit_price is self.stop_price is self.expire_ns is None):
-            raise self._error("takes no limit price, stop price or expiry time")
+        elif self.limit_price is not None or self.stop_price is not None:
+            raise self._error("takes no limit price or stop price")
+        elif self.expire_ns is not None:
+            raise self._error("has an expiry time if, and only if, it is good till date")
 
     def _error(self, what: str) -> OrderError:
         return OrderError(f"a {self.type.value} order {what}", where=str(self.instrument_id))

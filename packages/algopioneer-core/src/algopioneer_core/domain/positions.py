@@ -123,9 +123,7 @@ class Position:
 
     def trade(self, signed: Quantity, price: Price) -> "Position":
         """Return the position after *signed* quantity changed hands at *price*, without fees."""
-        return Position(
-            self.instrument, *self._traded(signed, price), self.fees, self.other_fees
-        )
+        return Position(self.instrument, *self._traded(signed, price), self.fees, self.other_fees)
 
     def charge(self, amount: Money, asset: str) -> "Position":
         """Return the position after a fee of *amount* of *asset* (negative is a rebate)."""

@@ -128,7 +128,7 @@ class DailyLoss:
             del self._books[strategy]
 
     def roll(self, ts_ns: int) -> None:
-        """Begin a new day if *ts_ns* is past the present one; going back in time changes nothing."""
+        """Begin a new day if *ts_ns* is past the present one; earlier times change nothing."""
         if self._day is not None and ts_ns < self._day[1]:
             return
         first = self._day is None
@@ -184,7 +184,7 @@ class DailyLoss:
     def _evaluate(self) -> None:
         pnl = self.pnl
         boundary = self._sum(book.boundary for book in self._books.values())
-        if pnl is None or boundary is None:
+        if pnl is None or boundary is None or pnl > 0:
             return
         loss = neg(pnl)
         for stage, begins_at in self._stages(boundary):

@@ -15,62 +15,103 @@ from typing import Final
 from algopioneer_core.domain.commands import (
     Cancel,
     CancelAll,
-    CloseSpread,
     Command,
     Halt,
-    OpenSpread,
     SetTimer,
     StrategyCommand,
-    Submit,
 )
-from algopioneer_core.domain.errors import RefusedError
-from algopioneer_core.domain.events import AccountEvent, Event, ExecutionReport, OrderFilled
-from algopioneer_core.domain.instruments import InstrumentId
+from algopioneer_core.domain.events import (
+    AccountEvent,
+    Event,
+    ExecutionReport,
+    FeedGap,
+    InstrumentStatusChanged,
+    OrderFilled,
+    RiskHalted,
+    RiskResumed,
+)
+from algopioneer_core.domain.fills import Fill
 from algopioneer_core.domain.market_data import Bar, JointBar, Quote, Trade
-from algopioneer_core.domain.orders import Order, OrderIntent, OrderStatus
-from algopioneer_core.engine.account_events import ACCOUNT_EVENTS, book
+from algopioneer_core.domain.money import Money
+from algopioneer_core.domain.orders import Order
+from algopioneer_core.domain.positions import Position
+from algopioneer_core.engine.account_events import ACCOUNT_EVENTS, AccountBook
+from algopioneer_core.engine.closing import WayOut
 from algopioneer_core.engine.context import EngineContext
-from algopioneer_core.engine.exit_gate import ExitGate, closing_order
+from algopioneer_core.engine.daily_loss import LossStage
+from algopioneer_core.engine.exit_gate import ExitGate
 from algopioneer_core.engine.exit_monitor import ExitMonitor
+from algopioneer_core.engine.order_desk import NOTHING, OrderDesk
 from algopioneer_core.engine.order_manager import REPORTS, OrderManager
+from algopioneer_core.engine.own_exposure import OwnExposure
 from algopioneer_core.engine.portfolio import Portfolio
+from algopioneer_core.engine.risk import Denied, Limit, RiskGate
+from algopioneer_core.engine.risk_limits import RiskLimits
 from algopioneer_core.engine.strategy import Strategy
 
 __all__ = ["NOTHING", "TradingEngine"]
 
-NOTHING: Final[tuple[Command, ...]] = ()
-"""The answer to an event after which there is nothing to do; always the same object."""
+_HARMLESS: Final = (Cancel, CancelAll, SetTimer, Halt)
+"""What a strategy may still ask for while it is being flattened."""
 
 
 class TradingEngine:
     """
     Runs one strategy over its events.
 
+    Market data and account events of instruments that the strategy was not given are left alone,
+    and the strategy does not see them.
+
     Args:
+        name: The strategy's name, unique in the session.
         strategy: Decides; see `Strategy`.
         portfolio: The strategy's own books, with its capital and instruments.
         orders: The strategy's orders.
         exits: Its exit policies; None when it has none.
+        exit_on_quotes: Whether exit policies look at quotes and trades too, or at bars only.
+        risk: The session's risk gate; None for one of its own, without limits.
+        on_denied: Called with each order that the risk gate refused, and why.
     """
 
     def __init__(
         self,
+        name: str,
         strategy: Strategy,
         portfolio: Portfolio,
         orders: OrderManager,
+        *,
         exits: ExitMonitor | None = None,
+        exit_on_quotes: bool = False,
+        risk: RiskGate | None = None,
+        on_denied: Callable[[Order, Denied], None] | None = None,
     ) -> None:
+        self.name = name
         self.portfolio = portfolio
         self.orders = orders
-        self._exits = exits
-        self._exit_gate = ExitGate(exits, portfolio, orders) if exits else None
+        self._way_out = WayOut(portfolio, orders)
+        self._exits = None if exits is None or exits.is_off else exits
+        self._exit_gate = (
+            None if self._exits is None else ExitGate(self._exits, portfolio, self._way_out)
+        )
+        self._exit_on_quotes = exit_on_quotes
+        self._risk = risk or RiskGate(RiskLimits(), numeraire=portfolio.numeraire)
+        self._exposure = OwnExposure(name, portfolio, orders)
+        self._risk.register(self._exposure)
+        self._desk = OrderDesk(name, portfolio, orders, self._risk, on_denied)
+        self._accounts = AccountBook(portfolio, orders, self._on_fill, self._on_transfer)
         self._context = EngineContext(portfolio, orders)
         self._on_event = strategy.on_event
+        self._mark_bar = portfolio.mark_bar
+        self._instruments = portfolio.instruments
         self._handlers: dict[type, Callable[..., Sequence[Command]]] = {
             Bar: self._on_bar,
             JointBar: self._on_joint_bar,
             Quote: self._on_quote,
             Trade: self._on_trade,
+            RiskHalted: self._on_halted,
+            RiskResumed: self._on_resumed,
+            FeedGap: self._on_instrument,
+            InstrumentStatusChanged: self._on_instrument,
             **dict.fromkeys(REPORTS, self._on_report),
             **dict.fromkeys(ACCOUNT_EVENTS, self._on_account),
         }
@@ -86,10 +127,12 @@ class TradingEngine:
 
         Raises:
             UnknownOrder, IllegalTransition: A report contradicts what is known of our orders.
-            RefusedError: The strategy asked for what it was not given.
+            UnknownOrder, RefusedError: The strategy asked for what it was not given, or to cancel
+                what it never ordered; nothing of what it asked for was done.
         """
         self._context.now_ns = event.ts_event
-        return self._handlers.get(type(event), self._decide)(event)
+        handler = self._handlers.get(type(event))
+        return self._decide(event) if handler is None else handler(event)
 
     def warm_up(self, event: Event) -> None:
         """Let the strategy see an event of the past; whatever it wishes is dropped."""
@@ -98,107 +141,113 @@ class TradingEngine:
             pass
 
     def close_positions(self, reason: str) -> Sequence[Command]:
-        """Return market orders that close all open positions, for *reason*."""
-        return [
-            self._submit(closing_order(position.instrument.id, position.quantity, reason))
-            for position in self.portfolio.positions.values()
-            if position.quantity
-        ]
+        """Return market orders that close what open orders leave of all positions, for *reason*."""
+        wishes: list[StrategyCommand] = []
+        for instrument_id in self._instruments:
+            wishes += self._way_out.closing(instrument_id, reason)
+        return self._desk.carry_out(wishes, self._context.now_ns)
 
-    # --- events ------------------------------------------------------------------------------
+    # --- market data -------------------------------------------------------------------------
 
     def _on_bar(self, bar: Bar) -> Sequence[Command]:
-        self.portfolio.mark_bar(bar)
+        if bar.instrument_id not in self._instruments:
+            return NOTHING
+        self._mark_bar(bar)
         wishes = self._on_event(bar, self._context)
         if self._exit_gate is not None:
-            wishes = self._exit_gate.review(
-                wishes, (bar.instrument_id,), bar.ts_event, finished_bar=True
-            )
-        return self._carry_out(wishes) if wishes else NOTHING
+            ids = (bar.instrument_id,)
+            wishes = self._exit_gate.review(wishes, ids, bar.ts_event, finished_bar=True)
+        if not self._risk.is_off:
+            wishes = self._limit_loss(wishes)
+        return self._desk.carry_out(wishes, self._context.now_ns) if wishes else NOTHING
 
     def _on_joint_bar(self, joint: JointBar) -> Sequence[Command]:
-        for bar in joint.bars:
-            self.portfolio.mark_bar(bar)
+        ours = [bar for bar in joint.bars if bar.instrument_id in self._instruments]
+        for bar in ours:
+            self._mark_bar(bar)
         wishes = self._on_event(joint, self._context)
         if self._exit_gate is not None:
-            ids = [bar.instrument_id for bar in joint.bars]
+            ids = [bar.instrument_id for bar in ours]
             wishes = self._exit_gate.review(wishes, ids, joint.ts_event, finished_bar=True)
-        return self._carry_out(wishes) if wishes else NOTHING
+        if not self._risk.is_off:
+            wishes = self._limit_loss(wishes)
+        return self._desk.carry_out(wishes, self._context.now_ns) if wishes else NOTHING
 
     def _on_quote(self, quote: Quote) -> Sequence[Command]:
-        self.portfolio.mark_price(quote.instrument_id, quote.mid, quote.ts_event)
-        return self._decide(quote)
+        return self._on_price(quote, quote.mid) if self._is_ours(quote) else NOTHING
 
     def _on_trade(self, trade: Trade) -> Sequence[Command]:
-        self.portfolio.mark_price(trade.instrument_id, trade.price, trade.ts_event)
-        return self._decide(trade)
+        return self._on_price(trade, trade.price) if self._is_ours(trade) else NOTHING
+
+    def _is_ours(self, event: Quote | Trade | FeedGap | InstrumentStatusChanged) -> bool:
+        return event.instrument_id in self._instruments
+
+    def _on_price(self, event: Quote | Trade, price: Money) -> Sequence[Command]:
+        self.portfolio.mark_price(event.instrument_id, price, event.ts_event)
+        if self._exit_gate is None or not self._exit_on_quotes:
+            wishes = self._wishes(event)
+        else:
+            wishes, ids = self._on_event(event, self._context), (event.instrument_id,)
+            wishes = self._exit_gate.review(wishes, ids, event.ts_event, finished_bar=False)
+        if not self._risk.is_off:
+            wishes = self._limit_loss(wishes)
+        return self._desk.carry_out(wishes, self._context.now_ns) if wishes else NOTHING
+
+    def _limit_loss(self, wishes: Iterable[StrategyCommand]) -> Iterable[StrategyCommand]:
+        """Tell the gate what the strategy is worth; flatten when the day's loss says so."""
+        stage = self._risk.on_equity(self.name, self._context.now_ns, self._exposure.equity)
+        if stage is not LossStage.FLATTEN:
+            return wishes
+        kept: list[StrategyCommand] = [wish for wish in wishes if isinstance(wish, _HARMLESS)]
+        for instrument_id in self._instruments:
+            kept += self._way_out.of(instrument_id, Limit.DAILY_LOSS.value)
+        return kept
+
+    # --- reports, account and session ----------------------------------------------------------
 
     def _on_report(self, report: ExecutionReport) -> Sequence[Command]:
         before, after = self.orders.apply(report)
-        if before is after and type(report) is OrderFilled:
-            return NOTHING  # the same fill again
+        if before is after:
+            return NOTHING  # heard before
         if type(report) is OrderFilled:
             held_before, held_after = self.portfolio.apply(report.fill, after.intent.reason)
             if self._exits is not None:
                 self._exits.on_fill(held_before, held_after, report.fill)
-        return self._decide(report)
+        wishes = self._wishes(report)
+        if self._exit_gate is not None:
+            wishes = self._exit_gate.after_report(wishes)
+        return self._desk.carry_out(wishes, self._context.now_ns) if wishes else NOTHING
 
     def _on_account(self, event: AccountEvent) -> Sequence[Command]:
-        book(event, self.portfolio)
+        return self._decide(event) if self._accounts.book(event) else NOTHING
+
+    def _on_fill(self, before: Position, after: Position, fill: Fill) -> None:
+        if self._exits is not None:
+            self._exits.on_fill(before, after, fill)
+
+    def _on_transfer(self, ts_ns: int, worth: Money | None) -> None:
+        self._risk.on_transfer(self.name, ts_ns, worth)
+
+    def _on_instrument(self, event: FeedGap | InstrumentStatusChanged) -> Sequence[Command]:
+        return self._decide(event) if self._is_ours(event) else NOTHING
+
+    def _on_halted(self, event: RiskHalted) -> Sequence[Command]:
+        self._risk.halt(event.reason, strategy=event.strategy)
+        return self._decide(event)
+
+    def _on_resumed(self, event: RiskResumed) -> Sequence[Command]:
+        self._risk.resume(strategy=event.strategy)
         return self._decide(event)
 
     # --- decisions ---------------------------------------------------------------------------
 
     def _decide(self, event: Event) -> Sequence[Command]:
+        wishes = self._wishes(event)
+        return self._desk.carry_out(wishes, self._context.now_ns) if wishes else NOTHING
+
+    def _wishes(self, event: Event) -> Iterable[StrategyCommand]:
+        """Return what the strategy wants after an event that brought no new mark to judge by."""
         wishes = self._on_event(event, self._context)
-        return self._carry_out(wishes) if wishes else NOTHING
-
-    def _carry_out(self, wishes: Iterable[StrategyCommand]) -> Sequence[Command]:
-        commands: list[Command] = []
-        for wish in wishes:
-            if type(wish) is OrderIntent:
-                commands.append(self._submit(wish))
-            else:
-                commands.extend(self._command(wish))
-        return commands
-
-    def _submit(self, intent: OrderIntent) -> Submit:
-        if intent.instrument_id not in self.portfolio.instruments:
-            raise RefusedError(
-                "the strategy wants to trade what it was not given",
-                where=intent.instrument_id,
-                remedy="name every instrument in the strategy's configuration",
-            )
-        order = self.orders.make(intent, self._context.now_ns)
-        return Submit(self.orders.submit(order))
-
-    def _command(self, wish: StrategyCommand) -> Iterable[Command]:
-        match wish:
-            case Cancel():
-                return self._cancel([self.orders.get(wish.client_order_id)])
-            case CancelAll():
-                return self._cancel(self._working(wish.instrument_id))
-            case SetTimer() | Halt():
-                return [wish]
-            case OrderIntent():
-                return [self._submit(wish)]
-            case OpenSpread() | CloseSpread():
-                raise RefusedError(
-                    "this engine trades single instruments",
-                    remedy="run the strategy with a leg manager",
-                )
-
-    def _working(self, instrument_id: InstrumentId | None) -> list[Order]:
-        return [
-            order
-            for order in self.orders.working.values()
-            if instrument_id in (None, order.intent.instrument_id)
-        ]
-
-    def _cancel(self, orders: Iterable[Order]) -> list[Command]:
-        commands: list[Command] = []
-        for order in orders:  # one that has ended meanwhile needs no cancel
-            if order.status.is_working and order.status is not OrderStatus.PENDING_CANCEL:
-                self.orders.request_cancel(order.client_order_id)
-                commands.append(Cancel(order.client_order_id))
-        return commands
+        if wishes and self._exit_gate is not None:
+            return self._exit_gate.consent(wishes, event.ts_event)
+        return wishes

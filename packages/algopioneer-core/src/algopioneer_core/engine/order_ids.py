@@ -5,11 +5,14 @@ import itertools
 from collections.abc import Callable
 from typing import Final
 
+from algopioneer_core.domain.errors import OrderError
+
 __all__ = ["CLIENT_ORDER_ID_LENGTH", "order_ids"]
 
 CLIENT_ORDER_ID_LENGTH: Final = 18
 """ASCII characters: the longest free text that every supported venue takes."""
 _COUNTER_DIGITS: Final = 8
+_MOST: Final = 10**_COUNTER_DIGITS - 1
 _ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
 
 
@@ -26,9 +29,23 @@ def order_ids(journal: str, nonce: str, strategy: str, *, start: int = 1) -> Cal
         nonce: Drawn and journalled at each start; injected in simulation.
         strategy: The strategy's name in the configuration.
         start: The first counter value.
+
+    Raises:
+        OrderError: By the returned function, when the counter has no digits left.
     """
     digest = hashlib.blake2b("\x1f".join((journal, nonce, strategy)).encode(), digest_size=8)
     number = int.from_bytes(digest.digest(), "big")
     prefix = "".join(_ALPHABET[number >> shift & 31] for shift in range(0, 50, 5))
     counter = itertools.count(start)
-    return lambda: f"{prefix}{next(counter):0{_COUNTER_DIGITS}d}"
+
+    def next_id() -> str:
+        number = next(counter)
+        if number > _MOST:
+            raise OrderError(
+                f"there are no client order ids after {_MOST:,}",
+                where=strategy,
+                remedy="start again: a new start has a new nonce, and ids of its own",
+            )
+        return f"{prefix}{number:08d}"
+
+    return next_id

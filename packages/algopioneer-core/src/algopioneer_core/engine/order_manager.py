@@ -10,12 +10,23 @@ from algopioneer_core.domain.events import (
     OrderAbsent,
     OrderAccepted,
     OrderCanceled,
+    OrderCompleted,
     OrderExpired,
     OrderFilled,
     OrderRejected,
     OrderUnknown,
 )
-from algopioneer_core.domain.orders import Order, OrderIntent, Step, advance, apply_fill
+from algopioneer_core.domain.fills import Fill
+from algopioneer_core.domain.orders import (
+    Order,
+    OrderIntent,
+    OrderStatus,
+    Step,
+    advance,
+    apply_fill,
+    correct_fill,
+    remove_fill,
+)
 
 __all__ = ["DEFAULT_RETAINED", "REPORTS", "OrderManager"]
 
@@ -25,6 +36,7 @@ DEFAULT_RETAINED: Final = 4096
 _STEPS: Final[dict[type, Step]] = {
     OrderAccepted: Step.ACCEPT,
     OrderRejected: Step.REJECT,
+    OrderCompleted: Step.COMPLETE,
     OrderCanceled: Step.CANCEL,
     OrderExpired: Step.EXPIRE,
     OrderUnknown: Step.LOSE,
@@ -33,6 +45,7 @@ _STEPS: Final[dict[type, Step]] = {
 }
 REPORTS: Final[tuple[type, ...]] = (OrderFilled, *_STEPS)
 """The classes of all execution reports."""
+_FINAL: Final = frozenset(status for status in OrderStatus if status.is_final)
 
 
 class OrderManager:
@@ -52,21 +65,17 @@ class OrderManager:
         self._retained = retained
         self._orders: dict[str, Order] = {}
         self._ended: dict[str, None] = {}  # in the order in which they ended
+        self._corrections: dict[str, dict[str, Fill]] = {}  # by order, by fill id; mostly empty
         self.working: dict[str, Order] = {}
         """Orders that may still trade, oldest first. Read only."""
 
-    def make(self, intent: OrderIntent, now_ns: int) -> Order:
-        """Return a new order for *intent*, made at *now_ns* (UTC) and not yet sent."""
+    def submit(self, intent: OrderIntent, now_ns: int) -> Order:
+        """Return a new order for *intent*, handed over for sending at *now_ns* (UTC)."""
+        return self._keep(Order(self._next_id(), intent, now_ns, OrderStatus.PENDING))
+
+    def deny(self, intent: OrderIntent, now_ns: int, message: str) -> Order:
+        """Return a new order for *intent*, refused by our own rules: it will not be sent."""
         order = Order(self._next_id(), intent, now_ns)
-        self._orders[order.client_order_id] = order
-        return order
-
-    def submit(self, order: Order) -> Order:
-        """Return *order* as it is once it has been handed over for sending."""
-        return self._keep(advance(order, Step.SUBMIT))
-
-    def deny(self, order: Order, message: str) -> Order:
-        """Return *order* as refused by our own rules; it will not be sent."""
         return self._keep(advance(order, Step.DENY, message=message))
 
     def request_cancel(self, client_order_id: str) -> Order:
@@ -81,7 +90,7 @@ class OrderManager:
 
     def apply(self, report: ExecutionReport) -> tuple[Order, Order]:
         """
-        Return the order before and after *report*; the same object twice for a repeated fill.
+        Return the order before and after *report*; the same object twice when it says nothing new.
 
         Raises:
             UnknownOrder: The report is about no order of ours.
@@ -93,6 +102,48 @@ class OrderManager:
         else:
             after = self._advance(before, report)
         return before, before if after is before else self._keep(after)
+
+    def bust(self, fill: Fill) -> Fill | None:
+        """
+        Take a fill back that the venue has busted.
+
+        Returns:
+            The fill as it was counted, with its corrections, to be undone in the books; None when
+            it was not counted (busted before, or the bust came first).
+
+        Raises:
+            UnknownOrder: The fill is of no order of ours.
+        """
+        order = self.get(fill.client_order_id)
+        counted = self._counted(order, fill)
+        self._keep(remove_fill(order, counted or fill))
+        return counted
+
+    def correct(self, original: Fill, corrected: Fill) -> tuple[Fill | None, Fill | None]:
+        """
+        Put *corrected* in the place of *original*, which has the same id.
+
+        Returns:
+            What is to be undone in the books and what is to be booked, in this order; None for
+            each that is not.
+
+        Raises:
+            UnknownOrder: The fill is of no order of ours.
+        """
+        order = self.get(original.client_order_id)
+        counted = self._counted(order, original)
+        after = correct_fill(order, counted or original, corrected)
+        if after is order:
+            return None, None
+        self._keep(after)
+        self._corrections.setdefault(order.client_order_id, {})[corrected.fill_id] = corrected
+        return counted, corrected
+
+    def _counted(self, order: Order, fill: Fill) -> Fill | None:
+        """Return the fill of this id as it is in the order's totals; None when it is not."""
+        if not order.counts(fill.fill_id):
+            return None
+        return self._corrections.get(order.client_order_id, {}).get(fill.fill_id, fill)
 
     def get(self, client_order_id: str) -> Order:
         """
@@ -107,22 +158,23 @@ class OrderManager:
         return order
 
     def replace(self, order: Order) -> None:
-        """Put *order* in the place of its earlier state (a busted fill, a restored snapshot)."""
+        """Put *order* in the place of its earlier state, or bring it back from a journal."""
         self._keep(order)
 
     @staticmethod
     def _advance(order: Order, report: ExecutionReport) -> Order:
-        return advance(
+        after = advance(
             order,
             _STEPS[type(report)],
             venue_order_id=getattr(report, "venue_order_id", None),
             message=getattr(report, "message", ""),
         )
+        return order if after == order else after
 
     def _keep(self, order: Order) -> Order:
         key = order.client_order_id
         self._orders[key] = order
-        if order.status.is_working:
+        if order.status not in _FINAL:
             self.working[key] = order
             self._ended.pop(key, None)
         else:
@@ -135,4 +187,5 @@ class OrderManager:
     def _forget_oldest(self) -> str:
         oldest = next(iter(self._ended))
         del self._ended[oldest]
+        self._corrections.pop(oldest, None)
         return oldest

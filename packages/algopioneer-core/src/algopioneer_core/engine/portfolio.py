@@ -6,13 +6,23 @@ whatever else is in it; reconciling the two is the runtime's work.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
 
 from algopioneer_core.domain.errors import ConfigError, RefusedError
-from algopioneer_core.domain.fills import Fill
+from algopioneer_core.domain.fills import PRICE_PLACES, Fill
 from algopioneer_core.domain.instruments import Instrument, InstrumentId
 from algopioneer_core.domain.ledger import Account, Ledger
 from algopioneer_core.domain.market_data import Bar
-from algopioneer_core.domain.money import Money, Price, Quantity, add, mul, neg, sub
+from algopioneer_core.domain.money import (
+    Money,
+    Price,
+    Quantity,
+    add,
+    divide_half_even,
+    mul,
+    neg,
+    sub,
+)
 from algopioneer_core.domain.positions import Position
 from algopioneer_core.domain.round_trips import RoundTrip
 from algopioneer_core.engine.round_trip_log import OpenRoundTrip
@@ -30,7 +40,8 @@ class Portfolio:
         on_round_trip: Called with each finished round trip.
 
     Raises:
-        ConfigError: The instruments settle in different assets, or there are none.
+        ConfigError: The instruments settle in different assets, one is there twice, or there are
+            none.
     """
 
     def __init__(
@@ -69,6 +80,8 @@ class Portfolio:
     def equity(self) -> Money:
         """
         Cash plus the value of all positions at their marks.
+
+        What is held of other assets (a venue's own coin, spent on fees) is in the ledger only.
 
         Raises:
             RefusedError: A position was never marked, so its value is not known.
@@ -129,15 +142,33 @@ class Portfolio:
             fill: Counted once; the caller sees to that by the fill id.
             reason: Why the order was made; becomes the round trip's exit reason.
         """
-        before = self._positions[fill.instrument_id]
-        after = before.apply(fill)
-        self._positions[fill.instrument_id] = after
+        instrument_id = fill.instrument_id
+        before = self._positions[instrument_id]
+        after = self._positions[instrument_id] = before.apply(fill)
         self._post_trade(before, after, fill.signed_quantity, fill.price)
         if fill.fee:
             self.pay(Account.FEES, fill.fee_asset, fill.fee)
-        finished = self._open[fill.instrument_id].record(before, after, fill, reason)
-        if finished is not None and self._on_round_trip is not None:
-            self._on_round_trip(finished)
+        self._finish(self._open[instrument_id].record(before, after, fill, reason))
+        return before, after
+
+    def undo(self, fill: Fill, ts_ns: int, reason: str) -> tuple[Position, Position]:
+        """
+        Take back *fill*, applied before, which the venue has busted.
+
+        The ledger gets the opposite postings. Returns the position before and after it.
+
+        Args:
+            fill: As it was applied.
+            ts_ns: When it was busted, UTC nanoseconds.
+            reason: The exit reason of the round trip, should this end one.
+        """
+        instrument_id = fill.instrument_id
+        before = self._positions[instrument_id]
+        after = self._positions[instrument_id] = before.undo(fill)
+        self._post_trade(before, after, neg(fill.signed_quantity), fill.price)
+        if fill.fee:
+            self.pay(Account.FEES, fill.fee_asset, neg(fill.fee))
+        self._finish(self._open[instrument_id].undo(before, after, fill, ts_ns, reason))
         return before, after
 
     def pay(self, account: Account, asset: str, amount: Money) -> None:
@@ -146,9 +177,43 @@ class Portfolio:
         if asset == self.numeraire:
             self.cash = sub(self.cash, amount)
 
-    def replace(self, position: Position) -> None:
-        """Put *position* in the place of the one of the same instrument (an adjustment)."""
-        self._positions[position.instrument.id] = position
+    def replace(self, position: Position, ts_ns: int, reason: str) -> None:
+        """
+        Put *position* in the place of the one of the same instrument: an adjustment, no trade.
+
+        Whatever of it moved an asset is posted by the caller (`pay`).
+
+        Args:
+            position: As it is now.
+            ts_ns: When it changed, UTC nanoseconds.
+            reason: The exit reason of the round trip, should this end one.
+        """
+        instrument_id = position.instrument.id
+        before, self._positions[instrument_id] = self._positions[instrument_id], position
+        self._finish(self._open[instrument_id].adjust(before, position, ts_ns, reason))
+
+    def split(self, instrument_id: InstrumentId, numerator: int, denominator: int) -> None:
+        """
+        Turn every *denominator* units into *numerator*, and the mark the other way.
+
+        The last price was one of old units: unless it follows the split, equity jumps until the
+        next price. It is rounded half to even at 18 decimals.
+        """
+        before = self._positions[instrument_id]
+        after = self._positions[instrument_id] = before.split(numerator, denominator)
+        self._open[instrument_id].split(numerator, denominator)
+        if before.instrument.delivers_base:
+            gained = sub(after.quantity, before.quantity)
+            self.pay(Account.ADJUSTMENTS, before.instrument.base, neg(gained))
+        mark, marked_ns = self.mark(instrument_id), self.mark_ns(instrument_id)
+        if mark is not None and marked_ns is not None:
+            old, new = Decimal(denominator), Decimal(numerator)
+            price = divide_half_even(mul(mark, old), new, places=PRICE_PLACES)
+            self.mark_price(instrument_id, price, marked_ns)
+
+    def _finish(self, trip: RoundTrip | None) -> None:
+        if trip is not None and self._on_round_trip is not None:
+            self._on_round_trip(trip)
 
     def _post_trade(
         self, before: Position, after: Position, signed: Quantity, price: Price
@@ -156,7 +221,7 @@ class Portfolio:
         instrument = before.instrument
         if instrument.delivers_base:
             self.pay(Account.MARKET, instrument.quote, instrument.value(signed, price))
-            self.pay(Account.MARKET, instrument.base, neg(mul(signed, instrument.multiplier)))
+            self.pay(Account.MARKET, instrument.base, neg(signed))
         else:
             gain = sub(after.realised, before.realised)
             self.pay(Account.MARKET, instrument.settlement_asset, neg(gain))
@@ -170,4 +235,8 @@ def _common_asset(instruments: Sequence[Instrument]) -> str:
             where=", ".join(str(each.id) for each in instruments) or None,
             remedy="choose instruments that settle in one asset",
         )
+    ids = [each.id for each in instruments]
+    for each in ids:
+        if ids.count(each) > 1:
+            raise ConfigError("an instrument is there twice", where=each, remedy="name it once")
     return assets[0]

@@ -16,7 +16,8 @@ that has limits of its own. An order has to pass both. How an order is judged:
    or an equity that is missing refuses.
 
 An engine asks, and records an approved order among its open orders before anything else is asked:
-open orders count as if filled, so what is approved is never approved twice.
+open orders count as if filled, so what is approved is never approved twice. A question reads the
+equity of every strategy, so a price is brought to all of them before one asks about it.
 """
 
 from collections.abc import Callable, Mapping
@@ -130,7 +131,7 @@ class RiskGate:
 
     def on_equity(self, strategy: str, ts_ns: int, equity: Money | None) -> LossStage:
         """
-        Take note of a strategy's equity in the numeraire; None when it is not known.
+        Take note of one strategy's equity in the numeraire; None when it is not known.
 
         Returns:
             The stage that now holds for the strategy: its own or the session's, if harder.
@@ -138,10 +139,26 @@ class RiskGate:
         Raises:
             RefusedError: The strategy is not registered.
         """
-        self._check_known(strategy)
-        for scope in self._scopes(strategy):
-            scope.report(strategy, ts_ns, equity)
+        self.on_equities(ts_ns, {strategy: equity})
         return self.stage(strategy)
+
+    def on_equities(self, ts_ns: int, equities: Mapping[str, Money | None]) -> None:
+        """
+        Take note of the equities of several strategies at one time, and judge them together.
+
+        Where one price moves several strategies, reporting them one by one would judge the loss of
+        the first without the gain of the second.
+
+        Raises:
+            RefusedError: A strategy is not registered; nothing was taken note of.
+        """
+        for strategy in equities:
+            self._check_known(strategy)
+        self._session.report(ts_ns, equities)
+        for strategy, equity in equities.items():
+            own = self._own.get(strategy)
+            if own is not None:
+                own.report(ts_ns, {strategy: equity})
 
     def on_transfer(self, strategy: str, ts_ns: int, amount: Money | None) -> None:
         """

@@ -90,10 +90,22 @@ class OrderCase(NamedTuple):
         own = (self.intent.limit_price, self.intent.stop_price)
         return max([self.mark.price, *(each for each in own if each is not None)])
 
+    @property
+    def amount(self) -> Money | None:
+        """
+        The order's quote amount in quote currency; None when it is sized otherwise.
+
+        That of an inverse contract is stated in base, and not known without a mark.
+        """
+        amount = self.intent.quote_amount
+        if amount is None or not self.exposure.instrument.inverse:
+            return amount
+        return None if self.mark is None else mul(amount, self.mark.price)
+
     def notional(self, quantity: Quantity | None) -> Money | None:
         """Return the value of *quantity* of it in quote currency, or of its quote amount."""
         if quantity is None:
-            return self.intent.quote_amount
+            return self.amount
         return quote_value(self.exposure.instrument, quantity, self.price)
 
 
@@ -143,7 +155,7 @@ def minimums(
     if not instrument.minimum_notional:
         return None
     price = intent.limit_price or (case.mark and case.mark.price)
-    worth = intent.quote_amount
+    worth = case.amount
     if quantity is not None:
         worth = quote_value(instrument, quantity, price)
     if worth is None:

@@ -60,7 +60,7 @@ def _reducing_quantity(case: OrderCase) -> Quantity:
 
 def _quantity_for_amount(case: OrderCase) -> Quantity:
     """Return what the quote amount buys at the mark, rounded down; zero without a mark."""
-    instrument, amount = case.exposure.instrument, case.intent.quote_amount
+    instrument, amount = case.exposure.instrument, case.amount
     step = instrument.quantity_increment.step
     unit = quote_value(instrument, step, case.mark and case.mark.price)
     if amount is None or unit is None:

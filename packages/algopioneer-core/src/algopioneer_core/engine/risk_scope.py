@@ -72,10 +72,10 @@ class RiskScope:
         if self._loss is not None:
             self._loss.report(ts_ns, {each.strategy: each.equity for each in self._views})
 
-    def report(self, strategy: str, ts_ns: int, equity: Money | None) -> None:
-        """Take note of one strategy's equity; see `DailyLoss.report`."""
+    def report(self, ts_ns: int, equities: Mapping[str, Money | None]) -> None:
+        """Take note of equities; see `DailyLoss.report`."""
         if self._loss is not None:
-            self._loss.report(ts_ns, {strategy: equity})
+            self._loss.report(ts_ns, equities)
 
     def transfer(self, strategy: str, ts_ns: int, amount: Money | None) -> None:
         """Take note of money paid in or out; see `DailyLoss.transfer`."""

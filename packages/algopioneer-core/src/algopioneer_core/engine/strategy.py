@@ -83,8 +83,9 @@ class Strategy(Protocol):
         """
         Answer *event* with what should be done, in order; usually with nothing: return `()`.
 
-        Called for every event of the declared instruments and for the fate of own orders. The
-        answer must follow from earlier events and *context* alone: no clock, no randomness that
+        Called for every event of the declared instruments and for the fate of own orders, once
+        each: a report that repeats an earlier one is not shown. An answer is carried out whole or,
+        where it asks for something that was not declared, not at all. The answer must follow from earlier events and *context* alone: no clock, no randomness that
         was not seeded by configuration, no I/O.
         """
 

@@ -1,7 +1,7 @@
 """
 Bars as columns of integers, and where they come from.
 
-Columns are how history is kept and streamed: seven arrays of int64, no object for a bar until
+Columns are how history is kept and streamed: six arrays of int64, no object for a bar until
 somebody asks for one. Prices are exact integers on the grid 10**-price_decimals, so a strategy can
 decide on them without a float; floats are made on request for statistics.
 
@@ -12,7 +12,7 @@ backtester then touches Python only where something is bought or sold.
 import enum
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
-from itertools import chain, repeat
+from itertools import chain, pairwise, repeat
 from typing import Final, Protocol, runtime_checkable
 
 import numpy as np
@@ -61,7 +61,7 @@ def _same_length(bars: "BarColumns", _: object, column: NDArray[np.int64]) -> No
         )
 
 
-def _not_negative(bars: object, attribute: "Attribute[int]", value: int) -> None:
+def _not_negative(instance: object, attribute: "Attribute[int]", value: int) -> None:
     if value < 0:
         raise DataError(f"{attribute.name} must not be negative, not {value}")
 
@@ -337,7 +337,7 @@ def _check_joinable(parts: Sequence[BarColumns]) -> None:
     if len(kinds) > 1:
         raise DataError("parts of different instruments, intervals or decimals cannot be joined")
     filled = [part for part in parts if len(part)]
-    if any(a.ts_ns[-1] >= b.ts_ns[0] for a, b in zip(filled, filled[1:], strict=False)):
+    if any(a.ts_ns[-1] >= b.ts_ns[0] for a, b in pairwise(filled)):
         raise DataError("the parts overlap in time", where=str(parts[0].instrument_id))
 
 

@@ -74,8 +74,7 @@ class GapReport:
         if self.weekends:
             text += f"; {self.weekends} of them weekends ({self.weekend_bars} bars)"
         gap = self.longest_other or self.longest
-        if gap is None:
-            return text
+        assert gap is not None  # there is one where gaps were counted
         start = np.datetime_as_string(np.datetime64(gap.start_ns, "ns"), unit="m")
         length = format_interval(gap.end_ns - gap.start_ns)
         kind = "longest besides weekends" if self.longest_other and self.weekends else "longest"

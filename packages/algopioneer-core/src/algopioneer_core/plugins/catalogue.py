@@ -68,9 +68,6 @@ class Catalogue(Generic[SpecT]):
     def __iter__(self) -> Iterator[Provided[SpecT]]:
         return iter(self._all)
 
-    def __len__(self) -> int:
-        return len(self._all)
-
     @property
     def names(self) -> Sequence[str]:
         """The names, without aliases, sorted."""

@@ -99,7 +99,11 @@ class PluginHost:
 
     def _absences(self) -> dict[str, str]:
         """Return why each plugin that is installed and not loaded is missing."""
-        absent = {b.candidate.name: f"{b.error.where} {b.error.message}" for b in self.broken}
+        absent = {
+            broken.candidate.name: f"{error.where} {error.message}; {error.remedy}"
+            for broken in self.broken
+            for error in (broken.error,)
+        }
         for candidate in self.not_allowed:
             absent[candidate.name] = (
                 f"plugin {candidate.name!r} is installed but not allowed by {ALLOW_VARIABLE} "

@@ -26,9 +26,7 @@ class ChartSeries:
         trades: Round trips kept to be marked.
     """
 
-    def __init__(
-        self, *, stretches: int = MAX_STRETCHES, trades: int = MAX_TRADES_SHOWN
-    ) -> None:
+    def __init__(self, *, stretches: int = MAX_STRETCHES, trades: int = MAX_TRADES_SHOWN) -> None:
         self.equity = MinMaxLine(stretches=stretches)
         """Equity at each close, in quote currency."""
         self.close = MinMaxLine(stretches=stretches)
@@ -39,7 +37,12 @@ class ChartSeries:
         """Round trips to mark."""
         self._peak = -math.inf
 
-    def bars(self, chunk: BarColumns, equity: Float64Array, segments: Sequence[Holding]) -> None:
+    def bars(
+        self,
+        chunk: BarColumns,
+        equity: Float64Array,
+        segments: Sequence[Holding],  # noqa: ARG002  # every sink gets the exact holdings
+    ) -> None:
         """Take the next bars."""
         if not len(equity):
             return

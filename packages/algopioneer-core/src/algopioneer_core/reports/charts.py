@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 from html import escape
 from typing import Any, Final
 
-from algopioneer_core.domain.round_trips import RoundTrip, Side
+from algopioneer_core.domain.fills import Side
+from algopioneer_core.domain.round_trips import RoundTrip
 from algopioneer_core.reports.chart_series import ChartSeries
 from algopioneer_core.reports.decimation import MinMaxLine
 from algopioneer_core.reports.figures import amount_text
@@ -170,10 +171,7 @@ def _titles(result: BacktestResult, series: ChartSeries) -> tuple[str, str, str]
     if series.trades.total:
         marked = "all trades marked"
     if series.trades.every > 1:
-        marked = (
-            f"{len(series.trades.items):,} of {series.trades.total:,} trades marked, "
-            f"one in {series.trades.every:,}"
-        )
+        marked = f"1 in {series.trades.every:,} trades marked"
     symbols = escape(", ".join(result.symbols))
     return (
         f"<b>Equity</b>  {unit}",

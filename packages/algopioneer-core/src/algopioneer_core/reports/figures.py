@@ -112,7 +112,7 @@ def _risk(result: BacktestResult) -> Section:
             ("Volatility per year", percent_text(equity.volatility_pct)),
             ("Maximum drawdown", percent_text(drawdown.depth_pct)),
             ("\N{BULLET} from peak", _time_text(drawdown.peak_ns)),
-            ("\N{BULLET} trough", _time_text(drawdown.trough_ns)),
+            ("\N{BULLET} lowest", _time_text(drawdown.trough_ns)),
             ("\N{BULLET} recovery", recovery),
             ("\N{BULLET} lasted", span),
         ),

@@ -8,7 +8,7 @@ run is going on, or after one that failed, sees the previous file or none.
 import json
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -86,10 +86,8 @@ class PartFile:
 
     def discard(self) -> None:
         """Close and remove what was written, leaving an older file as it was; safe to repeat."""
-        try:
+        with suppress(OSError):  # the disk is full: the rest of the buffer is not wanted either
             self._file.close()
-        except OSError:
-            pass  # the disk is full: the rest of the buffer is not wanted either
         self._part.unlink(missing_ok=True)
 
 

@@ -17,9 +17,10 @@ from typing import Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from algopioneer_core.domain.fills import Side
 from algopioneer_core.domain.market_data import NS_PER_SECOND
 from algopioneer_core.domain.money import ONE, Money, divide_half_even, mul, scaled
-from algopioneer_core.domain.round_trips import RoundTrip, Side
+from algopioneer_core.domain.round_trips import RoundTrip
 from algopioneer_core.history.columns import BarColumns
 from algopioneer_core.reports.output import PartFile
 from algopioneer_core.simulation.sinks import Float64Array, Holding
@@ -147,7 +148,12 @@ class EquityCsv(_CsvSink):
     def round_trip(self, trade: RoundTrip) -> None:
         """Take no notice: only bars are written."""
 
-    def bars(self, chunk: BarColumns, equity: Float64Array, segments: Sequence[Holding]) -> None:
+    def bars(
+        self,
+        chunk: BarColumns,
+        equity: Float64Array,  # noqa: ARG002  # every sink gets it; here the exact one is made
+        segments: Sequence[Holding],
+    ) -> None:
         """Write a row for each bar of *chunk*."""
         times, closes = iso_times(chunk.ts_ns), chunk.close.tolist()
         starts = [start for start, _, _ in segments]

@@ -6,13 +6,16 @@ and returns the figures; rows (bars, equity, trades) go to sinks while it runs, 
 not grow with the number of bars unless a sink keeps them.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Final
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
-from algopioneer_core.domain.errors import NotEnoughData, RefusedError
+from algopioneer_core.domain.errors import DataError, NotEnoughData, RefusedError
 from algopioneer_core.domain.instruments import Instrument
+from algopioneer_core.domain.orders import Order
 from algopioneer_core.domain.round_trips import RoundTrip
 from algopioneer_core.engine.engine import TradingEngine
 from algopioneer_core.engine.exit_monitor import ExitMonitor
@@ -20,8 +23,10 @@ from algopioneer_core.engine.exits import ExitCosts, ExitPolicy
 from algopioneer_core.engine.order_ids import order_ids
 from algopioneer_core.engine.order_manager import OrderManager
 from algopioneer_core.engine.portfolio import Portfolio
+from algopioneer_core.engine.risk import Denied, RiskGate
+from algopioneer_core.engine.risk_limits import RiskLimits
 from algopioneer_core.engine.strategy import Strategy
-from algopioneer_core.history.columns import BarSource, Signals, SupportsSignals
+from algopioneer_core.history.columns import BarColumns, BarSource, Signals, SupportsSignals
 from algopioneer_core.simulation.account import MarginCheck
 from algopioneer_core.simulation.config import BacktestConfig, EngineChoice, MarginModel
 from algopioneer_core.simulation.costs import CostModel
@@ -33,11 +38,14 @@ from algopioneer_core.simulation.result import BacktestResult, Plain
 from algopioneer_core.simulation.sinks import ResultSink
 from algopioneer_core.simulation.tape import EquityTape
 from algopioneer_core.simulation.trade_statistics import TradeFigures, TradeStatistics
-from algopioneer_core.simulation.vector_backtest import VectorBacktest, why_not
+from algopioneer_core.simulation.vector_backtest import VectorBacktest, why_not, why_not_these
 
-__all__ = ["BacktestRequest", "run_backtest"]
+__all__ = ["AUTO_VECTOR_BARS", "BacktestRequest", "run_backtest"]
 
 _NO_JOURNAL: Final = "backtest"
+AUTO_VECTOR_BARS: Final = 4_000_000
+"""Above this number of bars `auto` prefers the event engine: the vector engine keeps all bars in
+memory (some 200 bytes for each), the event engine keeps none."""
 
 
 @frozen(kw_only=True)
@@ -52,6 +60,8 @@ class BacktestRequest:
     source: BarSource
     config: BacktestConfig = field(factory=BacktestConfig)
     exits: Sequence[ExitPolicy] = ()
+    limits: RiskLimits | None = None
+    """Limits of the risk gate; None limits nothing. What it denies is counted in the notes."""
     parameters: Mapping[str, Plain] = field(factory=dict)
     """The strategy's configuration, for the report."""
     data: Mapping[str, Plain] = field(factory=dict)
@@ -67,12 +77,18 @@ def run_backtest(request: BacktestRequest, sinks: Sequence[ResultSink] = ()) -> 
     Raises:
         NotEnoughData: There are fewer bars than the strategy needs to decide once.
         RefusedError: The vector engine was asked for and cannot run this.
+        DataError: The source, or the strategy's signals, are not as long as they should be.
     """
     strategy = request.make_strategy()
     _check_warmup(strategy, request)
-    signals, obstacle = _signals(strategy, request)
-    if signals is not None:
-        return _run_vector(request, signals, sinks)
+    obstacle = _obstacle(strategy, request)
+    if not obstacle and isinstance(strategy, SupportsSignals):
+        bars = request.source.load()
+        signals = _signals(strategy, bars, request.name)
+        obstacle = why_not_these(signals, request.instrument)
+        if not obstacle:
+            return _run_vector(request, bars, signals, sinks)
+        strategy = request.make_strategy()  # whatever it remembers, it has seen the future
     if request.config.engine is EngineChoice.VECTOR:
         raise RefusedError(
             f"the vector engine cannot run this: {obstacle}",
@@ -92,36 +108,47 @@ def _check_warmup(strategy: Strategy, request: BacktestRequest) -> None:
         )
 
 
-def _signals(strategy: Strategy, request: BacktestRequest) -> tuple[Signals | None, str]:
-    """Return the strategy's signals on all bars, or None and why the vector engine cannot serve."""
-    if request.config.engine is EngineChoice.EVENT:
-        return None, "the event engine was asked for"
+def _obstacle(strategy: Strategy, request: BacktestRequest) -> str:
+    """Return why the vector engine cannot or should not run this, as far as is known unread."""
+    engine = request.config.engine
+    if engine is EngineChoice.EVENT:
+        return "the event engine was asked for"
     if not isinstance(strategy, SupportsSignals):
-        return None, "the strategy offers no signals"
+        return "the strategy offers no signals"
     if request.exits:
-        return None, "exit policies look at every bar"
-    signals = strategy.signals(request.source.load())
-    obstacle = why_not(request.instrument, request.config, signals.sizing)
-    return (None, obstacle) if obstacle else (signals, "")
+        return "exit policies look at every bar"
+    if request.limits is not None and not request.limits.is_off:
+        return "risk limits look at every order"
+    if engine is EngineChoice.AUTO and request.source.count > AUTO_VECTOR_BARS:
+        return "so many bars are better streamed"
+    return why_not(request.instrument, request.config)
+
+
+def _signals(strategy: SupportsSignals, bars: BarColumns, name: str) -> Signals:
+    signals = strategy.signals(bars)
+    if len(signals) != len(bars):
+        raise DataError(
+            f"the strategy has signals for {len(signals)} of {len(bars)} bars",
+            where=name,
+            remedy="return one signal for each bar",
+        )
+    return signals
 
 
 # --- the two engines -------------------------------------------------------------------------
 
 
 def _run_vector(
-    request: BacktestRequest, signals: Signals, sinks: Sequence[ResultSink]
+    request: BacktestRequest, bars: BarColumns, signals: Signals, sinks: Sequence[ResultSink]
 ) -> BacktestResult:
     statistics = EquityStatistics(initial_capital=request.config.initial_capital)
     costs = CostModel.of(request.instrument, request.config)
-    run = VectorBacktest(costs, request.config, request.source.load(), signals)
+    run = VectorBacktest(costs, request.config, bars, signals)
     run.run(statistics)
     if sinks:
         run.feed(sinks)
-    return _result(
-        request,
-        run,
-        Performance(statistics.finish(run.final_capital), TradeFigures.of(run.totals())),
-    )
+    figures = Performance(statistics.finish(run.final_capital), TradeFigures.of(run.totals()))
+    return _result(request, run, figures)
 
 
 def _run_event(
@@ -131,27 +158,44 @@ def _run_event(
     statistics = EquityStatistics(initial_capital=config.initial_capital)
     trades = TradeStatistics(inverse=instrument.inverse)
     tape = EquityTape(instrument, statistics, sinks)
+    denials: Counter[str] = Counter()
 
     def on_round_trip(trade: RoundTrip) -> None:
         trades.add(trade)
         tape.round_trip(trade)
 
+    def on_denied(_order: Order, denied: Denied) -> None:
+        denials[denied.limit.value] += 1
+
     portfolio = Portfolio([instrument], config.initial_capital, on_round_trip=on_round_trip)
     orders = OrderManager(order_ids(_NO_JOURNAL, _NO_JOURNAL, request.name))
     costs = CostModel.of(instrument, config)
-    carry = MarginCheck(portfolio, instrument, config.margin)
-    matcher = BarMatcher(
+    engine = TradingEngine(
+        request.name,
+        strategy,
+        portfolio,
+        orders,
+        exits=ExitMonitor(request.exits, _exit_costs(costs)) if request.exits else None,
+        risk=RiskGate(request.limits or RiskLimits(), numeraire=portfolio.numeraire),
+        on_denied=on_denied,
+    )
+    run = EventBacktest(engine, instrument, _matcher(request, costs, portfolio), tape)
+    run.run(request.source)
+    figures = Performance(statistics.finish(run.final_capital), trades.finish())
+    notes = _counted(denials, "denied by the risk gate")
+    return _result(request, run, figures, notes)
+
+
+def _matcher(request: BacktestRequest, costs: CostModel, portfolio: Portfolio) -> BarMatcher:
+    config, instrument = request.config, request.instrument
+    return BarMatcher(
         costs,
         config,
         request.source.interval_ns,
-        None if config.margin is MarginModel.NONE else carry,
-    )
-    exits = ExitMonitor(request.exits, _exit_costs(costs)) if request.exits else None
-    engine = TradingEngine(strategy, portfolio, orders, exits)
-    run = EventBacktest(engine, instrument, matcher, tape)
-    run.run(request.source)
-    return _result(
-        request, run, Performance(statistics.finish(run.final_capital), trades.finish())
+        partial(portfolio.quantity, instrument.id),
+        None
+        if config.margin is MarginModel.NONE
+        else MarginCheck(portfolio, instrument, config.margin),
     )
 
 
@@ -160,7 +204,10 @@ def _exit_costs(costs: CostModel) -> ExitCosts:
 
 
 def _result(
-    request: BacktestRequest, run: EventBacktest | VectorBacktest, performance: Performance
+    request: BacktestRequest,
+    run: EventBacktest | VectorBacktest,
+    performance: Performance,
+    notes: Iterable[str] = (),
 ) -> BacktestResult:
     return BacktestResult(
         strategy=request.name,
@@ -175,12 +222,15 @@ def _result(
         performance=performance,
         engine="vector" if isinstance(run, VectorBacktest) else "event",
         ruined=run.ruined,
-        config=request.config,
+        config=evolve(request.config, fees=request.config.fees.on(request.instrument)),
         parameters=request.parameters,
         data=request.data,
-        notes=(*request.notes, *_refusals(run.rejections)),
+        notes=(*request.notes, *_counted(run.rejections, "refused"), *notes),
     )
 
 
-def _refusals(rejections: Mapping[str, int]) -> list[str]:
-    return [f"{count} orders were refused: {reason}." for reason, count in rejections.items()]
+def _counted(reasons: Mapping[str, int], what: str) -> list[str]:
+    return [
+        f"1 order was {what}: {reason}." if count == 1 else f"{count} orders were {what}: {reason}."
+        for reason, count in reasons.items()
+    ]

@@ -11,7 +11,6 @@ none at all, and counts as none.
 """
 
 import math
-from decimal import Decimal
 from fractions import Fraction
 from typing import Final
 
@@ -196,23 +195,24 @@ class EquityStatistics:
         self._drawdown.add(ts_ns, equity)
 
 
-_Rows = tuple[
-    NDArray[np.int64], NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]
-]
+_Rows = tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]
 
 
 def _rows_between(rows: _Rows, start: int, stop: int) -> _Rows:
     """Return the rows from *start* to *stop*; copies unless they are a whole chunk."""
-    ts_ns, equity, close, exposed = (column[start:stop] for column in rows)
+    part = slice(start, stop)
+    ts_ns, equity, close, exposed = rows
     if stop - start < CHUNK_BARS:  # they wait, and the caller may reuse its arrays meanwhile
-        return ts_ns.copy(), equity.copy(), close.copy(), exposed.copy()
-    return ts_ns, equity, close, exposed
+        return ts_ns[part].copy(), equity[part].copy(), close[part].copy(), exposed[part].copy()
+    return ts_ns[part], equity[part], close[part], exposed[part]
 
 
 def _joined(parts: list[_Rows]) -> _Rows:
     if len(parts) == 1:
         return parts[0]
-    ts_ns, equity, close, exposed = (np.concatenate(columns) for columns in zip(*parts, strict=True))
+    ts_ns, equity, close, exposed = (
+        np.concatenate(columns) for columns in zip(*parts, strict=True)
+    )
     return ts_ns, equity, close, exposed
 
 

@@ -2,27 +2,26 @@
 The event engine's backtest: every bar goes through `TradingEngine.handle`, as it would live.
 
 At each bar, in this order: fills of waiting orders, the strategy's view of the bar, its new
-orders. On the last bar nothing new is ordered, what waits is cancelled, and what is open is
-closed at the last price.
+orders, its timers. On the last bar nothing new is ordered, what waits is cancelled, and what is
+open is closed at the last price.
 """
 
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
-from typing import Final
+from itertools import islice
 
-from algopioneer_core.domain.commands import Cancel, Command, Submit
-from algopioneer_core.domain.events import ExecutionReport, OrderRejected
+from algopioneer_core.domain.commands import Cancel, Command, SetTimer, Submit
+from algopioneer_core.domain.errors import DataError
+from algopioneer_core.domain.events import ExecutionReport, OrderRejected, TimerFired
 from algopioneer_core.domain.instruments import Instrument
 from algopioneer_core.domain.market_data import Bar
-from algopioneer_core.domain.money import Money, floor_units, from_scaled, mul, neg, sub
+from algopioneer_core.domain.money import Money, add, sub
 from algopioneer_core.engine.engine import TradingEngine
 from algopioneer_core.history.columns import BarColumns, BarSource
 from algopioneer_core.simulation.matching import BarMatcher
 from algopioneer_core.simulation.tape import EquityTape
 
 __all__ = ["EventBacktest"]
-
-_NEVER: Final = 1 << 80
 
 
 class EventBacktest:
@@ -49,14 +48,16 @@ class EventBacktest:
         self._matcher = matcher
         self._tape = tape
         self._index = 0  # of the bar being handled, over the whole run
-        self._ruin_above = _NEVER
-        self._ruin_below = -1
+        self._held = self._holding()
+        self._may_be_ruined = False
+        self._timers: dict[str, int] = {}
+        self._is_alert = False  # whether a timer or possible ruin wants a look at every bar
         self.ruined = False
         """Whether equity fell to zero; known after `run`."""
         self.rejections: dict[str, int] = {}
         """Orders the market refused, by reason."""
         self.bars = 0
-        """Bars handled; known after `run`."""
+        """Bars of the chunks before this one; after `run`, the bars that were used."""
         self.last_ns = 0
         """Close time of the last bar handled, UTC nanoseconds."""
 
@@ -66,40 +67,63 @@ class EventBacktest:
         return self._portfolio.cash
 
     def run(self, source: BarSource) -> None:
-        """Trade all bars of *source*, or up to the bar that ruins the account."""
+        """
+        Trade all bars of *source*, or up to the bar that ruins the account.
+
+        Raises:
+            DataError: The source streams another number of bars than it counted.
+        """
         remaining = source.count
         for chunk in source.chunks():
             remaining -= len(chunk)
-            self._tape.begin(*self._holding())
+            if remaining < 0:
+                break
+            self._tape.begin(*self._held)
             used = self._chunk(chunk, is_last=not remaining)
             self._tape.end(chunk if used == len(chunk) else chunk.slice(0, used))
             if self.ruined:
-                break
+                return
+        if remaining:
+            raise DataError(
+                f"the bars changed while they were read: there were {source.count}",
+                where=source.instrument_id,
+                remedy="run again when nothing writes to the data",
+            )
 
     def _chunk(self, chunk: BarColumns, *, is_last: bool) -> int:
         """Trade one chunk; return how many of its bars were used."""
-        handle, matcher = self._engine.handle, self._matcher
-        first, last = self._index, len(chunk) - 1 if is_last else -1
-        for position, bar in enumerate(chunk.bars()):
-            if matcher.resting:
-                self._index = first + position
-                if self._report(matcher.on_bar(bar, self._index)):
-                    self._holdings_changed(position, bar)
-            if position != last:
-                commands = handle(bar)
-                if commands:
-                    self._index = first + position
-                    self._obey(commands)
-            if bar.close_ticks >= self._ruin_above or bar.close_ticks <= self._ruin_below:
-                self.ruined = True
-                break
-            if position == last:
-                break
-        else:
-            self._index = first + len(chunk)
-            return self._count(chunk, len(chunk))
+        handle, resting, length = self._engine.handle, self._matcher.resting, len(chunk)
+        decided = length - 1 if is_last else length
+        bars = chunk.bars()
+        for position, bar in enumerate(islice(bars, decided)):
+            if resting:
+                self._match(bar, position)
+            commands = handle(bar)
+            if commands:
+                self._index = self.bars + position
+                self._obey(commands)
+            if self._is_alert and self._is_over(bar, position):
+                return self._count(chunk, position + 1)
+        if is_last:
+            self._last(next(bars), decided)
+        return self._count(chunk, length)
+
+    def _is_over(self, bar: Bar, position: int) -> bool:
+        """Fire the timers that are due and, where nothing is left of the account, end the run."""
+        if self._timers:
+            self._fire_timers(bar.ts_event, self.bars + position)
+        self.ruined = self._may_be_ruined and self._is_ruined(bar)
+        if self.ruined:
+            self._finish(bar, position, "ruined")
+        self._is_alert = self._may_be_ruined or bool(self._timers)
+        return self.ruined
+
+    def _last(self, bar: Bar, position: int) -> None:
+        """Fill what waits for the last bar, and close what is open: it decides nothing."""
+        if self._matcher.resting:
+            self._match(bar, position)
+        self.ruined = self._may_be_ruined and self._is_ruined(bar)
         self._finish(bar, position, "ruined" if self.ruined else "end_of_data")
-        return self._count(chunk, position + 1)
 
     def _count(self, chunk: BarColumns, used: int) -> int:
         self.bars += used
@@ -113,7 +137,14 @@ class EventBacktest:
             if isinstance(command, Submit):
                 fill = self._matcher.fill_now(command.order, bar.close, bar.ts_event)
                 self._report([fill])
-        self._tape.hold(position, *self._holding())
+        self._note_holding(position)
+
+    # --- orders and timers -------------------------------------------------------------------
+
+    def _match(self, bar: Bar, position: int) -> None:
+        self._index = self.bars + position
+        if self._report(self._matcher.on_bar(bar, self._index)):
+            self._note_holding(position)
 
     def _report(self, reports: Iterable[ExecutionReport]) -> bool:
         """Tell the engine what became of its orders; return whether there was anything to tell."""
@@ -134,27 +165,44 @@ class EventBacktest:
             elif type(command) is Cancel:
                 now_ns = self._engine.now_ns
                 self._report(self._matcher.cancel(command.client_order_id, now_ns))
+            elif type(command) is SetTimer:
+                self._timers[command.name] = command.at_ns
+                self._is_alert = True
+
+    def _fire_timers(self, now_ns: int, index: int) -> None:
+        """Deliver the timers that are due at the close of a bar, the earliest first."""
+        self._index = index
+        due = sorted((at_ns, name) for name, at_ns in self._timers.items() if at_ns <= now_ns)
+        for _, name in due:
+            del self._timers[name]
+        for _, name in due:
+            self._obey(self._engine.handle(TimerFired(name, now_ns)))
 
     # --- holdings ----------------------------------------------------------------------------
 
     def _holding(self) -> tuple[Money, Decimal]:
-        """Return cash and quantity such that equity = cash + quantity * multiplier * price."""
+        """
+        Return cash and quantity such that equity = cash + quantity * multiplier * price, or for an
+        inverse contract cash - quantity * multiplier / price.
+        """
         position = self._portfolio.positions[self._instrument.id]
         cash = self._portfolio.cash
-        if not self._instrument.delivers_base:  # a contract was not paid for: its cost was not
+        if self._instrument.inverse:
+            cash = add(cash, position.cost)
+        elif not self._instrument.delivers_base:  # a contract was not paid for: its cost was not
             cash = sub(cash, position.cost)
         return cash, position.quantity
 
-    def _holdings_changed(self, position: int, bar: Bar) -> None:
-        cash, quantity = self._holding()
+    def _note_holding(self, position: int) -> None:
+        self._held = cash, quantity = self._holding()
         self._tape.hold(position, cash, quantity)
-        self._ruin_above, self._ruin_below = _NEVER, -1
-        if quantity < 0:
-            self._ruin_above = -floor_units(neg(cash), self._tick_value(quantity, bar))
-        elif cash < 0:
-            self._ruin_below = floor_units(neg(cash), self._tick_value(quantity, bar))
+        # A long position that was paid for cannot lose more than it cost, so nobody need look.
+        risky = bool(quantity) if self._instrument.inverse else quantity < 0
+        self._may_be_ruined = risky or cash <= 0
+        self._is_alert = self._may_be_ruined or bool(self._timers)
 
-    def _tick_value(self, quantity: Decimal, bar: Bar) -> Money:
-        """Return what one tick of the bar's grid is worth for *quantity*, unsigned."""
-        size = mul(quantity.copy_abs(), self._instrument.multiplier)
-        return mul(size, from_scaled(1, bar.price_decimals))
+    def _is_ruined(self, bar: Bar) -> bool:
+        """Return whether nothing is left at the bar's close, exactly."""
+        cash, quantity = self._held
+        value = self._instrument.value(quantity, bar.close)
+        return (sub(cash, value) if self._instrument.inverse else add(cash, value)) <= 0

@@ -9,53 +9,46 @@ Nothing inside a bar is guessed (SEMANTICS, fills on bars):
 - A stop order whose price the bar reaches fills at the stop, or at the open when the bar opens
   beyond it, plus slippage. A stop-limit order that is reached becomes a limit order at the next
   bar, because what came first inside this one is not known.
+- An order that expires inside a bar can trade at that bar's open only.
 
 An order made at the decision of one bar is seen by the next bar at the earliest, later by
 `latency_bars`. The matcher knows one instrument; it decides and reports, and books nothing.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Final
 
 from algopioneer_core.domain.events import (
     ExecutionReport,
+    OrderAccepted,
     OrderCanceled,
     OrderExpired,
     OrderFilled,
     OrderRejected,
 )
 from algopioneer_core.domain.fills import Fill, Liquidity, Side
-from algopioneer_core.domain.market_data import NS_PER_SECOND, Bar
-from algopioneer_core.domain.money import ZERO, Money, Price, Quantity, add, mul, sub
+from algopioneer_core.domain.market_data import Bar
+from algopioneer_core.domain.money import ZERO, Price, Quantity, add, mul, neg, sub
 from algopioneer_core.domain.orders import Order, OrderIntent, OrderType, TimeInForce
 from algopioneer_core.simulation.config import BacktestConfig, FillTiming
 from algopioneer_core.simulation.costs import CostModel
+from algopioneer_core.simulation.order_rules import (
+    NO_BUYING_POWER,
+    problem_of_size,
+    problem_of_terms,
+)
+from algopioneer_core.simulation.resting_orders import RestingOrder
 
-__all__ = ["NO_BUYING_POWER", "TOO_SMALL", "BarMatcher", "Purchase"]
+__all__ = ["BarMatcher", "Purchase"]
 
-NO_BUYING_POWER: Final = "not enough buying power"
-TOO_SMALL: Final = "the amount buys less than one increment"
-
-_DAY_NS: Final = 86_400 * NS_PER_SECOND
+_NOT_AT_ONCE: Final = "not filled at once"
+_MARKET: Final = OrderType.MARKET
+_GTC: Final = TimeInForce.GTC
+_BUY: Final = Side.BUY
 
 Purchase = Callable[[Side, Quantity, Price], bool]
 """Asks the account whether it can carry a fill; False refuses it."""
-
-
-class _Resting:
-    """An order that waits in the simulated market."""
-
-    __slots__ = ("eligible", "limit", "order", "spent", "taken", "triggered")
-
-    def __init__(self, order: Order, eligible: int) -> None:
-        self.order = order
-        self.eligible = eligible
-        """Index of the first bar that may fill it."""
-        self.taken: Quantity = ZERO
-        self.spent: Money = ZERO
-        self.triggered = False
-        """Whether its stop price was reached in an earlier bar."""
 
 
 class BarMatcher:
@@ -66,6 +59,7 @@ class BarMatcher:
         costs: What fills cost.
         config: Fill timing, latency and volume limit.
         interval_ns: Length of a bar, to tell when it opened.
+        held: Tells the signed quantity the account holds now.
         can_carry: The account's word on each fill; None refuses nothing.
     """
 
@@ -74,22 +68,24 @@ class BarMatcher:
         costs: CostModel,
         config: BacktestConfig,
         interval_ns: int,
+        held: Callable[[], Quantity],
         can_carry: Purchase | None = None,
     ) -> None:
-        self.resting: list[_Resting] = []
-        """Orders that wait, oldest first; empty most of the time. Read only."""
+        self.resting: list[RestingOrder] = []
+        """Orders that wait, oldest first; empty most of the time. Always this list; read only."""
         self._costs = costs
         self._instrument = costs.instrument
         self._at_close = config.fill is FillTiming.NEXT_CLOSE
         self._wait = 1 + config.latency_bars
         self._volume_limit = config.volume_limit
         self._interval_ns = interval_ns
+        self._held = held
         self._can_carry = can_carry
         self._fills = 0
 
     def submit(self, order: Order, bar_index: int) -> None:
         """Take *order*, made at the decision of the bar with *bar_index*."""
-        self.resting.append(_Resting(order, bar_index + self._wait))
+        self.resting.append(RestingOrder(order, bar_index + self._wait))
 
     def cancel(self, client_order_id: str, ts_ns: int) -> list[ExecutionReport]:
         """Take an order out; nothing is reported when it is no longer here."""
@@ -101,16 +97,20 @@ class BarMatcher:
 
     def cancel_all(self, ts_ns: int, message: str) -> list[ExecutionReport]:
         """Take all orders out, because of *message*."""
-        waiting, self.resting = self.resting, []
+        waiting = tuple(self.resting)
+        self.resting.clear()
         return [OrderCanceled(each.order.client_order_id, ts_ns, message) for each in waiting]
 
-    def on_bar(self, bar: Bar, bar_index: int) -> list[ExecutionReport]:
-        """Return what happens to the waiting orders in *bar*, oldest order first."""
-        reports: list[ExecutionReport] = []
+    def on_bar(self, bar: Bar, bar_index: int) -> Iterator[ExecutionReport]:
+        """
+        Yield what happens to the waiting orders in *bar*, oldest order first.
+
+        Book each report before asking for the next: what the account may do depends on it. An order
+        that is cancelled meanwhile is passed over.
+        """
         for each in tuple(self.resting):
-            if bar_index >= each.eligible:
-                reports.extend(self._work(each, bar))
-        return reports
+            if bar_index >= each.eligible and each in self.resting:
+                yield from self._work(each, bar)
 
     def fill_now(self, order: Order, price: Price, ts_ns: int) -> ExecutionReport:
         """Return the fill of a market *order* at *price* plus slippage, in full, at *ts_ns*."""
@@ -122,28 +122,58 @@ class BarMatcher:
 
     # --- one order in one bar ----------------------------------------------------------------
 
-    def _work(self, each: _Resting, bar: Bar) -> list[ExecutionReport]:
+    def _work(self, each: RestingOrder, bar: Bar) -> list[ExecutionReport]:
+        order, intent = each.order, each.order.intent
+        if intent.type is _MARKET and intent.time_in_force is _GTC and not each.taken:
+            return self._market(each, bar) or self._acknowledge(each, bar)
+        opened = bar.ts_event - self._interval_ns
+        if each.is_over(opened):
+            return [self._leave(each, OrderExpired(order.client_order_id, opened))]
+        problem = "" if each.accepted else problem_of_terms(intent, self._instrument)
+        if problem:
+            return [self._leave(each, OrderRejected(order.client_order_id, opened, problem))]
+        if intent.expire_ns is not None and intent.expire_ns < bar.ts_event:
+            return self._at_open_only(each, bar, intent.expire_ns)
+        return self._rules(each, bar) or self._acknowledge(each, bar)
+
+    def _rules(self, each: RestingOrder, bar: Bar) -> list[ExecutionReport]:
         intent = each.order.intent
-        if intent.type is OrderType.MARKET:
-            price, ts_ns = self._market_point(bar)
-            worse = self._costs.market_price(intent.side, price)
-            return self._fill(each, bar, worse, Liquidity.TAKER, ts_ns)
-        if _is_over(each.order, bar):
-            return [self._leave(each, OrderExpired(each.order.client_order_id, bar.ts_event))]
         if intent.stop_price is not None and not each.triggered:
             return self._stop(each, bar, intent.stop_price)
-        return self._limit(each, bar, intent)
+        if intent.limit_price is not None:
+            return self._limit(each, bar, intent.limit_price)
+        return self._market(each, bar)
 
-    def _market_point(self, bar: Bar) -> tuple[Price, int]:
+    def _at_open_only(self, each: RestingOrder, bar: Bar, expire_ns: int) -> list[ExecutionReport]:
+        """Work an order that expires inside *bar*: only its open is known to come before that."""
+        start = bar.open_ticks
+        reports: list[ExecutionReport] = []
+        if each.order.intent.type is not _MARKET or not self._at_close:
+            reports += self._rules(each, bar._replace(high_ticks=start, low_ticks=start))
+        if each in self.resting:
+            expired = OrderExpired(each.order.client_order_id, expire_ns)
+            reports.append(self._leave(each, expired))
+        return reports
+
+    def _acknowledge(self, each: RestingOrder, bar: Bar) -> list[ExecutionReport]:
+        """Report once that an order waits, when nothing else is to be said of it."""
+        if each.accepted or each.taken or each not in self.resting:
+            return []
+        each.accepted = True
+        return [OrderAccepted(each.order.client_order_id, bar.ts_event - self._interval_ns)]
+
+    def _market(self, each: RestingOrder, bar: Bar) -> list[ExecutionReport]:
         if self._at_close:
-            return bar.close, bar.ts_event
-        return bar.open, bar.ts_event - self._interval_ns
+            price, ts_ns = bar.close, bar.ts_event
+        else:
+            price, ts_ns = bar.open, bar.ts_event - self._interval_ns
+        worse = self._costs.market_price(each.order.intent.side, price)
+        return self._fill(each, bar, worse, Liquidity.TAKER, ts_ns)
 
-    def _stop(self, each: _Resting, bar: Bar, stop: Price) -> list[ExecutionReport]:
+    def _stop(self, each: RestingOrder, bar: Bar, stop: Price) -> list[ExecutionReport]:
         intent = each.order.intent
-        buying = intent.side is Side.BUY
-        reached = bar.high >= stop if buying else bar.low <= stop
-        if not reached:
+        buying = intent.side is _BUY
+        if bar.high < stop if buying else bar.low > stop:
             return []
         each.triggered = True
         if intent.type is OrderType.STOP_LIMIT:
@@ -154,17 +184,19 @@ class BarMatcher:
         ts_ns = bar.ts_event - self._interval_ns if at_open else bar.ts_event
         return self._fill(each, bar, price, Liquidity.TAKER, ts_ns)
 
-    def _limit(self, each: _Resting, bar: Bar, intent: OrderIntent) -> list[ExecutionReport]:
-        limit = intent.limit_price
-        assert limit is not None  # noqa: S101 (every order that comes here has one)
-        buying = intent.side is Side.BUY
+    def _limit(self, each: RestingOrder, bar: Bar, limit: Price) -> list[ExecutionReport]:
+        intent, was_in_book = each.order.intent, each.in_book
+        each.in_book = True
+        buying = intent.side is _BUY
         order_id, opened = each.order.client_order_id, bar.ts_event - self._interval_ns
         if bar.open <= limit if buying else bar.open >= limit:
-            if intent.post_only:
-                return [self._leave(each, OrderRejected(order_id, opened, "would take"))]
-            return self._fill(each, bar, bar.open, Liquidity.TAKER, opened)
-        if intent.time_in_force in (TimeInForce.IOC, TimeInForce.FOK):
-            return [self._leave(each, OrderCanceled(order_id, opened, "not filled at once"))]
+            if not intent.post_only:
+                return self._fill(each, bar, bar.open, Liquidity.TAKER, opened)
+            if was_in_book:  # whoever trades there takes from this order
+                return self._fill(each, bar, limit, Liquidity.MAKER, opened)
+            return [self._leave(each, OrderRejected(order_id, opened, "would take"))]
+        if each.at_once:
+            return [self._leave(each, OrderCanceled(order_id, opened, _NOT_AT_ONCE))]
         if bar.low < limit if buying else bar.high > limit:
             return self._fill(each, bar, limit, Liquidity.MAKER, bar.ts_event)
         return []
@@ -172,7 +204,7 @@ class BarMatcher:
     # --- fills -------------------------------------------------------------------------------
 
     def _fill(
-        self, each: _Resting, bar: Bar, price: Price, liquidity: Liquidity, ts_ns: int
+        self, each: RestingOrder, bar: Bar, price: Price, liquidity: Liquidity, ts_ns: int
     ) -> list[ExecutionReport]:
         order, intent = each.order, each.order.intent
         wanted = self._wanted(each, price)
@@ -182,45 +214,50 @@ class BarMatcher:
             return [self._leave(each, refusal(order.client_order_id, ts_ns, problem))]
         quantity = wanted if self._volume_limit is None else min(wanted, self._room(bar))
         complete = quantity == wanted
-        once = intent.time_in_force in (TimeInForce.IOC, TimeInForce.FOK)
         if not quantity or (intent.time_in_force is TimeInForce.FOK and not complete):
-            return self._unfilled(each, ts_ns, once=once)
+            return self._unfilled(each, ts_ns)
         report = self._filled(order, quantity, price, liquidity, ts_ns, complete=complete)
-        each.taken = add(each.taken, quantity)
-        each.spent = add(each.spent, self._cost_of(report))
         if complete:
             return [self._leave(each, report)]
-        return [report, *self._unfilled(each, ts_ns, once=once)]
+        each.taken = add(each.taken, quantity)
+        each.spent = add(each.spent, self._cost_of(report))
+        return [report, *self._unfilled(each, ts_ns)]
 
-    def _unfilled(self, each: _Resting, ts_ns: int, *, once: bool) -> list[ExecutionReport]:
-        if not once:
+    def _unfilled(self, each: RestingOrder, ts_ns: int) -> list[ExecutionReport]:
+        if not each.at_once:
             return []
         order_id = each.order.client_order_id
-        return [self._leave(each, OrderCanceled(order_id, ts_ns, "not filled at once"))]
+        return [self._leave(each, OrderCanceled(order_id, ts_ns, _NOT_AT_ONCE))]
 
-    def _wanted(self, each: _Resting, price: Price) -> Quantity:
+    def _wanted(self, each: RestingOrder, price: Price) -> Quantity:
+        """Return what is still to be filled; a reduce-only order is cut to what is held."""
+        intent, amount = each.order.intent, each.order.intent.quote_amount
+        if amount is not None:
+            left = sub(amount, each.spent) if each.spent else amount
+            wanted = self._costs.affordable(left, price)
+        else:
+            assert intent.quantity is not None
+            wanted = sub(intent.quantity, each.taken) if each.taken else intent.quantity
+        return min(wanted, self._reducible(intent)) if intent.reduce_only else wanted
+
+    def _reducible(self, intent: OrderIntent) -> Quantity:
+        held = self._held()
+        return max(neg(held) if intent.side is _BUY else held, ZERO)
+
+    def _problem(self, each: RestingOrder, wanted: Quantity, price: Price) -> str:
+        """Return why the market or the account refuses the order; empty when neither does."""
         intent = each.order.intent
-        if intent.quantity is not None:
-            return sub(intent.quantity, each.taken)
-        amount = intent.quote_amount
-        assert amount is not None  # noqa: S101 (an intent has a quantity or an amount)
-        return self._costs.affordable(sub(amount, each.spent) if each.spent else amount, price)
-
-    def _problem(self, each: _Resting, wanted: Quantity, price: Price) -> str:
-        instrument = self._instrument
-        if not wanted:
-            return TOO_SMALL
-        if wanted < instrument.minimum_quantity and not each.taken:
-            return f"the quantity is below the minimum of {instrument.minimum_quantity}"
-        minimum = instrument.minimum_notional
-        if minimum and not each.taken and instrument.value(wanted, price) < minimum:
-            return f"the value is below the minimum of {minimum}"
-        if self._can_carry is None or self._can_carry(each.order.intent.side, wanted, price):
+        problem = problem_of_size(
+            intent, self._instrument, wanted, price, self._held, is_rest=bool(each.taken)
+        )
+        if problem:
+            return problem
+        if self._can_carry is None or self._can_carry(intent.side, wanted, price):
             return ""
         return NO_BUYING_POWER
 
     def _room(self, bar: Bar) -> Quantity:
-        assert self._volume_limit is not None  # noqa: S101 (checked by the caller)
+        assert self._volume_limit is not None
         return self._instrument.whole_quantity(mul(bar.volume, self._volume_limit))
 
     def _filled(
@@ -233,13 +270,15 @@ class BarMatcher:
         *,
         complete: bool,
     ) -> OrderFilled:
-        fee, asset = self._costs.fee(quantity, price, liquidity)
+        intent, costs = order.intent, self._costs
+        in_base = costs.takes_base and intent.side is _BUY and self._held() >= 0
+        fee, asset = costs.fee(quantity, price, liquidity, in_base=in_base)
         self._fills += 1
         fill = Fill(
             f"f{self._fills}",
             order.client_order_id,
-            order.intent.instrument_id,
-            order.intent.side,
+            intent.instrument_id,
+            intent.side,
             quantity,
             price,
             fee,
@@ -252,18 +291,10 @@ class BarMatcher:
     def _cost_of(self, report: OrderFilled) -> Decimal:
         fill = report.fill
         value = self._instrument.value(fill.quantity, fill.price)
-        return add(value, fill.fee) if fill.fee_asset != self._instrument.base else value
+        return (
+            add(value, fill.fee) if fill.fee_asset == self._instrument.settlement_asset else value
+        )
 
-    def _leave(self, each: _Resting, report: ExecutionReport) -> ExecutionReport:
+    def _leave(self, each: RestingOrder, report: ExecutionReport) -> ExecutionReport:
         self.resting.remove(each)
         return report
-
-
-def _is_over(order: Order, bar: Bar) -> bool:
-    """Return whether the order's time in force ended before *bar* closed."""
-    intent = order.intent
-    if intent.time_in_force is TimeInForce.GTD:
-        return intent.expire_ns is not None and bar.ts_event > intent.expire_ns
-    if intent.time_in_force is TimeInForce.DAY:
-        return (bar.ts_event - 1) // _DAY_NS > order.ts_created // _DAY_NS
-    return False

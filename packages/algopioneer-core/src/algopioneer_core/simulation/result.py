@@ -15,7 +15,7 @@ from algopioneer_core.simulation.text import iso_utc, money_text
 __all__ = ["BacktestResult", "Plain", "costs_as_dict"]
 
 Plain: TypeAlias = (
-    str | int | float | bool | Decimal | None | tuple["Plain", ...] | Mapping[str, "Plain"]
+    str | int | float | bool | Decimal | tuple["Plain", ...] | Mapping[str, "Plain"] | None
 )
 """What a parameter may be so that JSON can hold it; a `Decimal` becomes exact text."""
 

@@ -25,9 +25,7 @@ class ResultSink(Protocol):
     of bars in which it ended. What a sink raises ends the run.
     """
 
-    def bars(
-        self, chunk: BarColumns, equity: Float64Array, segments: Sequence[Holding]
-    ) -> None:
+    def bars(self, chunk: BarColumns, equity: Float64Array, segments: Sequence[Holding]) -> None:
         """
         Take the next bars and what the account was worth at each close.
 

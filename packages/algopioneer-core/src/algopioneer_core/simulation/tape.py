@@ -23,7 +23,12 @@ __all__ = ["EquityTape", "equity_between_fills"]
 
 
 def equity_between_fills(
-    close: Float64Array, starts: Sequence[int], cash: Sequence[float], size: Sequence[float]
+    close: Float64Array,
+    starts: Sequence[int],
+    cash: Sequence[float],
+    size: Sequence[float],
+    *,
+    inverse: bool = False,
 ) -> tuple[Float64Array, Float64Array]:
     """
     Return equity and signed size at each close.
@@ -34,10 +39,11 @@ def equity_between_fills(
             one index the last one counts.
         cash: Cash of each holding.
         size: Signed quantity times multiplier of each holding.
+        inverse: Whether the contract is: then its worth is -size / close, in base.
     """
     lengths = np.diff(np.append(np.asarray(starts, np.int64), len(close)))
     sizes = np.repeat(np.asarray(size, np.float64), lengths)
-    equity = sizes * close
+    equity = -sizes / close if inverse else sizes * close
     equity += np.repeat(np.asarray(cash, np.float64), lengths)
     return equity, sizes
 
@@ -47,7 +53,7 @@ class EquityTape:
     Collects the holdings of the event engine, chunk by chunk, and passes the bars on.
 
     Args:
-        instrument: What is traded; linear.
+        instrument: What is traded.
         statistics: Gets the equity of every bar.
         sinks: Get every chunk of bars and every round trip.
     """
@@ -59,6 +65,7 @@ class EquityTape:
         sinks: Sequence[ResultSink],
     ) -> None:
         self._multiplier = instrument.multiplier
+        self._inverse = instrument.inverse
         self._statistics = statistics
         self._sinks = sinks
         self._holdings: list[Holding] = []
@@ -69,7 +76,10 @@ class EquityTape:
 
     def hold(self, index: int, cash: Decimal, quantity: Decimal) -> None:
         """Note what is held from the close of the bar at *index* of this chunk on."""
-        if self._holdings[-1][0] == index:
+        before, held_cash, held_quantity = self._holdings[-1]
+        if cash == held_cash and quantity == held_quantity:
+            return  # an order was refused, cancelled or acknowledged
+        if before == index:
             self._holdings.pop()
         self._holdings.append((index, cash, quantity))
 
@@ -82,6 +92,7 @@ class EquityTape:
             [index for index, _, _ in holdings],
             [float(cash) for _, cash, _ in holdings],
             [float(mul(quantity, self._multiplier)) for _, _, quantity in holdings],
+            inverse=self._inverse,
         )
         self._statistics.add(chunk.ts_ns, equity, close, sizes != 0)
         for sink in self._sinks:

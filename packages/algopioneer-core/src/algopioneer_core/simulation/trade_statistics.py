@@ -11,8 +11,9 @@ from typing import Final, Self
 
 from attrs import frozen
 
+from algopioneer_core.domain.fills import Side
 from algopioneer_core.domain.money import ZERO, Money, add, divide_half_even, sub
-from algopioneer_core.domain.round_trips import RoundTrip, Side
+from algopioneer_core.domain.round_trips import RoundTrip
 from algopioneer_core.simulation.text import money_text
 
 __all__ = ["AVERAGE_PLACES", "TradeFigures", "TradeStatistics", "TradeTotals", "turnover_of"]

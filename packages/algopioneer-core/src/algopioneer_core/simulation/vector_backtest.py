@@ -17,12 +17,12 @@ from algopioneer_core.domain.instruments import FeeAsset, Instrument
 from algopioneer_core.domain.money import Money, mul, scaled
 from algopioneer_core.domain.positions import average_price
 from algopioneer_core.domain.round_trips import RoundTrip
-from algopioneer_core.engine.sizing import Sizing
 from algopioneer_core.history.columns import CHUNK_BARS, BarColumns, Signals
 from algopioneer_core.simulation.account import INITIAL_MARGIN
 from algopioneer_core.simulation.config import BacktestConfig, FillTiming
 from algopioneer_core.simulation.costs import CostModel
 from algopioneer_core.simulation.equity_statistics import EquityStatistics
+from algopioneer_core.simulation.order_rules import NOT_SHORTABLE, OFF_GRID
 from algopioneer_core.simulation.scaled_costs import ScaledCosts, decimals_of
 from algopioneer_core.simulation.sinks import Float64Array, Holding, ResultSink
 from algopioneer_core.simulation.tape import equity_between_fills
@@ -30,15 +30,15 @@ from algopioneer_core.simulation.trade_statistics import TradeTotals
 from algopioneer_core.simulation.vector_plan import Plan
 from algopioneer_core.simulation.vector_walk import ScaledTrade, Walk
 
-__all__ = ["VectorBacktest", "why_not"]
+__all__ = ["VectorBacktest", "why_not", "why_not_these"]
 
-_SUSPICIOUS: Final = 1e-6
-"""Equity in floats below this share of the capital is looked at exactly for ruin."""
+_ROUNDING: Final = 1e-14
+"""Equity near zero is the difference of cash and a position of nearly the same worth; in floats it
+is wrong by less than this share of them (three roundings). Below it equity is looked at exactly."""
 
 
-def why_not(instrument: Instrument, config: BacktestConfig, sizing: Sizing) -> str:
-    """Return why this run needs the event engine; empty when it does not."""
-    quantity = sizing.quantity
+def why_not(instrument: Instrument, config: BacktestConfig) -> str:
+    """Return why a run in this market needs the event engine; empty when it does not."""
     rules = (
         (instrument.inverse, "the contract is inverse"),
         (not instrument.fractionable, "only whole units can be traded"),
@@ -46,12 +46,18 @@ def why_not(instrument: Instrument, config: BacktestConfig, sizing: Sizing) -> s
         (bool(instrument.minimum_notional), "the instrument has a minimum value"),
         (instrument.fee_asset is FeeAsset.BASE, "fees are charged in base"),
         (config.volume_limit is not None, "fills are limited by volume"),
-        (
-            quantity is not None and not instrument.quantity_increment.contains(quantity),
-            "the quantity is not a multiple of the increment",
-        ),
     )
     return next((reason for applies, reason in rules if applies), "")
+
+
+def why_not_these(signals: Signals, instrument: Instrument) -> str:
+    """Return why orders on *signals* need the event engine; empty when they do not."""
+    quantity = signals.sizing.quantity
+    if quantity is not None and not instrument.quantity_increment.contains(quantity):
+        return OFF_GRID
+    if not instrument.shortable and signals.enter_short.any():
+        return NOT_SHORTABLE
+    return ""
 
 
 class VectorBacktest:
@@ -59,7 +65,7 @@ class VectorBacktest:
     One run of one strategy's signals over one instrument.
 
     Args:
-        costs: What fills cost; its instrument is traded, and `why_not` has nothing against it.
+        costs: What fills cost; its instrument is traded, `why_not` has nothing against it.
         config: Fill timing, margin, capital.
         bars: All bars of the run.
         signals: The strategy's decisions on them.
@@ -73,15 +79,11 @@ class VectorBacktest:
         self._signals = signals
         self._at_close = config.fill is FillTiming.NEXT_CLOSE
         self._costs = ScaledCosts.of(costs, bars.price_decimals, config.initial_capital)
-        self._capital = float(config.initial_capital)
-        fill_ticks = bars.close if self._at_close else bars.open
+        self._wait = 1 + config.latency_bars
         self._walk = Walk(
             costs=self._costs,
             sizing=signals.sizing,
-            wait=1 + config.latency_bars,
             double_margin=int(mul(INITIAL_MARGIN[config.margin], 2)),
-            fill_ticks=fill_ticks.tolist(),
-            close_ticks=bars.close.tolist(),
             cash=scaled(config.initial_capital, self._costs.places),
         )
         self.ruined = False
@@ -108,21 +110,23 @@ class VectorBacktest:
 
     def run(self, statistics: EquityStatistics) -> None:
         """Find all fills, and give the equity of every bar to *statistics*."""
-        walk = self._walk
-        walk.run(Plan.of(self._signals, len(self._columns), walk.wait))
-        close = self._columns.close_float()
+        walk, columns = self._walk, self._columns
+        fill = columns.close if self._at_close else columns.open
+        walk.run(Plan.of(self._signals, fill, columns.close, self._wait))
+        close = columns.close_float()
         equity, sizes = self._equity_at(close)
         ruin = self._ruin_bar(equity)
         if ruin is not None:
-            self._cut_after(ruin)
+            self.ruined, self.bars = True, ruin + 1
+            walk.cut_after(ruin)
             equity, sizes = equity[: self.bars], sizes[: self.bars]
         if walk.open is not None:
-            walk.close_at(self.bars - 1)
+            walk.close(self.bars - 1, int(columns.close[self.bars - 1]))
             self._liquidated = True
             equity[-1], sizes[-1] = float(self.final_capital), 0.0
         self._equity = equity
         exposed = sizes != 0
-        statistics.add(self._columns.ts_ns[: self.bars], equity, close[: self.bars], exposed)
+        statistics.add(columns.ts_ns[: self.bars], equity, close[: self.bars], exposed)
 
     def _equity_at(self, close: Float64Array) -> tuple[Float64Array, Float64Array]:
         walk, places = self._walk, self._costs.places
@@ -136,34 +140,15 @@ class VectorBacktest:
             [steps * step / unit for steps in walk.held_steps],
         )
 
-    # --- ruin --------------------------------------------------------------------------------
-
     def _ruin_bar(self, equity: Float64Array) -> int | None:
         """Return the first bar at whose close nothing is left, exactly; None when there is none."""
-        if equity.min() > self._capital * _SUSPICIOUS:
+        largest = max(map(abs, self._walk.held_cash)) / 10**self._costs.places
+        suspicious = largest * _ROUNDING
+        if equity.min() > suspicious:
             return None
-        suspects = np.flatnonzero(equity <= self._capital * _SUSPICIOUS)
-        return next((bar for bar in suspects.tolist() if self._exact_equity(bar) <= 0), None)
-
-    def _exact_equity(self, bar: int) -> int:
-        walk = self._walk
-        place = bisect_right(walk.starts, bar) - 1
-        value = walk.held_steps[place] * walk.close_ticks[bar] * self._costs.tick
-        return walk.held_cash[place] + value
-
-    def _cut_after(self, bar: int) -> None:
-        """Take back all fills after *bar*, at which the account is ruined."""
-        walk = self._walk
-        self.ruined, self.bars = True, bar + 1
-        keep = bisect_right(walk.starts, bar)
-        del walk.starts[keep:], walk.held_cash[keep:], walk.held_steps[keep:]
-        walk.cash = walk.held_cash[-1]
-        undone = [trade for trade in walk.trades if trade.exit_bar > bar]
-        del walk.trades[len(walk.trades) - len(undone) :]
-        candidates = [trade.entry for trade in undone]
-        if walk.open is not None:
-            candidates.append(walk.open)
-        walk.open = next((each for each in candidates if each.entry_bar <= bar), None)
+        suspects, close = np.flatnonzero(equity <= suspicious), self._columns.close
+        exact = self._walk.equity_at
+        return next((bar for bar in suspects.tolist() if exact(bar, int(close[bar])) <= 0), None)
 
     # --- what came out -----------------------------------------------------------------------
 

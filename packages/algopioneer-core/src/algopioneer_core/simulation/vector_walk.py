@@ -5,14 +5,15 @@ Between two fills nothing can happen that money depends on, so the walk never lo
 between. All amounts are integers of 10**-K (`scaled_costs`), all times are bar indices.
 """
 
-from collections.abc import Callable, Sequence
+from bisect import bisect_right
+from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from attrs import define, field
 
 from algopioneer_core.domain.money import floor_units, scaled
 from algopioneer_core.engine.sizing import Sizing
-from algopioneer_core.simulation.matching import NO_BUYING_POWER, TOO_SMALL
+from algopioneer_core.simulation.order_rules import NO_BUYING_POWER, TOO_SMALL
 from algopioneer_core.simulation.scaled_costs import ScaledCosts, decimals_of
 from algopioneer_core.simulation.vector_plan import Plan
 
@@ -52,21 +53,15 @@ class Walk:
     Args:
         costs: Fees and slippage on the grid.
         sizing: The size of every entry.
-        wait: Bars from a decision to its fill: 1 and the latency.
         double_margin: Twice the initial margin rate (0, 1 or 2), to keep it an integer.
-        fill_ticks: Price of each bar at which market orders fill, in ticks.
-        close_ticks: Close of each bar, in ticks.
+        cash: The capital.
     """
 
     costs: ScaledCosts
     sizing: Sizing
-    wait: int
     double_margin: int
-    fill_ticks: Sequence[int]
-    close_ticks: Sequence[int]
     cash: int
-    """Cash now; at the beginning the capital."""
-    _steps: Callable[[int, int], int] = field(init=False)
+    """Cash now."""
     trades: list[ScaledTrade] = field(factory=list)
     open: OpenTrade | None = None
     starts: list[int] = field(factory=list)
@@ -74,95 +69,110 @@ class Walk:
     held_cash: list[int] = field(factory=list)
     held_steps: list[int] = field(factory=list)
     """Signed quantity steps."""
-    rejections: dict[str, int] = field(factory=dict)
-    """Orders the market refused, by reason."""
+    _refused: list[tuple[int, str]] = field(factory=list)
+    """Orders the market refused: the bar and the reason of each."""
+    _steps: Callable[[int, int], int] = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self._steps = _sizer(self.sizing, self.costs)
+        self._hold(0, 0)
+
+    @property
+    def rejections(self) -> dict[str, int]:
+        """Orders the market refused, by reason, in the order in which they were met first."""
+        counts: dict[str, int] = {}
+        for _, reason in self._refused:
+            counts[reason] = counts.get(reason, 0) + 1
+        return counts
 
     def run(self, plan: Plan) -> None:
-        """Walk from the first entry of *plan* until no entry is left, or none can be left."""
-        self._hold(0, 0)
-        position, turned_equity = 0, None
-        while position < len(plan.signal):
-            bar = plan.signal[position] + self.wait
-            if bar >= len(self.fill_ticks):
-                break  # no later bar: the order is cancelled
-            equity = self.cash if turned_equity is None else turned_equity
-            turned_equity = None
-            if not self._enter(plan.direction[position], bar, equity):
-                position = plan.after_refusal[position]
+        """Walk from the first entry of *plan* until no entry is left."""
+        position, equity = 0, self.cash
+        while position < len(plan):
+            bar, direction = plan.enter[position], plan.direction[position]
+            if not self._enter(direction, bar, plan.enter_ticks[position], equity):
+                position, equity = plan.after_refusal[position], self.cash
                 continue
-            leave = plan.leave[position]
-            if leave + self.wait >= len(self.fill_ticks):
-                break  # open until the end
-            turn = plan.turn[position]
+            leave, turn = plan.leave[position], plan.turn[position]
+            if leave >= plan.bars:
+                return  # open until the end
             if turn != _NONE:
-                turned_equity = self._equity(leave)
-            self._exit(leave + self.wait)
-            position = plan.after_exit[position] if turn == _NONE else turn
+                equity = self._equity(plan.turn_ticks[position])
+            self.close(leave, plan.leave_ticks[position])
+            if turn == _NONE:
+                position, equity = plan.after_leave[position], self.cash
+            else:
+                position = turn
 
-    def _enter(self, direction: int, bar: int, equity: int) -> bool:
+    def _enter(self, direction: int, bar: int, tick: int, equity: int) -> bool:
         """Open a trade at *bar*, sized by *equity* at its signal; False when it is refused."""
-        tick = self.fill_ticks[bar]
-        way = self.costs.buy if direction > 0 else self.costs.sell
+        costs = self.costs
+        way = costs.buy if direction > 0 else costs.sell
         unit_value = tick * way.value
-        unit_fee = tick * way.fee + self.costs.unit_fee
+        unit_fee = tick * way.fee + costs.unit_fee
         steps = self._steps(equity, unit_value + unit_fee)
-        value, fee = steps * unit_value, steps * unit_fee
         if not steps:
-            return self._refuse(TOO_SMALL)
-        if 2 * self.cash < value * self.double_margin:
-            return self._refuse(NO_BUYING_POWER)
-        self.cash -= fee + (value if direction > 0 else -value)
+            self._refused.append((bar, TOO_SMALL))
+            return False
+        value, fee = steps * unit_value, steps * unit_fee
+        if self.double_margin and 2 * self.cash < value * self.double_margin:
+            self._refused.append((bar, NO_BUYING_POWER))
+            return False
+        self.cash -= fee + value if direction > 0 else fee - value
         self.open = OpenTrade(direction, bar, steps, value, fee)
         self._hold(bar, steps if direction > 0 else -steps)
         return True
 
-    def _exit(self, bar: int) -> None:
-        """Close the open trade at *bar*'s fill price."""
-        self._close(bar, self.fill_ticks[bar])
-
-    def close_at(self, bar: int) -> None:
-        """Close the open trade at *bar*'s close, as liquidation does."""
-        self._close(bar, self.close_ticks[bar])
-
-    def _close(self, bar: int, tick: int) -> None:
-        assert self.open is not None  # noqa: S101 (only called with an open trade)
-        entry = self.open
+    def close(self, bar: int, tick: int) -> None:
+        """Close the open trade at *bar*, where the instrument trades at *tick*."""
+        assert self.open is not None
+        entry, costs = self.open, self.costs
         direction, _, steps, entry_value, entry_fee = entry
-        way = self.costs.sell if direction > 0 else self.costs.buy
+        way = costs.sell if direction > 0 else costs.buy
         value = steps * tick * way.value
-        fee = steps * (tick * way.fee + self.costs.unit_fee)
+        fee = steps * (tick * way.fee + costs.unit_fee)
         gain = value - entry_value if direction > 0 else entry_value - value
-        self.cash += (value if direction > 0 else -value) - fee
+        self.cash += value - fee if direction > 0 else -value - fee
         fees = entry_fee + fee
         self.trades.append(ScaledTrade(entry, bar, value, fees, gain - fees))
         self.open = None
         self._hold(bar, 0)
 
-    def _equity(self, bar: int) -> int:
-        """Return what the account is worth at *bar*'s close, with the open trade."""
-        assert self.open is not None  # noqa: S101 (only called with an open trade)
-        value = self.open.steps * self.close_ticks[bar] * self.costs.tick
-        return self.cash + value if self.open.direction > 0 else self.cash - value
+    def _equity(self, close: int) -> int:
+        """Return what the account is worth at *close*, with the open trade."""
+        assert self.open is not None
+        return self.cash + self.open.direction * self.open.steps * close * self.costs.tick
+
+    def equity_at(self, bar: int, close: int) -> int:
+        """Return what the account was worth at the close of *bar*, in 10**-K."""
+        place = bisect_right(self.starts, bar) - 1
+        return self.held_cash[place] + self.held_steps[place] * close * self.costs.tick
+
+    def cut_after(self, bar: int) -> None:
+        """Take back everything that happened after *bar*."""
+        keep = bisect_right(self.starts, bar)
+        del self.starts[keep:], self.held_cash[keep:], self.held_steps[keep:]
+        self.cash = self.held_cash[-1]
+        self._refused = [each for each in self._refused if each[0] <= bar]
+        undone = [trade for trade in self.trades if trade.exit_bar > bar]
+        del self.trades[len(self.trades) - len(undone) :]
+        entries = [trade.entry for trade in undone]
+        if self.open is not None:
+            entries.append(self.open)
+        self.open = next((each for each in entries if each.entry_bar <= bar), None)
 
     def _hold(self, bar: int, steps: int) -> None:
         self.starts.append(bar)
         self.held_cash.append(self.cash)
         self.held_steps.append(steps)
 
-    def _refuse(self, reason: str) -> bool:
-        self.rejections[reason] = self.rejections.get(reason, 0) + 1
-        return False
-
 
 def _sizer(sizing: Sizing, costs: ScaledCosts) -> Callable[[int, int], int]:
     """Return a function from (equity, cost of a step) to the number of whole steps to trade."""
     if sizing.fraction is None:
-        assert sizing.quantity is not None  # noqa: S101 (a sizing has one of the two)
+        assert sizing.quantity is not None
         fixed = floor_units(sizing.quantity, costs.step)
-        return lambda equity, step_cost: fixed
+        return lambda _equity, _step_cost: fixed
     places = decimals_of(sizing.fraction)
     share, whole = scaled(sizing.fraction, places), 10**places
-    return lambda equity, step_cost: max(equity, 0) * share // (step_cost * whole)
+    return lambda equity, step_cost: equity * share // (step_cost * whole) if equity > 0 else 0

@@ -23,7 +23,7 @@ def write_distribution(
         name: Name of the distribution.
         version: Its version.
         plugins: Entry points of the group `algopioneer`: plugin name to module.
-        modules: Source by module name (without packages).
+        modules: Source by module name; packages are made as the dots require.
         requires: Its requirements, as in its metadata.
 
     Returns:
@@ -38,5 +38,9 @@ def write_distribution(
     text = "\n".join(["[algopioneer]", *entries]) + "\n"
     (about / "entry_points.txt").write_text(text, encoding="utf-8")
     for module, source in modules.items():
-        (folder / f"{module}.py").write_text(source, encoding="utf-8")
+        path = folder.joinpath(*module.split(".")).with_suffix(".py")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        for package in path.parents[: module.count(".")]:
+            (package / "__init__.py").touch()
+        path.write_text(source, encoding="utf-8")
     return folder

@@ -1,0 +1,1 @@
+"""A breakout strategy for algopioneer."""

@@ -1,0 +1,121 @@
+"""What is decided before a spread is opened: its size, and whether it may be opened at all."""
+
+from collections.abc import Collection, Mapping
+from fractions import Fraction
+from typing import NamedTuple
+
+from algopioneer_core.domain.commands import OpenSpread
+from algopioneer_core.domain.errors import RefusedError
+from algopioneer_core.domain.instruments import Instrument, InstrumentId, InstrumentKind
+from algopioneer_core.domain.money import ZERO, Quantity, neg
+from algopioneer_core.domain.spreads import ShortMode
+from algopioneer_core.engine.leg_guards import entry_problem
+from algopioneer_core.engine.leg_rules import LegRules
+from algopioneer_core.engine.portfolio import Portfolio
+from algopioneer_core.engine.spread_sizing import SizedSpread, size_spread
+
+__all__ = ["EntryPlan", "plan_entry", "short_problem"]
+
+_CHOICES = "short_mode inventory, margin or derivative"
+
+
+class EntryPlan(NamedTuple):
+    """A spread that may be opened."""
+
+    targets: dict[InstrumentId, Quantity]
+    """Signed full size of each leg, in the configured order."""
+    leg_notional: Fraction
+    """Value of the larger leg at the decision prices: what one whole leg of residual is worth."""
+
+
+def plan_entry(
+    wish: OpenSpread,
+    legs: tuple[Instrument, Instrument],
+    portfolio: Portfolio,
+    rules: LegRules,
+    inventory: Mapping[InstrumentId, Quantity],
+    down: Collection[str],
+    now_ns: int,
+    ended_ns: int | None,
+) -> EntryPlan:
+    """
+    Return the plan of a spread.
+
+    Args:
+        wish: What the strategy wants.
+        legs: Its first and second instrument.
+        portfolio: Its books, with the marks of both legs.
+        rules: Guards and short mode.
+        inventory: Holdings set aside for legs that are sold out of inventory.
+        down: Venues that cannot be traded at now.
+        now_ns: Time of the decision, UTC nanoseconds.
+        ended_ns: When the last spread ended; None when there was none.
+
+    Raises:
+        RefusedError: It must not be opened; the message says why.
+    """
+    if {wish.buy, wish.sell} != {each.id for each in legs}:
+        raise RefusedError(
+            f"a spread of {wish.buy} and {wish.sell} is not of the strategy's two instruments",
+            remedy="name both instruments in the strategy's configuration",
+        )
+    sized = _sized(wish, legs, portfolio)
+    targets = {
+        leg.id: quantity if leg.id == wish.buy else neg(quantity)
+        for leg, quantity in zip(legs, sized[:2], strict=True)
+    }
+    venues = [each.id.venue for each in legs if each.id.venue in down]
+    problem = (
+        (f"{venues[0]} is down or closed" if venues else "")
+        or _short(wish, legs, rules, inventory, targets)
+        or entry_problem(rules, portfolio, legs, sized, now_ns, ended_ns)
+    )
+    if problem:
+        raise RefusedError(problem, where=" / ".join(targets))
+    return EntryPlan(targets, _leg_notional(legs, portfolio, sized))
+
+
+def short_problem(instrument: Instrument, mode: ShortMode) -> str:
+    """Return why *instrument* cannot be the leg that is sold; empty when it can."""
+    if mode is ShortMode.NONE:
+        return f"{instrument.id} would be sold short and short_mode is none; choose {_CHOICES}"
+    if mode is ShortMode.MARGIN and not instrument.shortable:
+        return f"{instrument.id} cannot be sold short; choose short_mode inventory or derivative"
+    contract = instrument.kind in (InstrumentKind.FUTURE, InstrumentKind.PERPETUAL)
+    if mode is ShortMode.DERIVATIVE and not contract:
+        return f"{instrument.id} is no future or perpetual, as short_mode derivative needs"
+    return ""
+
+
+def _short(
+    wish: OpenSpread,
+    legs: tuple[Instrument, Instrument],
+    rules: LegRules,
+    inventory: Mapping[InstrumentId, Quantity],
+    targets: Mapping[InstrumentId, Quantity],
+) -> str:
+    (sold,) = (each for each in legs if each.id == wish.sell)
+    if rules.short_mode is ShortMode.INVENTORY:
+        has, needs = inventory.get(sold.id, ZERO), targets[sold.id].copy_abs()
+        return "" if needs <= has else f"selling {needs} of {sold.id} needs more than {has} held"
+    return short_problem(sold, rules.short_mode)
+
+
+def _sized(
+    wish: OpenSpread, legs: tuple[Instrument, Instrument], portfolio: Portfolio
+) -> SizedSpread:
+    first, second = (portfolio.mark(each.id) for each in legs)
+    if first is None or second is None:
+        raise RefusedError("a leg has no price yet")
+    return size_spread(legs, (first, second), wish.size, wish.hedge_ratio, portfolio.equity)
+
+
+def _leg_notional(
+    legs: tuple[Instrument, Instrument], portfolio: Portfolio, sized: SizedSpread
+) -> Fraction:
+    values = []
+    for leg, quantity in zip(legs, sized[:2], strict=True):
+        value = Fraction(quantity) * Fraction(leg.multiplier)
+        mark = portfolio.mark(leg.id)
+        values.append(value if leg.inverse or mark is None else value * Fraction(mark))
+    return max(values)

@@ -1,0 +1,109 @@
+"""The checks before a spread is opened; each that is not set lets everything pass."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+from algopioneer_core.domain.instruments import Instrument
+from algopioneer_core.domain.money import Price, Quantity, mul
+from algopioneer_core.engine.leg_clock import nanoseconds
+from algopioneer_core.engine.leg_rules import LegRules
+from algopioneer_core.engine.portfolio import Portfolio
+from algopioneer_core.engine.spread_sizing import SizedSpread
+
+__all__ = ["entry_problem", "exit_problem"]
+
+
+def entry_problem(
+    rules: LegRules,
+    portfolio: Portfolio,
+    legs: tuple[Instrument, Instrument],
+    sized: SizedSpread,
+    now_ns: int,
+    ended_ns: int | None,
+) -> str:
+    """
+    Return why a spread must not be opened now; empty when it may.
+
+    Args:
+        rules: The guards.
+        portfolio: Has the marks of both legs.
+        legs: The strategy's first and second instrument.
+        sized: The quantities that would be ordered.
+        now_ns: Time of the decision, UTC nanoseconds.
+        ended_ns: When the last spread ended; None when there was none.
+    """
+    problems = (
+        *_time_problems(rules, portfolio, legs, now_ns, ended_ns),
+        *_price_problems(rules, portfolio, legs),
+        *_size_problems(rules, portfolio, legs, sized),
+    )
+    return next(iter(problems), "")
+
+
+def exit_problem(rules: LegRules, now_ns: int, entered_ns: int) -> str:
+    """Return why a spread must not be closed yet; empty when it may. Stops are not asked."""
+    cooldown = rules.exit_cooldown_s
+    if _is_within(cooldown, entered_ns, now_ns):
+        return f"it was opened less than {cooldown} s ago"
+    return ""
+
+
+def _is_within(cooldown: Decimal | None, since_ns: int | None, now_ns: int) -> bool:
+    """Return whether less than *cooldown* seconds have passed; False where either is None."""
+    if cooldown is None or since_ns is None:
+        return False
+    return now_ns - since_ns < nanoseconds(cooldown)
+
+
+def _time_problems(
+    rules: LegRules,
+    portfolio: Portfolio,
+    legs: tuple[Instrument, Instrument],
+    now_ns: int,
+    ended_ns: int | None,
+) -> Iterator[str]:
+    cooldown = rules.entry_cooldown_s
+    if _is_within(cooldown, ended_ns, now_ns):
+        yield f"the last spread ended less than {cooldown} s ago"
+    times = [portfolio.mark_ns(each.id) or 0 for each in legs]
+    age, skew = rules.max_price_age_s, rules.max_price_skew_s
+    if age is not None and now_ns - min(times) > nanoseconds(age):
+        yield f"a price is older than {age} s"
+    if skew is not None and max(times) - min(times) > nanoseconds(skew):
+        yield f"the prices of the legs are more than {skew} s apart"
+
+
+def _price_problems(
+    rules: LegRules, portfolio: Portfolio, legs: tuple[Instrument, Instrument]
+) -> Iterator[str]:
+    first, second = (portfolio.mark(each.id) for each in legs)
+    if first is None or second is None:
+        yield "a leg has no price yet"
+        return
+    low, high = rules.min_price_ratio, rules.max_price_ratio
+    if low is not None and first < mul(second, low):
+        yield f"the price ratio is below {low}"
+    if high is not None and first > mul(second, high):
+        yield f"the price ratio is above {high}"
+
+
+def _size_problems(
+    rules: LegRules,
+    portfolio: Portfolio,
+    legs: tuple[Instrument, Instrument],
+    sized: SizedSpread,
+) -> Iterator[str]:
+    limit, allowed = rules.max_leg_notional, rules.max_imbalance
+    if allowed is not None and sized.imbalance > allowed:
+        yield f"rounding leaves the legs {float(sized.imbalance):.2%} apart"
+    if limit is None:
+        return
+    for leg, quantity in zip(legs, sized[:2], strict=True):
+        price = portfolio.mark(leg.id)
+        if price is not None and _value(leg, quantity, price) > limit:
+            yield f"the leg {leg.id} is worth more than {limit}"
+
+
+def _value(leg: Instrument, quantity: Quantity, price: Price) -> Decimal:
+    size = mul(quantity, leg.multiplier)
+    return size if leg.inverse else mul(size, price)

@@ -1,0 +1,95 @@
+"""The orders of a spread's legs, and at what price each attempt is made."""
+
+from decimal import Decimal
+
+from algopioneer_core.domain.fills import Side
+from algopioneer_core.domain.instruments import Instrument
+from algopioneer_core.domain.money import BPS, ONE, ZERO, Price, Quantity, add, mul, sub
+from algopioneer_core.domain.orders import OrderIntent, OrderType
+from algopioneer_core.engine.leg_facts import LegFacts
+from algopioneer_core.engine.leg_rules import LegOrders, LegRules
+from algopioneer_core.engine.portfolio import Portfolio
+
+__all__ = ["LegOrderMaker"]
+
+
+class LegOrderMaker:
+    """
+    Makes the orders of one spread, each attempt more aggressive than the one before.
+
+    Args:
+        portfolio: Has the marks that limit prices start from.
+        rules: Order style, steps, collar and number of attempts.
+    """
+
+    def __init__(self, portfolio: Portfolio, rules: LegRules) -> None:
+        self._portfolio = portfolio
+        self._rules = rules
+
+    def can_try(self, attempt: int) -> bool:
+        """Return whether an attempt of this number (0 is the first) is still allowed."""
+        rules = self._rules
+        if attempt > rules.max_attempts:
+            return False
+        return (
+            rules.orders is LegOrders.MARKET
+            or attempt == 0
+            or self._bps(attempt - 1) < (rules.collar_bps)
+        )
+
+    def opening(
+        self, leg: LegFacts, quantity: Quantity, attempt: int, reason: str
+    ) -> OrderIntent | None:
+        """Return an order that adds *quantity* to the leg; None when it has no price."""
+        side = Side.BUY if leg.target > 0 else Side.SELL
+        return self._order(leg.instrument, side, quantity, attempt, reason, reduces=False)
+
+    def closing(
+        self, leg: LegFacts, quantity: Quantity, attempt: int, reason: str
+    ) -> OrderIntent | None:
+        """Return an order that takes *quantity* away from the leg; None when it has no price."""
+        side = Side.SELL if leg.held > 0 else Side.BUY
+        return self._order(leg.instrument, side, quantity, attempt, reason, reduces=True)
+
+    def _order(
+        self,
+        instrument: Instrument,
+        side: Side,
+        quantity: Quantity,
+        attempt: int,
+        reason: str,
+        *,
+        reduces: bool,
+    ) -> OrderIntent | None:
+        if self._rules.orders is LegOrders.MARKET:
+            limit = None
+        else:
+            limit = self._limit(instrument, side, attempt)
+            if limit is None:
+                return None
+        return OrderIntent(
+            instrument_id=instrument.id,
+            side=side,
+            type=OrderType.MARKET if limit is None else OrderType.LIMIT,
+            quantity=quantity,
+            limit_price=limit,
+            reduce_only=reduces,
+            reason=reason,
+        )
+
+    def _limit(self, instrument: Instrument, side: Side, attempt: int) -> Price | None:
+        """Return the limit price, rounded to the price grid on the less aggressive side."""
+        mark = self._portfolio.mark(instrument.id)
+        if mark is None:
+            return None
+        part = mul(self._bps(attempt), BPS)
+        factor = add(ONE, part) if side is Side.BUY else sub(ONE, part)
+        price, grid = mul(mark, factor), instrument.price_increment
+        if grid is not None:
+            price = grid.floor(price) if side is Side.BUY else grid.ceil(price)
+        return price if price > ZERO else None
+
+    def _bps(self, attempt: int) -> Decimal:
+        rules = self._rules
+        wanted = add(rules.start_bps, mul(rules.step_bps, Decimal(attempt)))
+        return min(wanted, rules.collar_bps)

@@ -1,0 +1,176 @@
+"""What a leg manager orders: entries, corrections, exits and cancels, each only when it is safe."""
+
+from collections.abc import Sequence
+from fractions import Fraction
+
+from algopioneer_core.domain.commands import Cancel, StrategyCommand
+from algopioneer_core.domain.money import Quantity
+from algopioneer_core.domain.orders import OrderStatus
+from algopioneer_core.engine.leg_clock import LegClock, nanoseconds
+from algopioneer_core.engine.leg_facts import LegFacts, SpreadFacts
+from algopioneer_core.engine.leg_orders import LegOrderMaker
+from algopioneer_core.engine.leg_rules import LegRules
+from algopioneer_core.engine.leg_work import SpreadWork
+from algopioneer_core.engine.order_manager import OrderManager
+
+__all__ = ["LegTrader", "Wishes"]
+
+Wishes = list[StrategyCommand]
+
+_NOT_CANCELLED = (OrderStatus.PENDING_CANCEL, OrderStatus.UNKNOWN)
+
+
+class LegTrader:
+    """
+    Makes the orders and cancels of one strategy's spreads, and keeps count of the attempts.
+
+    Args:
+        orders: The strategy's orders.
+        rules: Pause and attempts.
+        maker: Prices the orders.
+        clock: Is told what goes out.
+    """
+
+    def __init__(
+        self, orders: OrderManager, rules: LegRules, maker: LegOrderMaker, clock: LegClock
+    ) -> None:
+        self._orders = orders
+        self._rules = rules
+        self._maker = maker
+        self._clock = clock
+
+    def can_try(self, work: SpreadWork) -> bool:
+        """Return whether attempts are left."""
+        return self._maker.can_try(work.attempt)
+
+    def exhaust(self, work: SpreadWork) -> None:
+        """Allow no further attempt in this phase."""
+        work.attempt = self._rules.max_attempts + 1
+
+    # --- entering ----------------------------------------------------------------------------
+
+    def enter(self, facts: SpreadFacts, work: SpreadWork, now_ns: int) -> Wishes:
+        """Return the first orders of a new spread: both legs, or the first one of two."""
+        self._clock.ordered(now_ns)
+        work.waiting = self._rules.pause_s is not None
+        work.attempt = 1
+        legs = facts.legs[:1] if work.waiting else facts.legs
+        return self._together(
+            [self._opening(each, _lacking(each), 0, work) for each in legs], leg_count=len(legs)
+        )
+
+    def enter_second(self, facts: SpreadFacts, work: SpreadWork, now_ns: int) -> Wishes | None:
+        """
+        Return the second leg's order once the pause after the first leg's fill is over.
+
+        Nothing is returned while the pause lasts; None when it is over and no order is possible.
+        """
+        if self._clock.pause_until_ns is None:
+            assert self._rules.pause_s is not None
+            self._clock.pause_until_ns = now_ns + nanoseconds(self._rules.pause_s)
+        if now_ns < self._clock.pause_until_ns:
+            return []
+        work.waiting, self._clock.pause_until_ns = False, None
+        missing = facts.missing()
+        if facts.by_size[1] is not facts.second or self._is_down(facts.second, work) or not missing:
+            return None
+        order = self._opening(facts.second, missing, 0, work)
+        self._clock.ordered(now_ns)
+        self._clock.corrected(now_ns)
+        return order or None
+
+    # --- correcting --------------------------------------------------------------------------
+
+    def complete(self, facts: SpreadFacts, work: SpreadWork, now_ns: int) -> Wishes:
+        """Return one more aggressive order for the late leg; nothing when none is possible."""
+        missing, (_, smaller) = facts.missing(), facts.by_size
+        if self._is_unsafe(facts, smaller, missing, work, towards=True):
+            return []
+        return self._correction(self._opening(smaller, missing, work.attempt, work), work, now_ns)
+
+    def cut(
+        self, facts: SpreadFacts, leg: LegFacts, quantity: Quantity, work: SpreadWork, now_ns: int
+    ) -> Wishes:
+        """Return one more aggressive order to close a part of *leg*; nothing if none is safe."""
+        if self._is_unsafe(facts, leg, quantity, work, towards=leg.fraction < 0):
+            return []
+        return self._correction(self._closing(leg, quantity, work), work, now_ns)
+
+    def _is_unsafe(
+        self,
+        facts: SpreadFacts,
+        leg: LegFacts,
+        quantity: Quantity,
+        work: SpreadWork,
+        *,
+        towards: bool,
+    ) -> bool:
+        """Return whether an order is impossible now, or could raise the residual."""
+        if not quantity or not self.can_try(work) or self._is_down(leg, work):
+            return True
+        after = facts.with_order(leg, quantity, towards=towards)
+        return after.residual_high > facts.residual_high
+
+    def _correction(self, order: Wishes, work: SpreadWork, now_ns: int) -> Wishes:
+        if order:
+            work.attempt += 1
+            self._clock.ordered(now_ns)
+            self._clock.corrected(now_ns)
+        return order
+
+    # --- leaving -----------------------------------------------------------------------------
+
+    def close_both(self, facts: SpreadFacts, work: SpreadWork, now_ns: int) -> Wishes:
+        """
+        Order both legs closed. They are even, so it is both or none: nothing is ordered while a
+        venue cannot be traded at, or a price is missing.
+        """
+        legs = [each for each in facts.legs if each.closable]
+        if any(self._is_down(each, work) for each in legs):
+            return []
+        orders = self._together(
+            [self._closing(each, each.closable, work) for each in legs], leg_count=len(legs)
+        )
+        if orders:
+            work.attempt += 1
+            self._clock.ordered(now_ns)
+        return orders
+
+    def cancel(self, live: Sequence[str], now_ns: int) -> Wishes:
+        """Return cancels of all orders that were not asked to end yet, or not for some time."""
+        cancels: Wishes = []
+        for each in live:
+            if self._orders.get(each).status in _NOT_CANCELLED:
+                continue
+            if self._clock.may_cancel(each, now_ns):
+                self._clock.cancelled(each, now_ns)
+                cancels.append(Cancel(each))
+        return cancels
+
+    # --- orders ------------------------------------------------------------------------------
+
+    @staticmethod
+    def _is_down(leg: LegFacts, work: SpreadWork) -> bool:
+        return leg.instrument.id.venue in work.down
+
+    @staticmethod
+    def _together(orders: Sequence[Wishes], *, leg_count: int) -> Wishes:
+        found = [each for order in orders for each in order]
+        return found if len(found) == leg_count else []
+
+    def _opening(
+        self, leg: LegFacts, quantity: Quantity, attempt: int, work: SpreadWork
+    ) -> Wishes:
+        if not quantity:
+            return []
+        order = self._maker.opening(leg, quantity, attempt, work.reason)
+        return [] if order is None else [order]
+
+    def _closing(self, leg: LegFacts, quantity: Quantity, work: SpreadWork) -> Wishes:
+        order = self._maker.closing(leg, quantity, work.attempt, work.reason)
+        return [] if order is None else [order]
+
+
+def _lacking(leg: LegFacts) -> Quantity:
+    """Return what is to be opened of a leg of which nothing but dust is held."""
+    return leg.orderable((1 - leg.fraction) * abs(Fraction(leg.target)))

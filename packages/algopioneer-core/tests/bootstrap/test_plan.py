@@ -1,0 +1,158 @@
+"""Behaviour of finding and checking the parts of a backtest."""
+
+import enum
+import sys
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from attrs import frozen
+
+from algopioneer_core.bootstrap.backtest import BacktestPlan, plan_backtest
+from algopioneer_core.bootstrap.exits import make_exits
+from algopioneer_core.bootstrap.host import load_host
+from algopioneer_core.config.runs import Part, Settings
+from algopioneer_core.domain.errors import PluginError, RefusedError
+from algopioneer_core.domain.instruments import Instrument
+from algopioneer_core.engine.exits import ExitVerdict, OpenPosition
+from algopioneer_core.plugins.catalogue import Catalogue, Provided
+from algopioneer_core.plugins.discovery import ALLOW_VARIABLE
+from algopioneer_core.plugins.specs import ExitPolicySpec, StrategySpec
+from algopioneer_core.settings import option, secret
+
+
+class Mode(enum.Enum):
+    FAST = "fast"
+
+
+@frozen(kw_only=True)
+class Leg:
+    ratio: Decimal = option(Decimal("0.5"), help="Ratio.")
+
+
+@frozen(kw_only=True)
+class SampleConfig:
+    mode: Mode = option(Mode.FAST, help="How.")
+    legs: tuple[Leg, ...] = option((Leg(),), help="What.")
+    word: str | None = option(None, help="Word.")
+    token: str = secret(environment="TOKEN", help="Key.")
+
+
+class Sample:
+    """A strategy that remembers what it was made from; it is never run here."""
+
+    def __init__(self, config: SampleConfig | None, instruments: Sequence[Instrument]) -> None:
+        self.config, self.instruments = config, instruments
+
+
+class Always:
+    """An exit policy without settings."""
+
+    name = "always"
+
+    def __init__(self, config: None) -> None:
+        assert config is None
+
+    def evaluate(self, position: OpenPosition) -> ExitVerdict:
+        return ExitVerdict.EXIT
+
+
+@pytest.fixture(autouse=True)
+def _here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Resolve references to this module, and load core's own plugin only."""
+    monkeypatch.setenv(ALLOW_VARIABLE, "")
+    monkeypatch.setitem(sys.modules, "sample_here", sys.modules[__name__])
+
+
+def _plan(
+    config: str | None = "sample_here:SampleConfig",
+    *,
+    instruments: tuple[int, int] = (1, 1),
+    exits: tuple[Part, ...] = (),
+    **parameters: Any,
+) -> BacktestPlan:
+    spec = StrategySpec(
+        name="sample",
+        summary="s",
+        factory="sample_here:Sample",
+        config=config,
+        instruments=instruments,
+    )
+    return plan_backtest(
+        load_host(),
+        spec,
+        options=Settings("backtest", {"synthetic": True, "duration": "60"}),
+        strategy=Settings("strategy", parameters),
+        exits=exits,
+    )
+
+
+def test_parameters_are_described_plainly_and_without_secrets() -> None:
+    """What goes into the results can be written as JSON and shown to anybody."""
+    plan = _plan(token="hush")
+
+    expected = {"mode": "fast", "legs": ({"ratio": Decimal("0.5")},), "word": None}
+    assert expected == plan.request.parameters
+
+
+def test_strategy_is_made_anew_each_time_from_configuration_and_instruments() -> None:
+    """A crash must not leave anything of the old object."""
+    plan = _plan(word="x")
+
+    one, other = plan.request.make_strategy(), plan.request.make_strategy()
+
+    assert isinstance(one, Sample)
+    assert one is not other
+    assert one.config is not None
+    assert ("x", (plan.request.instrument,)) == (one.config.word, one.instruments)
+
+
+def test_strategy_without_configuration_gets_none() -> None:
+    """Nothing to configure is nothing to describe."""
+    plan = _plan(None)
+
+    strategy = plan.request.make_strategy()
+
+    assert isinstance(strategy, Sample)
+    assert strategy.config is None
+    assert {} == plan.request.parameters
+
+
+def test_synthetic_symbols_are_made_up_as_many_as_needed() -> None:
+    """A strategy of two legs gets two, and is told that this release trades one."""
+    with pytest.raises(RefusedError, match="trades 2 instruments; a backtest trades one"):
+        _plan(instruments=(2, 2))
+
+
+def test_exit_policies_are_made_in_their_order() -> None:
+    """The first one that speaks gives the reason."""
+    exits = (
+        Part("time-stop", Settings("--exit", {"bars": "3"})),
+        Part("stop_loss", Settings("--exit", {"loss": "2"})),
+    )
+
+    assert ["time-stop", "stop-loss"] == [p.name for p in _plan(exits=exits).request.exits]
+
+
+def test_exit_policy_of_a_plugin_may_have_no_configuration() -> None:
+    """Its factory gets None."""
+    spec = ExitPolicySpec(name="always", summary="s", factory="sample_here:Always")
+    catalogue = Catalogue("exit policy", [Provided(spec, "x", "x 1.0")], {})
+
+    (policy,) = make_exits([Part("always", Settings("--exit"))], catalogue)
+
+    assert "always" == policy.name
+
+
+def test_factory_that_is_not_there_is_named() -> None:
+    """Before any bar is read."""
+    spec = StrategySpec(name="gone", summary="s", factory="sample_here:Gone")
+
+    with pytest.raises(PluginError, match="strategy 'gone': cannot load 'sample_here:Gone'"):
+        plan_backtest(
+            load_host(),
+            spec,
+            options=Settings("backtest", {"synthetic": True}),
+            strategy=Settings("strategy"),
+        )

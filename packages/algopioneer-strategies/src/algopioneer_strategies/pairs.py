@@ -1,0 +1,310 @@
+"""
+Pairs: sell what has become dear against its partner, buy the partner, wait for the way back.
+
+The rule (SEMANTICS, pairs): the spread is s = ln a - beta ln b over closes, and z is its distance
+from the mean of the last `window` spreads in standard deviations (ddof 0).
+
+- z > entry: sell a, buy b (short the spread). z < -entry: buy a, sell b (long the spread).
+- A short spread leaves at z < exit, a long one at z > -exit, so a jump over the band leaves too.
+- Stop at |z| > stop, or after so many half-lives; no entry at |z| >= stop; and after any stop no
+  entry until |z| < entry was seen.
+- Exits are judged, and quantities made, at the hedge that was frozen at the entry.
+
+The position is what the context says it is. A wish that was refused, changed or carried out by
+somebody else therefore needs no bookkeeping here; a spread that is gone without the strategy's own
+exit was stopped by a policy or the risk gate, and counts as stopped.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+from math import log
+from typing import Final, NamedTuple, Self
+
+from algopioneer_core.domain.commands import CloseSpread, OpenSpread, StrategyCommand
+from algopioneer_core.domain.errors import ConfigError
+from algopioneer_core.domain.events import Event, OrderFilled
+from algopioneer_core.domain.instruments import Instrument, InstrumentId
+from algopioneer_core.domain.market_data import JointBar
+from algopioneer_core.domain.spreads import SpreadSize
+from algopioneer_core.engine.strategy import Requirements, StrategyContext
+from algopioneer_core.history.columns import BarColumns
+from algopioneer_strategies.half_life import hold_limit
+from algopioneer_strategies.hedge import Hedge
+from algopioneer_strategies.pair_models import constant_spreads, spread_model
+from algopioneer_strategies.pair_signals import PairSignals, PairThresholds, pair_signals
+from algopioneer_strategies.pairs_config import PairsConfig
+from algopioneer_strategies.spread import LOG_UNITS, TENS
+from algopioneer_strategies.zscore import GUARD, Level, Score
+
+__all__ = ["SIGNAL", "TIME_STOP", "Z_STOP", "PairReading", "Pairs"]
+
+SIGNAL: Final = "signal"
+"""Reason of an exit by the rule."""
+Z_STOP: Final = "z_stop"
+"""Reason of an exit because the spread went too far."""
+TIME_STOP: Final = "time_stop"
+"""Reason of an exit because it took too long."""
+
+
+class PairReading(NamedTuple):
+    """What the strategy saw at the latest joint bar; for charts and logs."""
+
+    z: float | None
+    """At this bar's hedge; None while the window fills, or when nothing varies."""
+    hedge_ratio: Decimal | None
+    spread: float
+    """ln a - beta ln b at this bar's hedge, less alpha where the hedge has one."""
+
+
+class _Entry(NamedTuple):
+    """What is frozen when a spread is opened."""
+
+    hedge: Hedge
+    bar: int
+    """Number of the joint bar that decided."""
+    hold_limit: int | None
+    """Bars until the time stop; None for never."""
+
+
+class Pairs:
+    """
+    The pairs rule on two instruments.
+
+    Args:
+        config: Windows, thresholds, hedge and size.
+        first: The leg a.
+        second: The leg b.
+
+    Raises:
+        ConfigError: Both legs are the same instrument.
+    """
+
+    def __init__(self, config: PairsConfig, first: InstrumentId, second: InstrumentId) -> None:
+        if first == second:
+            raise ConfigError(
+                "a pair needs two different instruments", where=first, remedy="name another one"
+            )
+        self._config = config
+        self._a = first
+        self._b = second
+        self._size = _size_of(config)
+        self._levels = levels = _thresholds(config)
+        self._entry_level, self._low_entry = levels.entry, levels.entry.mirrored
+        self._calm = levels.entry.approximate - GUARD
+        self._model = spread_model(config)
+        self._take = self._model.take
+        self._bars = 0
+        self._armed = True
+        """Whether an entry is allowed: after a stop only once |z| < entry was seen."""
+        self._held = False
+        """Whether a position was seen since the last time both legs were flat."""
+        self._leaving: str | None = None
+        """Reason of the exit asked for last, while the position is not flat yet."""
+        self._entry: _Entry | None = None
+        self._seen: tuple[float, float, float | None] = (0.0, 0.0, None)
+
+    @classmethod
+    def make(cls, config: PairsConfig, instruments: Sequence[Instrument]) -> Self:
+        """Make the strategy for the two instruments it trades, in the order they were named."""
+        first, second = instruments
+        return cls(config, first.id, second.id)
+
+    def requirements(self) -> Requirements:
+        """Say that the windows of z and hedge must be full at the first decision."""
+        return Requirements(warmup_bars=self._model.bars_needed)
+
+    @property
+    def reading(self) -> PairReading:
+        """What was seen at the latest joint bar."""
+        hedge = self._model.hedge() or Hedge(0)
+        log_a, log_b, z = self._seen
+        return PairReading(
+            z=z,
+            hedge_ratio=hedge.decimal if hedge.ratio else None,
+            spread=log_a - hedge.beta * log_b - hedge.alpha,
+        )
+
+    def on_event(self, event: Event, context: StrategyContext) -> Iterable[StrategyCommand]:
+        """Take in a joint bar and decide; of other events, only note that a leg was filled."""
+        if type(event) is not JointBar:
+            if type(event) is OrderFilled and self._is_held(context):
+                self._held = True
+            return ()
+        bar_a, bar_b = event.bars
+        # `log_price`, without a call: this is done at every bar.
+        log_a = log(bar_a.close_ticks / TENS[bar_a.price_decimals])
+        log_b = log(bar_b.close_ticks / TENS[bar_b.price_decimals])
+        z = self._take(log_a, log_b)
+        self._seen = (log_a, log_b, z)
+        self._bars += 1
+        if context.quantity(self._a) or context.quantity(self._b):
+            return self._decide_held(context)
+        if self._held:
+            self._note_flat()
+        if z is None:
+            return ()
+        if -self._calm < z < self._calm:
+            self._armed = True
+            return ()
+        return self._decide_flat(context)
+
+    def _is_held(self, context: StrategyContext) -> bool:
+        return bool(context.quantity(self._a) or context.quantity(self._b))
+
+    # --- flat --------------------------------------------------------------------------------
+
+    def _note_flat(self) -> None:
+        """Forget the position; unless the strategy left it itself, something stopped it."""
+        if self._leaving is None:
+            self._armed = False
+        self._held, self._leaving, self._entry = False, None, None
+
+    def _decide_flat(self, context: StrategyContext) -> Iterable[StrategyCommand]:
+        score = self._model.score()
+        if score is None:
+            return ()
+        side = self._beyond_entry(score)
+        if side is None:
+            self._armed = True
+        if not side or not self._armed or context.has_working_orders:
+            return ()
+        stop = self._levels.stop
+        if stop is not None and (stop.side(score) >= 0 or stop.mirrored.side(score) <= 0):
+            return ()
+        return self._open(side)
+
+    def _beyond_entry(self, score: Score) -> int | None:
+        """Return 1 for z > entry, -1 for z < -entry, 0 on either level, None for |z| < entry."""
+        high, low = self._entry_level.side(score), self._low_entry.side(score)
+        if high < 0 < low:
+            return None
+        return max(high, 0) or min(low, 0)
+
+    def _open(self, side: int) -> Iterable[StrategyCommand]:
+        """Open a spread: short when *side* is 1, long when it is -1."""
+        hedge = self._model.hedge()
+        if hedge is None or hedge.ratio <= 0:
+            return ()  # both legs would be on one side: that is no spread
+        self._entry = _Entry(hedge, self._bars, self._hold_limit(hedge))
+        buy, sell = (self._b, self._a) if side > 0 else (self._a, self._b)
+        return (OpenSpread(buy=buy, sell=sell, size=self._size, hedge_ratio=hedge.decimal),)
+
+    def _hold_limit(self, hedge: Hedge) -> int | None:
+        half_lives = self._levels.time_stop
+        return None if half_lives is None else hold_limit(self._model.spreads_at(hedge), half_lives)
+
+    # --- in a position -----------------------------------------------------------------------
+
+    def _decide_held(self, context: StrategyContext) -> Iterable[StrategyCommand]:
+        self._held = True
+        if not self._armed:
+            score = self._model.score()
+            self._armed = score is not None and self._beyond_entry(score) is None
+        if context.has_working_orders:
+            return ()
+        self._leaving = reason = self._reason_to_leave(context)
+        if reason is None:
+            return ()
+        if reason != SIGNAL:
+            self._armed = False
+        return (CloseSpread(reason=reason),)
+
+    def _reason_to_leave(self, context: StrategyContext) -> str | None:
+        """Return why the position must be left; stops come first, for nothing may veto them."""
+        entry = self._entry
+        hedge = entry.hedge if entry else self._model.hedge()
+        score = self._model.score_at(hedge) if hedge else None
+        stop = self._levels.stop
+        if score and stop and (stop.side(score) > 0 or stop.mirrored.side(score) < 0):
+            return Z_STOP
+        if entry and entry.hold_limit is not None and self._bars - entry.bar >= entry.hold_limit:
+            return TIME_STOP
+        return SIGNAL if score and self._has_come_back(score, context) else None
+
+    def _has_come_back(self, score: Score, context: StrategyContext) -> bool:
+        held = context.quantity(self._a) or context.quantity(self._b).copy_negate()
+        if held > 0:
+            return self._levels.exit.mirrored.side(score) > 0
+        return self._levels.exit.side(score) < 0
+
+    # --- state -------------------------------------------------------------------------------
+
+    def snapshot(self) -> Mapping[str, object]:
+        """Return the model's windows, what is frozen, and what a stop has barred."""
+        entry = self._entry
+        return {
+            "model": self._model.snapshot(),
+            "bars": self._bars,
+            "armed": self._armed,
+            "held": self._held,
+            "leaving": self._leaving,
+            "entry": None
+            if entry is None
+            else {
+                "ratio": entry.hedge.ratio,
+                "alpha": entry.hedge.alpha.hex(),
+                "bar": entry.bar,
+                "hold_limit": entry.hold_limit,
+            },
+        }
+
+    def restore(self, state: Mapping[str, object]) -> None:
+        """Continue from `snapshot`."""
+        model, bars, leaving, entry = (state[key] for key in ("model", "bars", "leaving", "entry"))
+        assert isinstance(model, dict)
+        assert isinstance(bars, int)
+        assert leaving is None or isinstance(leaving, str)
+        assert entry is None or isinstance(entry, dict)
+        self._model.restore(model)
+        self._bars, self._leaving = bars, leaving
+        self._armed, self._held = bool(state["armed"]), bool(state["held"])
+        if entry is not None:
+            hedge = Hedge(entry["ratio"], float.fromhex(entry["alpha"]))
+            self._entry = _Entry(hedge, entry["bar"], entry["hold_limit"])
+
+    # --- the same rule for a whole array of bars ---------------------------------------------
+
+    def pair_signals(self, bars_a: BarColumns, bars_b: BarColumns) -> PairSignals | None:
+        """
+        Return the signals at each of the joint bars, equal to those decided bar by bar.
+
+        Args:
+            bars_a: The first leg's bars, inner-joined with the second's.
+            bars_b: The second leg's, at the same times.
+
+        Returns:
+            None where z depends on what was frozen at an entry (the hedge moves) or on all bars
+            before (volatility scaling), or where the spreads are too large for 63 bits.
+
+        Raises:
+            DataError: The times differ.
+            RefusedError: The fitted hedge ratio is not positive.
+        """
+        spreads = constant_spreads(self._config, bars_a, bars_b)
+        if spreads is None:
+            return None
+        units, hedge = spreads
+        return pair_signals(
+            units,
+            unit=1.0 / LOG_UNITS,
+            window=self._config.window,
+            first=self._model.bars_needed - 1,
+            thresholds=self._levels,
+            size=self._size,
+            hedge=hedge,
+        )
+
+
+def _size_of(config: PairsConfig) -> SpreadSize:
+    if config.notional is not None:
+        return SpreadSize(notional=config.notional, neutrality=config.neutrality)
+    return SpreadSize(fraction=config.position_size, neutrality=config.neutrality)
+
+
+def _thresholds(config: PairsConfig) -> PairThresholds:
+    return PairThresholds(
+        entry=Level(config.z_entry),
+        exit=Level(config.z_exit),
+        stop=None if config.z_stop is None else Level(config.z_stop),
+        time_stop=None if config.time_stop is None else float(config.time_stop),
+    )
