@@ -43,7 +43,9 @@ class Case(NamedTuple):
 
 CASES = {
     "missing file": Case(FILE, DATA, "bars.csv", "no such file", "check the path"),
-    "empty file": Case(FILE, DATA, "bars.csv", "the file is empty", "give a file", {"bars.csv": ""}),
+    "empty file": Case(
+        FILE, DATA, "bars.csv", "the file is empty", "give a file", {"bars.csv": ""}
+    ),
     "wrong columns": Case(
         FILE, DATA, "bars.csv:1", "there is no column for close", "give the file a header with",
         {"bars.csv": "time,open,high,low\n2024-01-01T00:00:00Z,10,11,9\n"},

@@ -130,10 +130,8 @@ def requests(draw: st.DrawFn) -> BacktestRequest:
             st.integers(1, 400).map(lambda steps: Sizing(quantity=Decimal(step) * steps)),
         )
     )
-    signals = Signals(
-        *(draw(flags(count)) for _ in range(4)),
-        sizing=sizing,
-    )
+    enter_long, leave_long, enter_short, leave_short = (draw(flags(count)) for _ in range(4))
+    signals = Signals(enter_long, leave_long, enter_short, leave_short, sizing=sizing)
     taker = draw(st.one_of(st.none(), fractions(300)))
     config = BacktestConfig(
         initial_capital=draw(st.sampled_from((Decimal(10_000), Decimal("99.123"), Decimal(3)))),

@@ -1,1 +1,1 @@
-"""Strategies for the algopioneer trading framework: moving average crossover."""
+"""Strategies for the algopioneer trading framework: moving average crossover and pairs."""

@@ -180,6 +180,34 @@ def test_a_jump_over_the_band_still_leaves(kit: Any) -> None:
     assert decided(kit, config, spread_path(path)) == [(4, "short"), (5, "signal")]
 
 
+@pytest.mark.parametrize(
+    ("stop", "expected"),
+    [
+        ("1.99999999999999999", []),
+        ("2", []),
+        ("2.00000000000000001", [(4, "short")]),
+        (None, [(4, "short")]),
+    ],
+)
+def test_nothing_is_opened_at_the_stop(
+    kit: Any, stop: str | None, expected: list[tuple[int, str]]
+) -> None:
+    """One spread of five that differs has a z of 2, exactly: on the stop there is no entry."""
+    config = PairsConfig(
+        window=5, z_entry=Decimal("1.5"), z_stop=None if stop is None else Decimal(stop)
+    )
+    assert decided(kit, config, spread_path([10_000] * 4 + [10_100])) == expected
+
+
+@pytest.mark.parametrize(("entry", "expected"), [("2", []), ("1.99999999999999999", [(4, "long")])])
+def test_nothing_is_opened_on_the_entry(
+    kit: Any, entry: str, expected: list[tuple[int, str]]
+) -> None:
+    """A z of exactly -2 is not below an entry of 2."""
+    config = PairsConfig(window=5, z_entry=Decimal(entry))
+    assert decided(kit, config, spread_path([10_000] * 4 + [9_900])) == expected
+
+
 def test_after_a_stop_entries_wait_for_a_quiet_spread(kit: Any) -> None:
     """After a stop z may be above the entry for long: nothing is opened until it was below."""
     pairs = kit.wandering(3000, seed=5)

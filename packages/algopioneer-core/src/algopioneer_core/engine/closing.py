@@ -16,7 +16,7 @@ from algopioneer_core.domain.orders import Order, OrderIntent, OrderType
 from algopioneer_core.engine.order_manager import OrderManager
 from algopioneer_core.engine.portfolio import Portfolio
 
-__all__ = ["WayOut", "closing_order"]
+__all__ = ["WayOut", "closing_order", "is_against"]
 
 _MARKET: Final = OrderType.MARKET
 

@@ -15,6 +15,7 @@ from typing import Final
 from algopioneer_core.domain.commands import (
     Cancel,
     CancelAll,
+    CloseSpread,
     Command,
     Halt,
     SetTimer,
@@ -41,12 +42,14 @@ from algopioneer_core.engine.context import EngineContext
 from algopioneer_core.engine.daily_loss import LossStage
 from algopioneer_core.engine.exit_gate import ExitGate
 from algopioneer_core.engine.exit_monitor import ExitMonitor
+from algopioneer_core.engine.leg_manager import LegManager
 from algopioneer_core.engine.order_desk import NOTHING, OrderDesk
 from algopioneer_core.engine.order_manager import REPORTS, OrderManager
 from algopioneer_core.engine.own_exposure import OwnExposure
 from algopioneer_core.engine.portfolio import Portfolio
 from algopioneer_core.engine.risk import Denied, Limit, RiskGate
 from algopioneer_core.engine.risk_limits import RiskLimits
+from algopioneer_core.engine.spread_desk import SpreadDesk
 from algopioneer_core.engine.strategy import Strategy
 
 __all__ = ["NOTHING", "TradingEngine"]
@@ -69,6 +72,8 @@ class TradingEngine:
         orders: The strategy's orders.
         exits: Its exit policies; None when it has none.
         exit_on_quotes: Whether exit policies look at quotes and trades too, or at bars only.
+        legs: Works the spreads of a two-leg strategy; None for one that trades single
+            instruments. Exit policies then judge both legs as one position.
         risk: The session's risk gate; None for one of its own, without limits.
         on_denied: Called with each order that the risk gate refused, and why.
     """
@@ -82,6 +87,7 @@ class TradingEngine:
         *,
         exits: ExitMonitor | None = None,
         exit_on_quotes: bool = False,
+        legs: LegManager | None = None,
         risk: RiskGate | None = None,
         on_denied: Callable[[Order, Denied], None] | None = None,
     ) -> None:
@@ -91,13 +97,19 @@ class TradingEngine:
         self._way_out = WayOut(portfolio, orders)
         self._exits = None if exits is None or exits.is_off else exits
         self._exit_gate = (
-            None if self._exits is None else ExitGate(self._exits, portfolio, self._way_out)
+            None
+            if self._exits is None or legs is not None
+            else ExitGate(self._exits, portfolio, self._way_out)
         )
         self._exit_on_quotes = exit_on_quotes
         self._risk = risk or RiskGate(RiskLimits(), numeraire=portfolio.numeraire)
         self._exposure = OwnExposure(name, portfolio, orders)
         self._risk.register(self._exposure)
         self._desk = OrderDesk(name, portfolio, orders, self._risk, on_denied)
+        self._spreads = (
+            None if legs is None else SpreadDesk(name, legs, self._desk, portfolio, self._exits)
+        )
+        self._carry_out = (self._spreads or self._desk).carry_out
         self._accounts = AccountBook(portfolio, orders, self._on_fill, self._on_transfer)
         self._context = EngineContext(portfolio, orders)
         self._on_event = strategy.on_event
@@ -132,7 +144,10 @@ class TradingEngine:
         """
         self._context.now_ns = event.ts_event
         handler = self._handlers.get(type(event))
-        return self._decide(event) if handler is None else handler(event)
+        commands = self._decide(event) if handler is None else handler(event)
+        if self._spreads is None:
+            return commands
+        return self._spreads.follow(event, commands, event.ts_event)
 
     def warm_up(self, event: Event) -> None:
         """Let the strategy see an event of the past; whatever it wishes is dropped."""
@@ -145,7 +160,7 @@ class TradingEngine:
         wishes: list[StrategyCommand] = []
         for instrument_id in self._instruments:
             wishes += self._way_out.closing(instrument_id, reason)
-        return self._desk.carry_out(wishes, self._context.now_ns)
+        return self._carry_out(wishes, self._context.now_ns)
 
     # --- market data -------------------------------------------------------------------------
 
@@ -159,7 +174,7 @@ class TradingEngine:
             wishes = self._exit_gate.review(wishes, ids, bar.ts_event, finished_bar=True)
         if not self._risk.is_off:
             wishes = self._limit_loss(wishes)
-        return self._desk.carry_out(wishes, self._context.now_ns) if wishes else NOTHING
+        return self._carry_out(wishes, self._context.now_ns) if wishes else NOTHING
 
     def _on_joint_bar(self, joint: JointBar) -> Sequence[Command]:
         ours = [bar for bar in joint.bars if bar.instrument_id in self._instruments]
@@ -169,9 +184,11 @@ class TradingEngine:
         if self._exit_gate is not None:
             ids = [bar.instrument_id for bar in ours]
             wishes = self._exit_gate.review(wishes, ids, joint.ts_event, finished_bar=True)
+        elif self._spreads is not None:
+            wishes = self._spreads.judge(wishes, joint.ts_event, finished_bar=True)
         if not self._risk.is_off:
             wishes = self._limit_loss(wishes)
-        return self._desk.carry_out(wishes, self._context.now_ns) if wishes else NOTHING
+        return self._carry_out(wishes, self._context.now_ns) if wishes else NOTHING
 
     def _on_quote(self, quote: Quote) -> Sequence[Command]:
         return self._on_price(quote, quote.mid) if self._is_ours(quote) else NOTHING
@@ -191,7 +208,7 @@ class TradingEngine:
             wishes = self._exit_gate.review(wishes, ids, event.ts_event, finished_bar=False)
         if not self._risk.is_off:
             wishes = self._limit_loss(wishes)
-        return self._desk.carry_out(wishes, self._context.now_ns) if wishes else NOTHING
+        return self._carry_out(wishes, self._context.now_ns) if wishes else NOTHING
 
     def _limit_loss(self, wishes: Iterable[StrategyCommand]) -> Iterable[StrategyCommand]:
         """Tell the gate what the strategy is worth; flatten when the day's loss says so."""
@@ -199,6 +216,8 @@ class TradingEngine:
         if stage is not LossStage.FLATTEN:
             return wishes
         kept: list[StrategyCommand] = [wish for wish in wishes if isinstance(wish, _HARMLESS)]
+        if self._spreads is not None:
+            return [*kept, CloseSpread(Limit.DAILY_LOSS.value, stop=True)]
         for instrument_id in self._instruments:
             kept += self._way_out.of(instrument_id, Limit.DAILY_LOSS.value)
         return kept
@@ -216,7 +235,7 @@ class TradingEngine:
         wishes = self._wishes(report)
         if self._exit_gate is not None:
             wishes = self._exit_gate.after_report(wishes)
-        return self._desk.carry_out(wishes, self._context.now_ns) if wishes else NOTHING
+        return self._carry_out(wishes, self._context.now_ns) if wishes else NOTHING
 
     def _on_account(self, event: AccountEvent) -> Sequence[Command]:
         return self._decide(event) if self._accounts.book(event) else NOTHING
@@ -243,7 +262,7 @@ class TradingEngine:
 
     def _decide(self, event: Event) -> Sequence[Command]:
         wishes = self._wishes(event)
-        return self._desk.carry_out(wishes, self._context.now_ns) if wishes else NOTHING
+        return self._carry_out(wishes, self._context.now_ns) if wishes else NOTHING
 
     def _wishes(self, event: Event) -> Iterable[StrategyCommand]:
         """Return what the strategy wants after an event that brought no new mark to judge by."""

@@ -21,6 +21,7 @@ from algopioneer_core.domain.money import (
     divide_half_even,
     mul,
     sub,
+    total,
 )
 from algopioneer_core.domain.positions import COST_PLACES, Position
 from algopioneer_core.engine.exits import (
@@ -47,6 +48,8 @@ class _Trip:
     """The position's fees when the trip began, before those of the first entry."""
     bars_held: int = 0
     peak: Money | None = None
+    shared_peak: Money | None = None
+    """Best net gain of the spread whose first leg this is."""
 
 
 class ExitMonitor:
@@ -138,13 +141,64 @@ class ExitMonitor:
         """
         if self.is_off:
             return None
+        view = self._look(position, mark, now_ns, finished_bar=finished_bar)
+        return None if view is None else combined(self._policies, view)
+
+    def on_spread(
+        self,
+        legs: Sequence[tuple[Position, Price]],
+        now_ns: int,
+        *,
+        finished_bar: bool = True,
+    ) -> ExitOutcome | None:
+        """
+        Ask the policies about a position in several legs as one: gains, costs and peak are sums.
+
+        Quantity, average entry and mark that the policies see are those of the first leg held.
+
+        Args:
+            legs: Each leg's position and mark; flat ones are left out.
+            now_ns: Time of the marks, UTC nanoseconds.
+            finished_bar: As in `on_mark`.
+
+        Returns:
+            What they say together; None when there is no policy, or nothing is held.
+        """
+        if self.is_off:
+            return None
+        views = [
+            view
+            for position, mark in legs
+            if (view := self._look(position, mark, now_ns, finished_bar=finished_bar)) is not None
+        ]
+        return combined(self._policies, self._joined(views)) if views else None
+
+    def _look(
+        self, position: Position, mark: Price, now_ns: int, *, finished_bar: bool
+    ) -> OpenPosition | None:
+        """Return what the policies see of one position, and count the bar; None when flat."""
         if not position.quantity:
             self._trips.pop(position.instrument.id, None)
             return None
         trip = self._trip_of(position, now_ns)
         if finished_bar and now_ns > trip.entry_ns:
             trip.bars_held += 1
-        return combined(self._policies, self._view(position, trip, mark, now_ns))
+        return self._view(position, trip, mark, now_ns)
+
+    def _joined(self, views: Sequence[OpenPosition]) -> OpenPosition:
+        first = views[0]
+        net = total(*(view.net_pnl for view in views))
+        trip = self._trips[first.instrument.id]
+        if trip.shared_peak is None or net > trip.shared_peak:
+            trip.shared_peak = net
+        return first._replace(
+            entry_ns=min(view.entry_ns for view in views),
+            cost=total(*(view.cost for view in views)),
+            gross_pnl=total(*(view.gross_pnl for view in views)),
+            net_pnl=net,
+            peak_net_pnl=trip.shared_peak,
+            bars_held=max(view.bars_held for view in views),
+        )
 
     def _view(self, position: Position, trip: _Trip, mark: Price, now_ns: int) -> OpenPosition:
         realised = sub(position.realised, trip.realised)
@@ -184,6 +238,7 @@ class ExitMonitor:
                 "fees": str(trip.fees),
                 "bars_held": trip.bars_held,
                 "peak": None if trip.peak is None else str(trip.peak),
+                "shared_peak": None if trip.shared_peak is None else str(trip.shared_peak),
             }
             for instrument_id, trip in self._trips.items()
         }
@@ -194,7 +249,7 @@ class ExitMonitor:
 
 
 def _trip(saved: Mapping[str, object]) -> _Trip:
-    peak = saved["peak"]
+    peak, shared_peak = saved["peak"], saved["shared_peak"]
     return _Trip(
         int(str(saved["entry_ns"])),
         Decimal(str(saved["cost"])),
@@ -202,4 +257,5 @@ def _trip(saved: Mapping[str, object]) -> _Trip:
         Decimal(str(saved["fees"])),
         int(str(saved["bars_held"])),
         None if peak is None else Decimal(str(peak)),
+        None if shared_peak is None else Decimal(str(shared_peak)),
     )

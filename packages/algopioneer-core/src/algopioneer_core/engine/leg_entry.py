@@ -7,9 +7,9 @@ from typing import NamedTuple
 from algopioneer_core.domain.commands import OpenSpread
 from algopioneer_core.domain.errors import RefusedError
 from algopioneer_core.domain.instruments import Instrument, InstrumentId, InstrumentKind
-from algopioneer_core.domain.money import ZERO, Quantity, neg
+from algopioneer_core.domain.money import ZERO, Quantity, mul, neg
 from algopioneer_core.domain.spreads import ShortMode
-from algopioneer_core.engine.leg_guards import entry_problem
+from algopioneer_core.engine.leg_guards import entry_problem, quote_worth
 from algopioneer_core.engine.leg_rules import LegRules
 from algopioneer_core.engine.portfolio import Portfolio
 from algopioneer_core.engine.spread_sizing import SizedSpread, size_spread
@@ -94,11 +94,12 @@ def _short(
     inventory: Mapping[InstrumentId, Quantity],
     targets: Mapping[InstrumentId, Quantity],
 ) -> str:
-    (sold,) = (each for each in legs if each.id == wish.sell)
-    if rules.short_mode is ShortMode.INVENTORY:
-        has, needs = inventory.get(sold.id, ZERO), targets[sold.id].copy_abs()
-        return "" if needs <= has else f"selling {needs} of {sold.id} needs more than {has} held"
-    return short_problem(sold, rules.short_mode)
+    sold = 0 if legs[0].id == wish.sell else 1
+    mode = rules.short_mode_of(sold)
+    if mode is ShortMode.INVENTORY:
+        has, needs = inventory.get(wish.sell, ZERO), targets[wish.sell].copy_abs()
+        return "" if needs <= has else f"selling {needs} of {wish.sell} needs more than {has} held"
+    return short_problem(legs[sold], mode)
 
 
 def _sized(
@@ -106,16 +107,18 @@ def _sized(
 ) -> SizedSpread:
     first, second = (portfolio.mark(each.id) for each in legs)
     if first is None or second is None:
-        raise RefusedError("a leg has no price yet")
-    return size_spread(legs, (first, second), wish.size, wish.hedge_ratio, portfolio.equity)
+        missing = legs[0].id if first is None else legs[1].id
+        raise RefusedError("a leg has no price yet", where=missing, remedy="wait for its feed")
+    equity = portfolio.equity
+    if legs[0].inverse:  # both settle in base (the portfolio sees to that): worth in quote
+        equity = mul(equity, first)
+    return size_spread(legs, (first, second), wish.size, wish.hedge_ratio, equity)
 
 
 def _leg_notional(
     legs: tuple[Instrument, Instrument], portfolio: Portfolio, sized: SizedSpread
 ) -> Fraction:
-    values = []
-    for leg, quantity in zip(legs, sized[:2], strict=True):
-        value = Fraction(quantity) * Fraction(leg.multiplier)
-        mark = portfolio.mark(leg.id)
-        values.append(value if leg.inverse or mark is None else value * Fraction(mark))
-    return max(values)
+    return max(
+        Fraction(quote_worth(leg, quantity, portfolio.mark(leg.id) or ZERO))
+        for leg, quantity in zip(legs, sized[:2], strict=True)
+    )

@@ -2,15 +2,16 @@
 
 from collections.abc import Iterator
 from decimal import Decimal
+from fractions import Fraction
 
 from algopioneer_core.domain.instruments import Instrument
-from algopioneer_core.domain.money import Price, Quantity, mul
+from algopioneer_core.domain.money import Money, Price, Quantity, divide_half_even, mul
 from algopioneer_core.engine.leg_clock import nanoseconds
 from algopioneer_core.engine.leg_rules import LegRules
 from algopioneer_core.engine.portfolio import Portfolio
 from algopioneer_core.engine.spread_sizing import SizedSpread
 
-__all__ = ["entry_problem", "exit_problem"]
+__all__ = ["entry_problem", "exit_problem", "quote_worth"]
 
 
 def entry_problem(
@@ -76,10 +77,7 @@ def _time_problems(
 def _price_problems(
     rules: LegRules, portfolio: Portfolio, legs: tuple[Instrument, Instrument]
 ) -> Iterator[str]:
-    first, second = (portfolio.mark(each.id) for each in legs)
-    if first is None or second is None:
-        yield "a leg has no price yet"
-        return
+    first, second = _marks(portfolio, legs)
     low, high = rules.min_price_ratio, rules.max_price_ratio
     if low is not None and first < mul(second, low):
         yield f"the price ratio is below {low}"
@@ -95,15 +93,29 @@ def _size_problems(
 ) -> Iterator[str]:
     limit, allowed = rules.max_leg_notional, rules.max_imbalance
     if allowed is not None and sized.imbalance > allowed:
-        yield f"rounding leaves the legs {float(sized.imbalance):.2%} apart"
+        yield f"rounding leaves the legs {_percent(sized.imbalance)} % apart"
     if limit is None:
         return
-    for leg, quantity in zip(legs, sized[:2], strict=True):
-        price = portfolio.mark(leg.id)
-        if price is not None and _value(leg, quantity, price) > limit:
+    marks = _marks(portfolio, legs)
+    for leg, quantity, price in zip(legs, sized[:2], marks, strict=True):
+        if quote_worth(leg, quantity, price) > limit:
             yield f"the leg {leg.id} is worth more than {limit}"
 
 
-def _value(leg: Instrument, quantity: Quantity, price: Price) -> Decimal:
+def _marks(portfolio: Portfolio, legs: tuple[Instrument, Instrument]) -> tuple[Price, Price]:
+    """Return the prices of both legs, which the spread was sized by."""
+    first, second = (portfolio.mark(each.id) for each in legs)
+    assert first is not None
+    assert second is not None
+    return first, second
+
+
+def quote_worth(leg: Instrument, quantity: Quantity, price: Price) -> Money:
+    """Return the worth of an unsigned quantity in quote currency, contracts of all kinds too."""
     size = mul(quantity, leg.multiplier)
     return size if leg.inverse else mul(size, price)
+
+
+def _percent(part: Fraction) -> Decimal:
+    """Return *part* in per cent, half to even at two decimals, for a message."""
+    return divide_half_even(Decimal(100 * part.numerator), Decimal(part.denominator), places=2)

@@ -158,9 +158,7 @@ class LegTrader:
         found = [each for order in orders for each in order]
         return found if len(found) == leg_count else []
 
-    def _opening(
-        self, leg: LegFacts, quantity: Quantity, attempt: int, work: SpreadWork
-    ) -> Wishes:
+    def _opening(self, leg: LegFacts, quantity: Quantity, attempt: int, work: SpreadWork) -> Wishes:
         if not quantity:
             return []
         order = self._maker.opening(leg, quantity, attempt, work.reason)

@@ -85,8 +85,9 @@ class Strategy(Protocol):
 
         Called for every event of the declared instruments and for the fate of own orders, once
         each: a report that repeats an earlier one is not shown. An answer is carried out whole or,
-        where it asks for something that was not declared, not at all. The answer must follow from earlier events and *context* alone: no clock, no randomness that
-        was not seeded by configuration, no I/O.
+        where it asks for something that was not declared, not at all. It must follow from earlier
+        events and *context* alone: no clock, no randomness that was not seeded by configuration,
+        no I/O.
         """
 
     def snapshot(self) -> Mapping[str, object]:

@@ -17,6 +17,7 @@ __all__ = [
     "arrow_decimals",
     "arrow_integers",
     "arrow_mask",
+    "arrow_texts",
     "booleans",
     "decimal_words",
     "integers",

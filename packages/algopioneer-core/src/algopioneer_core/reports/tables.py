@@ -26,7 +26,7 @@ from algopioneer_core.reports.output import PartFile
 from algopioneer_core.simulation.sinks import Float64Array, Holding
 from algopioneer_core.simulation.text import iso_utc, money_text
 
-__all__ = ["EQUITY_COLUMNS", "TRADE_COLUMNS", "EquityCsv", "TradesCsv", "pnl_pct"]
+__all__ = ["EQUITY_COLUMNS", "TRADE_COLUMNS", "EquityCsv", "TradesCsv", "iso_times", "pnl_pct"]
 
 TRADE_COLUMNS: Final = (
     "entry_time",
@@ -113,13 +113,13 @@ class TradesCsv(_CsvSink):
             money_text(trade.pnl),
             "" if share is None else money_text(share),
             money_text(trade.fees),
-            quoted(trade.exit_reason),
-            quoted(trade.instrument_id.symbol),
+            _quoted(trade.exit_reason),
+            _quoted(trade.instrument_id.symbol),
         )
         self._file.write(",".join(cells) + "\n")
 
 
-def quoted(text: str) -> str:
+def _quoted(text: str) -> str:
     """Return *text* as a CSV cell, in quotation marks where it needs them (RFC 4180)."""
     if any(character in text for character in ',"\n\r'):
         return '"' + text.replace('"', '""') + '"'

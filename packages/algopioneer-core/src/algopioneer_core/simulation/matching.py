@@ -113,10 +113,9 @@ class BarMatcher:
                 yield from self._work(each, bar)
 
     def fill_now(self, order: Order, price: Price, ts_ns: int) -> ExecutionReport:
-        """Return the fill of a market *order* at *price* plus slippage, in full, at *ts_ns*."""
+        """Return the fill of a liquidating *order* at *price* plus slippage, in full, at *ts_ns*."""
         quantity = order.intent.quantity
-        if quantity is None:
-            quantity = self._costs.affordable(order.intent.quote_amount or ZERO, price)
+        assert quantity is not None
         worse = self._costs.market_price(order.intent.side, price)
         return self._filled(order, quantity, worse, Liquidity.TAKER, ts_ns, complete=True)
 

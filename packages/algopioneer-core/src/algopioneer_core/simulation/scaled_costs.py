@@ -14,7 +14,7 @@ from attrs import frozen
 from algopioneer_core.domain.money import ONE, Money, add, from_scaled, mul, scaled, sub
 from algopioneer_core.simulation.costs import CostModel
 
-__all__ = ["ScaledCosts", "decimals_of"]
+__all__ = ["ScaledCosts", "Way", "decimals_of"]
 
 
 def decimals_of(*values: Decimal) -> int:

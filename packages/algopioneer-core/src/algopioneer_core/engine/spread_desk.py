@@ -1,0 +1,149 @@
+"""
+The engine's side of a two-leg strategy: wishes for spreads become orders, and every event that may
+have changed a spread is followed by a look at it.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from algopioneer_core.domain.commands import (
+    CloseSpread,
+    Command,
+    OpenSpread,
+    StrategyCommand,
+)
+from algopioneer_core.domain.events import (
+    Event,
+    FeedDown,
+    FeedUp,
+    MarketClosed,
+    MarketOpened,
+    RiskHalted,
+    RiskResumed,
+    Split,
+    TimerFired,
+)
+from algopioneer_core.domain.market_data import Bar, JointBar, Quote, Trade
+from algopioneer_core.engine.exit_monitor import ExitMonitor
+from algopioneer_core.engine.exits import ExitOutcome, ExitVerdict
+from algopioneer_core.engine.leg_clock import LEG_TIMER
+from algopioneer_core.engine.leg_manager import LegManager
+from algopioneer_core.engine.leg_states import LegState
+from algopioneer_core.engine.order_desk import NOTHING, OrderDesk
+from algopioneer_core.engine.portfolio import Portfolio
+
+__all__ = ["SpreadDesk"]
+
+
+class SpreadDesk:
+    """
+    Stands between a two-leg strategy's wishes and the order desk.
+
+    Args:
+        name: The strategy's name in the session.
+        legs: Works the spread.
+        desk: Turns orders into commands.
+        portfolio: The strategy's books.
+        exits: Exit policies, which judge both legs as one position; None without any.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        legs: LegManager,
+        desk: OrderDesk,
+        portfolio: Portfolio,
+        exits: ExitMonitor | None,
+    ) -> None:
+        self._name = name
+        self._legs = legs
+        self._desk = desk
+        self._portfolio = portfolio
+        self._exits = exits
+
+    def carry_out(self, wishes: Iterable[StrategyCommand], now_ns: int) -> Sequence[Command]:
+        """
+        Return the commands for *wishes*, and whatever the spread needs after them.
+
+        Raises:
+            RefusedError: An instrument was not given to the strategy.
+        """
+        orders: list[StrategyCommand] = []
+        for wish in wishes:
+            if isinstance(wish, OpenSpread):
+                orders.extend(self._legs.open(wish, now_ns))
+            elif isinstance(wish, CloseSpread):
+                orders.extend(self._legs.close(wish, now_ns))
+            else:
+                orders.append(wish)
+        return self._settle(orders, now_ns)
+
+    def follow(self, event: Event, done: Sequence[Command], now_ns: int) -> Sequence[Command]:
+        """Return *done*, and what the spread needs now that *event* has been handled."""
+        wishes = self._wishes(event, now_ns)
+        if not wishes:
+            return done
+        more = self._settle(wishes, now_ns)
+        return [*done, *more] if done else more
+
+    def judge(
+        self, wishes: Iterable[StrategyCommand], now_ns: int, *, finished_bar: bool
+    ) -> Iterable[StrategyCommand]:
+        """
+        Return what exit policies leave of a decision after new marks.
+
+        HOLD drops the strategy's own exit, unless it is a stop. EXIT closes the spread as a stop
+        that carries the policy's name, and drops whatever else was wished for it.
+        """
+        outcome = self._outcome(now_ns, finished_bar=finished_bar)
+        if outcome is None or outcome.verdict is ExitVerdict.CONSENT:
+            return wishes
+        if outcome.verdict is ExitVerdict.HOLD:
+            return [each for each in wishes if not isinstance(each, CloseSpread) or each.stop]
+        others = [each for each in wishes if not isinstance(each, OpenSpread | CloseSpread)]
+        return [*others, CloseSpread(outcome.reason, stop=True)]
+
+    def _outcome(self, now_ns: int, *, finished_bar: bool) -> ExitOutcome | None:
+        if self._exits is None or self._legs.state is not LegState.IN_POSITION:
+            return None
+        legs = [
+            (position, mark)
+            for position in self._portfolio.positions.values()
+            if (mark := self._portfolio.mark(position.instrument.id)) is not None
+        ]
+        return self._exits.on_spread(legs, now_ns, finished_bar=finished_bar)
+
+    def _wishes(self, event: Event, now_ns: int) -> Sequence[StrategyCommand]:
+        legs = self._legs
+        match event:
+            case Bar() | JointBar() | Quote() | Trade() if legs.is_idle:
+                return ()
+            case TimerFired():
+                return legs.timer_fired(now_ns) if event.name == LEG_TIMER else ()
+            case FeedDown():
+                return legs.venue_changed(event.venue, now_ns, up=False)
+            case FeedUp():
+                return legs.venue_changed(event.venue, now_ns, up=True)
+            case MarketClosed():
+                return legs.venue_changed(event.venue, now_ns, up=False, cause="market")
+            case MarketOpened():
+                return legs.venue_changed(event.venue, now_ns, up=True, cause="market")
+            case RiskHalted() if event.strategy in (None, self._name):
+                return legs.stop_entering(now_ns)
+            case RiskResumed() if event.strategy in (None, self._name):
+                return legs.resume(now_ns)
+            case Split():
+                legs.split(event.instrument_id, event.numerator, event.denominator)
+        return legs.review(now_ns)
+
+    def _settle(self, wishes: Sequence[StrategyCommand], now_ns: int) -> Sequence[Command]:
+        """
+        Carry out *wishes*, and look at the spread again until it needs nothing more.
+
+        An order that the risk gate denies changes what is to be done, so one look is not enough.
+        It ends, because the leg manager's attempts are counted.
+        """
+        commands: list[Command] = []
+        while wishes:
+            commands.extend(self._desk.carry_out(wishes, now_ns))
+            wishes = self._legs.review(now_ns)
+        return commands or NOTHING
