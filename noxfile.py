@@ -155,8 +155,7 @@ def types(session: nox.Session) -> None:
         targets = [str(part) for part in (folder / "src", folder / "tests") if part.exists()]
         bases = os.pathsep.join((str(folder / "src"), str(folder)))
         _run_in_workspace(session, "mypy", *targets, MYPYPATH=bases)
-    others = [name for name in CODE if name != "packages"]
-    _run_in_workspace(session, "mypy", *others, MYPYPATH="benchmarks")  # they import each other
+    _run_in_workspace(session, "mypy", *(name for name in CODE if name != "packages"))
 
 
 @nox.session(venv_backend="none")

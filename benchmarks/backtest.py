@@ -1,11 +1,12 @@
 """
 How fast a backtest is, beside the shortest programs that do the same job, in one run.
 
-    python benchmarks/backtest.py --bars 100000 1000000 --repeat 3
+    python -m benchmarks.backtest --bars 100000 1000000 --repeat 3
 
 Every measurement is a process of its own, and the programs take turns, so that a busy moment of the
-machine hits all of them. "Inner" time is from columns in memory to trades, exact cash, float equity
-and figures; it leaves out start-up and the making of the bars. Take the ratios, not the seconds.
+machine hits all of them. Counted are processor seconds from columns in memory to trades, exact
+cash, float equity and figures; start-up and the making of the bars are left out. Take the ratios,
+not the seconds. The libraries in `peers` are measured too where they are installed.
 """
 
 import argparse
@@ -17,13 +18,10 @@ import sys
 import time
 from collections.abc import Callable
 from decimal import Decimal
-from pathlib import Path
 from statistics import median
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-from bare import CAPITAL, FEE, LONG, SHARE, SHORT, Outcome, event_loop, numpy_signals
-from market import random_walk
+from benchmarks.bare import CAPITAL, FEE, LONG, SHARE, SHORT, Outcome, event_loop, numpy_signals
+from benchmarks.market import random_walk
 
 from algopioneer_core.domain.instruments import Instrument
 from algopioneer_core.history.columns import BarColumns, ColumnsSource
@@ -58,14 +56,14 @@ def ours(engine: EngineChoice) -> Program:
 
 def backtesting_py(bars: BarColumns) -> Outcome:
     """Run the library of that name, if it is installed; its money is float."""
-    from peers import backtesting_py as run
+    from benchmarks.peers import backtesting_py as run
 
     return run(bars)
 
 
 def vectorbt(bars: BarColumns) -> Outcome:
     """Run the library of that name, if it is installed; its money is float."""
-    from peers import vectorbt as run
+    from benchmarks.peers import vectorbt as run
 
     return run(bars)
 
@@ -79,6 +77,7 @@ PROGRAMS: dict[str, Program] = {
 """What is measured, each limit before what it limits."""
 LIMITS = {"vector": "bare numpy", "event": "bare loop"}
 PEERS: dict[str, Program] = {"vectorbt": vectorbt, "backtesting": backtesting_py}
+"""By the name of the module that has to be installed."""
 
 
 def measure(name: str, bars: int, *, warm: bool) -> dict[str, object]:
@@ -102,7 +101,7 @@ def measure(name: str, bars: int, *, warm: bool) -> dict[str, object]:
 
 def in_a_process(name: str, bars: int) -> dict[str, object]:
     """Return `measure` of a fresh process."""
-    command = [sys.executable, __file__, "--one", name, "--bars", str(bars)]
+    command = [sys.executable, "-m", "benchmarks.backtest", "--one", name, "--bars", str(bars)]
     answer = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     result: dict[str, object] = json.loads(answer.stdout)
     return result
@@ -138,7 +137,7 @@ def _check_agreement(run: dict[str, dict[str, object]], bars: int) -> None:
 
 def main() -> None:
     """Read the options and run."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
     parser.add_argument("--bars", type=int, nargs="+", default=[100_000, 1_000_000])
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--one", choices=[*PROGRAMS, *PEERS], help="measure one and print JSON")

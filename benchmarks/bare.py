@@ -62,8 +62,10 @@ class _Account:
 
     def equity(self, close: NDArray[np.int64]) -> NDArray[np.float64]:
         lengths = np.diff(np.append(self.starts, len(close)))
-        equity = np.repeat(self.sizes, lengths) * (close * float(self.tick))
-        return equity + np.repeat(self.cashes, lengths)
+        cash, sizes = np.array(self.cashes), np.array(self.sizes)
+        worth = np.repeat(sizes, lengths) * (close * float(self.tick))
+        equity: NDArray[np.float64] = worth + np.repeat(cash, lengths)
+        return equity
 
 
 def _metrics(equity: NDArray[np.float64]) -> tuple[float, float]:

@@ -17,7 +17,11 @@ from typing import NamedTuple
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-DOCUMENTS = sorted((*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("packages/*/*.md")))
+DOCUMENTS = sorted(
+    path
+    for pattern in ("*.md", "docs/**/*.md", "packages/*/*.md", "examples/*.md")
+    for path in ROOT.glob(pattern)
+)
 SCRIPTS = Path(sys.executable).parent
 WHOLE_RUN = "python3 -m pip install nox && python3 -m nox"
 
@@ -25,6 +29,7 @@ _FENCE = re.compile(
     r"^(?P<fence>```+)(?P<language>[a-z]+)\n(?P<code>.*?)^(?P=fence)$", re.MULTILINE | re.DOTALL
 )
 _EXCUSE = re.compile(r"<!-- not run: \w.* -->\n*\Z")
+_INSTALL = re.compile(r"\b(pip|uv|nox|apt-get)\b")
 _LINK = re.compile(r"\]\((?P<target>[^)#\s]+)")
 
 
@@ -60,6 +65,7 @@ def run(block: Block, folder: Path) -> None:
     if block.language == "toml":
         tomllib.loads(block.code)
         return
+    assert not _INSTALL.search(block.code), f"line {block.line}: would change this environment"
     programs = {
         "sh": ["bash", "-euo", "pipefail", "-c", block.code],
         "python": [sys.executable, "-c", block.code],
@@ -113,6 +119,13 @@ def test_a_failing_block_is_reported_with_what_it_printed(tmp_path: Path) -> Non
     """The runner fails where a reader would."""
     [block] = blocks("text\n\n```sh\necho seen; false | cat\n```\n")
     with pytest.raises(AssertionError, match=r"line 3(?s:.)*seen"):
+        run(block, tmp_path)
+
+
+def test_a_block_that_installs_is_not_run(tmp_path: Path) -> None:
+    """Documents must not change the environment of whoever runs the tests."""
+    [block] = blocks("```sh\npip install ./packages/algopioneer-core\n```\n")
+    with pytest.raises(AssertionError, match="would change this environment"):
         run(block, tmp_path)
 
 

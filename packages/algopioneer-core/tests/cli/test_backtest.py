@@ -16,6 +16,7 @@ from algopioneer_core.cli.main import main
 from algopioneer_core.cli.progress import ProgressSink
 from algopioneer_core.domain.instruments import InstrumentId
 from algopioneer_core.history.columns import BarColumns
+from algopioneer_core.history.joined import JointColumns
 from algopioneer_core.testing.distributions import write_distribution
 
 _STRATEGY = '''
@@ -426,7 +427,7 @@ def test_progress_is_shown_on_slow_runs_of_a_terminal_only(is_terminal: bool) ->
     assert isinstance(console.file, io.StringIO)
 
     with ProgressSink(6, console) as progress:
-        progress.bars(chunk, column.astype(np.float64), [])
-        progress.bars(chunk, column.astype(np.float64), [])
+        progress.bars(JointColumns((chunk,)), column.astype(np.float64), [])
+        progress.bars(JointColumns((chunk,)), column.astype(np.float64), [])
 
     assert is_terminal is ("bars" in console.file.getvalue())

@@ -108,7 +108,7 @@ class LegMachine(RuleBasedStateMachine):
         leg = next(each for each in facts.legs if each.instrument.id == intent.instrument_id)
         quantity = intent.quantity
         assert quantity is not None
-        assert not facts.unknown
+        assert not self.orders_with(S.UNKNOWN)
         assert (
             leg.instrument.whole_quantity(quantity) == quantity >= leg.instrument.minimum_quantity
         )
@@ -140,10 +140,29 @@ class LegMachine(RuleBasedStateMachine):
         bench = self.bench
         if bench.manager.state is LegState.FLAT and not bench.orders.working:
             self.stopped = False
-        was_blocked, before = bench.manager.blocked, len(bench.wishes)
+        may_open = bench.manager.state is LegState.FLAT and not bench.manager.blocked
+        before = len(bench.wishes)
         bench.open(notional, sell_first=sell_first)
-        if was_blocked:
+        if not may_open:
             assert not any(isinstance(each, OrderIntent) for each in bench.wishes[before:])
+
+    @precondition(lambda self: self.bench.manager.state is LegState.FLAT)
+    @rule(sell_first=st.booleans())
+    def enter(self, sell_first: bool) -> None:
+        self.open(2_400, sell_first)
+        for _ in range(3):
+            self.all_goes_well()
+
+    @precondition(lambda self: self.alive)
+    @rule()
+    def all_goes_well(self) -> None:
+        self.orders_arrive()
+        self.venues_answer()
+
+    @precondition(lambda self: self.bench.manager.state is LegState.IN_POSITION)
+    @rule()
+    def leave(self) -> None:
+        self.close(stop=False)
 
     @rule(stop=st.booleans())
     def close(self, stop: bool) -> None:
@@ -368,11 +387,6 @@ class LegMachine(RuleBasedStateMachine):
     def position_equals_fills(self) -> None:
         assert tuple(self.counted.values()) == self.bench.held
 
-    @invariant()
-    def halted_pair_opens_nothing(self) -> None:
-        if self.bench.manager.state is LegState.HALTED:
-            assert self.bench.manager.blocked or not self.bench.halts
-
     # --- the end: everything works again ---------------------------------------------------------
 
     def teardown(self) -> None:
@@ -404,6 +418,8 @@ class LegMachine(RuleBasedStateMachine):
         """Let time pass in which both venues answer and fill everything."""
         bench = self.bench
         bench.wait(DELAY_S)
+        for _ in range(len(self.unheard)):
+            self.deliver(0)
         for order in self.orders_with():
             self.orders_arrive()
             order = bench.orders.get(order.client_order_id)

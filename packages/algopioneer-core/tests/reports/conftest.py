@@ -10,6 +10,7 @@ from algopioneer_core.domain.fills import Side
 from algopioneer_core.domain.instruments import InstrumentId
 from algopioneer_core.domain.round_trips import RoundTrip
 from algopioneer_core.history.columns import BarColumns
+from algopioneer_core.history.joined import JointColumns
 from algopioneer_core.reports.chart_series import ChartSeries
 from algopioneer_core.simulation.config import BacktestConfig, FeeModel
 from algopioneer_core.simulation.equity_statistics import EquityStatistics
@@ -80,7 +81,7 @@ def run(trades: tuple[RoundTrip, ...]) -> Run:
     )
     exposed = np.array([False, True, False, True, False])
     statistics.add(bars.ts_ns, equity, bars.close_float(), exposed)
-    series.bars(bars, equity, [(0, Decimal(1_000), Decimal(0))])
+    series.bars(JointColumns((bars,)), equity, [(0, Decimal(1_000), (Decimal(0),))])
     for trade in trades:
         counted.add(trade)
         series.round_trip(trade)

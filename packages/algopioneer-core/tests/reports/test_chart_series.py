@@ -5,6 +5,7 @@ import pytest
 
 from algopioneer_core.domain.round_trips import RoundTrip
 from algopioneer_core.history.columns import BarColumns
+from algopioneer_core.history.joined import JointColumns
 from algopioneer_core.reports.chart_series import ChartSeries
 
 
@@ -30,8 +31,9 @@ def test_the_peak_is_carried_from_chunk_to_chunk(run: Any) -> None:
         price_decimals=0,
         volume_decimals=0,
     )
-    series.bars(later, np.array([550.0]), [])
-    series.bars(later.slice(0, 0), np.empty(0), [])
+    joint = JointColumns((later,))
+    series.bars(joint, np.array([550.0]), [])
+    series.bars(joint.slice(0, 0), np.empty(0), [])
     assert series.drawdown.points()[1][-1] == pytest.approx(-50)
 
 

@@ -13,6 +13,7 @@ from algopioneer_core.domain.fills import Side
 from algopioneer_core.domain.instruments import InstrumentId
 from algopioneer_core.domain.round_trips import RoundTrip
 from algopioneer_core.history.columns import BarColumns
+from algopioneer_core.history.joined import JointColumns
 from algopioneer_core.reports.tables import EquityCsv, TradesCsv, iso_times, pnl_pct
 from algopioneer_core.simulation.sinks import Holding
 from algopioneer_core.simulation.text import iso_utc
@@ -20,8 +21,17 @@ from algopioneer_core.simulation.text import iso_utc
 MINUTE = 60_000_000_000
 
 
-def bars(closes: Sequence[int], *, decimals: int = 2, start: int = MINUTE) -> BarColumns:
-    """Return one-minute bars with these closes in ticks."""
+def bars(closes: Sequence[int], *, decimals: int = 2, start: int = MINUTE) -> JointColumns:
+    """Return one-minute bars of one instrument with these closes in ticks."""
+    return joint((closes, decimals), start=start)
+
+
+def joint(*legs: tuple[Sequence[int], int], start: int = MINUTE) -> JointColumns:
+    """Return one-minute joint bars of (closes in ticks, decimals) for each leg."""
+    return JointColumns(tuple(_leg(*leg, start) for leg in legs))
+
+
+def _leg(closes: Sequence[int], decimals: int, start: int) -> BarColumns:
     prices = np.array(closes, np.int64)
     return BarColumns(
         instrument_id=InstrumentId("file", "X"),
@@ -65,7 +75,7 @@ def rows_of(path: Path) -> list[dict[str, str]]:
 def test_a_trade_is_one_row(tmp_path: Path) -> None:
     """Times in UTC, the direction in words, money exact and plain."""
     with TradesCsv(tmp_path / "trades.csv") as sink:
-        sink.bars(bars([100]), np.ones(1), [(0, Decimal(1), Decimal(0))])
+        sink.bars(bars([100]), np.ones(1), [(0, Decimal(1), (Decimal(0),))])
         sink.round_trip(trade())
     expected = {
         "entry_time": "1970-01-01T00:01:00Z",
@@ -104,9 +114,9 @@ def test_a_worthless_entry_has_no_percentage(tmp_path: Path) -> None:
 def test_equity_is_cash_and_position_at_the_close(tmp_path: Path) -> None:
     """Flat, then long, then short below nothing."""
     segments = [
-        (0, Decimal(100), Decimal(0)),
-        (1, Decimal("50.5"), Decimal("0.25")),
-        (3, Decimal(-1), Decimal(-2)),
+        (0, Decimal(100), (Decimal(0),)),
+        (1, Decimal("50.5"), (Decimal("0.25"),)),
+        (3, Decimal(-1), (Decimal(-2),)),
     ]
     with EquityCsv(tmp_path / "equity.csv") as sink:
         sink.round_trip(trade())
@@ -121,7 +131,7 @@ def test_equity_is_cash_and_position_at_the_close(tmp_path: Path) -> None:
 
 def test_a_holding_replaced_at_its_own_bar_has_no_row(tmp_path: Path) -> None:
     """Of several holdings at one bar the last one counts."""
-    segments = [(0, Decimal(1), Decimal(0)), (0, Decimal(2), Decimal(0))]
+    segments = [(0, Decimal(1), (Decimal(0),)), (0, Decimal(2), (Decimal(0),))]
     with EquityCsv(tmp_path / "equity.csv") as sink:
         sink.bars(bars([100]), np.zeros(1), segments)
     assert [row["equity"] for row in rows_of(tmp_path / "equity.csv")] == ["2"]
@@ -129,9 +139,26 @@ def test_a_holding_replaced_at_its_own_bar_has_no_row(tmp_path: Path) -> None:
 
 def test_a_multiplier_counts(tmp_path: Path) -> None:
     """Two contracts of a tenth at 30."""
-    with EquityCsv(tmp_path / "equity.csv", multiplier=Decimal("0.1")) as sink:
-        sink.bars(bars([30], decimals=0), np.zeros(1), [(0, Decimal(1), Decimal(2))])
+    with EquityCsv(tmp_path / "equity.csv", multipliers=[Decimal("0.1")]) as sink:
+        sink.bars(bars([30], decimals=0), np.zeros(1), [(0, Decimal(1), (Decimal(2),))])
     assert Decimal(7) == Decimal(rows_of(tmp_path / "equity.csv")[0]["equity"])
+
+
+def test_several_legs_have_columns_each(tmp_path: Path) -> None:
+    """Equity is cash and both legs, with each leg's own multiplier and decimals."""
+    segments = [
+        (0, Decimal("100.5"), (Decimal(0), Decimal(0))),
+        (1, Decimal(100), (Decimal("0.25"), Decimal(-3))),
+    ]
+    legs = joint(([10000, 20000], 2), ([31, 30], 0))
+    with EquityCsv(tmp_path / "equity.csv", multipliers=[Decimal(1), Decimal("0.1")]) as sink:
+        sink.bars(legs, np.zeros(2), segments)
+    lines = (tmp_path / "equity.csv").read_text().splitlines()
+    assert lines == [
+        "time,equity,cash,quantity_1,close_1,quantity_2,close_2",
+        "1970-01-01T00:01:00Z,100.5,100.5,0,100.00,0,31",
+        "1970-01-01T00:02:00Z,141.0000,100,0.25,200.00,-3,30",
+    ]
 
 
 def test_a_failed_run_leaves_the_older_files(tmp_path: Path) -> None:
@@ -140,7 +167,7 @@ def test_a_failed_run_leaves_the_older_files(tmp_path: Path) -> None:
 
     def run_that_fails() -> None:
         with EquityCsv(tmp_path / "equity.csv") as sink:
-            sink.bars(bars([1]), np.zeros(1), [(0, Decimal(1), Decimal(0))])
+            sink.bars(bars([1]), np.zeros(1), [(0, Decimal(1), (Decimal(0),))])
             raise ArithmeticError
 
     with pytest.raises(ArithmeticError):
@@ -150,7 +177,7 @@ def test_a_failed_run_leaves_the_older_files(tmp_path: Path) -> None:
 
 
 _CASH = st.decimals(-10_000, 10_000, places=9)
-_SIZE = st.decimals(-5, 5, places=8)
+_SIZE = st.tuples(st.decimals(-5, 5, places=8))
 
 
 @given(
@@ -164,7 +191,7 @@ def test_every_row_is_exact(
     closes: list[int],
     decimals: int,
     cuts: list[Holding],
-    first: tuple[Decimal, Decimal],
+    first: tuple[Decimal, tuple[Decimal]],
 ) -> None:
     """Equity equals cash + quantity * close in fractions, to the last digit."""
     path = tmp_path_factory.mktemp("equity") / "equity.csv"
@@ -175,7 +202,7 @@ def test_every_row_is_exact(
     rows = rows_of(path)
     assert len(closes) == len(rows)
     for index, (row, ticks) in enumerate(zip(rows, closes, strict=True)):
-        _, cash, quantity = [held for held in segments if held[0] <= index][-1]
+        _, cash, (quantity,) = [held for held in segments if held[0] <= index][-1]
         price = Fraction(ticks, 10**decimals)
         assert price == Fraction(row["close"])
         assert Fraction(cash) + Fraction(quantity) * price == Fraction(row["equity"])

@@ -28,6 +28,8 @@ __all__ = ["HoldLimit", "PairSignals", "PairThresholds", "pair_signals"]
 
 _HALF_ULP: Final = 2.0**-53
 _INT64_LIMIT: Final = 2**62
+_CHUNK: Final = 1 << 14
+"""Bars computed at a time, about: what fits into the processor's cache."""
 
 HoldLimit = Callable[[int], int | None]
 """From the bar of an entry to the number of bars after which its time stop fires; None: never."""
@@ -190,8 +192,19 @@ def _hold_limit(scores: _Scores, half_lives: float | None) -> HoldLimit | None:
 def _rolling_z(units: NDArray[np.int64], window: int) -> NDArray[np.float64]:
     """Return the float z of each bar; NaN while the window fills and where nothing varies."""
     bars = len(units)
-    blocks = -(-bars // window)
-    grid = np.resize(units, (blocks, window)) if bars else np.zeros((0, window), np.int64)
+    z = np.full(bars, np.nan)
+    step = max(_CHUNK // window, 1) * window
+    for start in range(0, bars, step):
+        first = max(start - window, 0)  # the block before, for the windows that begin in it
+        part = units[first : start + step]
+        z[start : start + step] = _block_z(part, window)[start - first :]
+    z[: window - 1] = np.nan
+    return z
+
+
+def _block_z(units: NDArray[np.int64], window: int) -> NDArray[np.float64]:
+    """Return z of a few blocks; those of the first block are of their own bars only."""
+    grid = np.resize(units, (-(-len(units) // window), window))
     origins = grid[:, :1].copy()
     late = grid - origins
     early = (grid[:-1] - origins[1:])[:, :0:-1]  # newest first, without its oldest
@@ -201,11 +214,11 @@ def _rolling_z(units: NDArray[np.int64], window: int) -> NDArray[np.float64]:
     squares[1:, :-1] += np.cumsum(_squared(early), axis=1)[:, ::-1]
     variances = window * squares - _squared(totals)
     known = squares > 0  # about a spread of the window, squares are zero only if all are equal
-    known.ravel()[: window - 1] = False
+    known[0, :-1] = False
     z = np.full(grid.shape, np.nan)
     np.sqrt(variances, out=variances, where=known)
     np.divide(window * late - totals, variances, out=z, where=known)
-    return z.ravel()[:bars]
+    return z.ravel()[: len(units)]
 
 
 def _squared(values: NDArray[np.int64]) -> NDArray[np.float64]:

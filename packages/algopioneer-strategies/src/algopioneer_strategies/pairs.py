@@ -205,9 +205,10 @@ class Pairs:
         self._leaving = reason = self._reason_to_leave(context)
         if reason is None:
             return ()
-        if reason != SIGNAL:
+        is_stop = reason != SIGNAL
+        if is_stop:
             self._armed = False
-        return (CloseSpread(reason=reason),)
+        return (CloseSpread(reason=reason, stop=is_stop),)
 
     def _reason_to_leave(self, context: StrategyContext) -> str | None:
         """Return why the position must be left; stops come first, for nothing may veto them."""

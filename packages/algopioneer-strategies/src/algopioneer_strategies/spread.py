@@ -37,9 +37,11 @@ TENS: Final = tuple(float(10**decimals) for decimals in range(309))
 """Ticks in a unit of price, by decimals, as floats."""
 _ULP: Final = 2.0**-52
 _SAFETY: Final = 8.0
-"""Last bits by which a logarithm of numpy and one of `math` may differ (each is within 4 of the
-true value on every platform numpy supports), with the rounding of a product and a difference."""
+"""Last bits of the two terms by which a spread of numpy and one of `math` may differ: 4 for numpy's
+logarithm, 1 for that of `math`, and what is left for the roundings of product and difference."""
 _INT64_LIMIT: Final = 2.0**62
+_CHUNK: Final = 1 << 14
+"""Bars computed at a time."""
 
 LogArray: TypeAlias = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
@@ -72,16 +74,30 @@ def spread_units(
     Returns:
         The spreads in units of 2**-40; None when one does not fit into 62 bits.
     """
-    price_a, price_b = (ticks / TENS[decimals] for ticks, decimals in (a, b))
+    ticks_a, ticks_b = a[0], b[0]
+    units = np.empty(len(ticks_a), np.int64)
+    for start in range(0, len(units), _CHUNK):
+        part = slice(start, start + _CHUNK)
+        found = _part(ticks_a[part] / TENS[a[1]], ticks_b[part] / TENS[b[1]], beta, log)
+        if found is None:
+            return None
+        units[part] = found
+    return units
+
+
+def _part(
+    price_a: NDArray[np.float64], price_b: NDArray[np.float64], beta: float, log: LogArray
+) -> NDArray[np.float64] | None:
+    """Return the spreads of a part that fits into the processor's cache; None if too large."""
     log_a, log_b = log(price_a), log(price_b)
     scaled = (log_a - beta * log_b) * FLOAT_LOG_UNITS
-    if not len(scaled) or float(np.abs(scaled).max()) >= _INT64_LIMIT:
-        return None if len(scaled) else np.zeros(0, np.int64)
     units = np.rint(scaled)
+    if max(units.max(), -units.min()) >= _INT64_LIMIT:
+        return None
     doubt = (np.abs(log_a) + abs(beta) * np.abs(log_b)) * (_SAFETY * _ULP * FLOAT_LOG_UNITS)
     doubtful = np.flatnonzero(np.abs(scaled - units) + doubt >= 0.5)
     units[doubtful] = _again(price_a[doubtful], price_b[doubtful], beta)
-    return units.astype(np.int64)
+    return units
 
 
 def _again(price_a: NDArray[np.float64], price_b: NDArray[np.float64], beta: float) -> list[float]:

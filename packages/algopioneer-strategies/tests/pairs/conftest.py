@@ -87,6 +87,7 @@ class Account:
         else:
             assert isinstance(command, CloseSpread)
             assert self.held
+            assert command.stop == (command.reason in ("z_stop", "time_stop"))
             self.wanted = 0
             self.decisions.append((index, command.reason))
 

@@ -53,6 +53,16 @@ def test_z_of_arrays_is_z_of_single_bars(units: list[int], window: int) -> None:
             assert mine == pytest.approx(expected, abs=1e-11)
 
 
+@pytest.mark.parametrize("window", [2, 60, 777, 20_000])
+def test_z_of_a_long_array_is_z_of_single_bars(window: int) -> None:
+    """Over many blocks, and with a window that is longer than what is computed at a time."""
+    steps = np.random.Generator(np.random.PCG64(6)).integers(-(2**30), 2**30, 40_000)
+    units = np.cumsum(steps).tolist()
+    rolling = RollingZ(window)
+    one_by_one = np.array([rolling.take(unit) for unit in units], np.float64)
+    np.testing.assert_allclose(signals_of(units, window).z, one_by_one, rtol=0, atol=1e-9)
+
+
 @given(st.lists(st.integers(0, 3), min_size=8, max_size=60), st.integers(2, 8))
 def test_levels_that_are_met_exactly_are_not_exceeded(units: list[int], window: int) -> None:
     """With a level at a z that occurs (1 and -1 do often), every array is exact."""
@@ -66,6 +76,15 @@ def test_levels_that_are_met_exactly_are_not_exceeded(units: list[int], window: 
         assert signals.calm[bar] == (variance > 0 and square < variance)
         assert signals.leave_long[bar] == (variance > 0 and values[-1] > mean)
         assert signals.leave_short[bar] == (variance > 0 and values[-1] < mean)
+
+
+@pytest.mark.parametrize(
+    ("level", "above"), [("1.41421356237309504880", True), ("1.41421356237309504881", False)]
+)
+def test_floats_that_are_off_by_a_bit_do_not_decide(level: str, above: bool) -> None:
+    """One spread of three that differs has a z of sqrt(2), which lies between the levels."""
+    signals = signals_of([0, 0, 1, 1, 1, 0], 3, stop=Level(Decimal(level)))
+    assert signals.stop.tolist() == [False, False, above, False, False, above]
 
 
 def test_too_large_spreads_are_declined() -> None:

@@ -9,6 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from algopioneer_core.domain.errors import DataError, RefusedError
+from algopioneer_core.domain.instruments import Instrument
+from algopioneer_core.domain.spreads import Neutrality, SpreadSize
 from algopioneer_strategies.pair_signals import PairSignals
 from algopioneer_strategies.pairs import Pairs
 from algopioneer_strategies.pairs_config import HedgeMethod, PairsConfig
@@ -171,6 +173,19 @@ def test_a_dear_first_leg_is_sold(kit: Any) -> None:
     assert (opened.sell, opened.buy) == (kit.A, kit.B)
     assert opened.size.fraction == Decimal("0.4")
     assert opened.hedge_ratio == 1
+
+
+def test_a_fixed_amount_replaces_the_share_of_equity(kit: Any) -> None:
+    """Made by its plugin's factory, with a notional, the strategy sizes by that and neutrality."""
+    config = PairsConfig(
+        window=5, z_entry=Decimal("1.5"), notional=Decimal(5000), neutrality=Neutrality.BETA
+    )
+    legs = [Instrument(id=leg, base=leg.symbol[:3], quote="USD") for leg in (kit.A, kit.B)]
+    account = kit.Account()
+    account.run(Pairs.make(config, legs), kit.bars(spread_path([10_000] * 4 + [9_000])))
+    (opened,) = account.opened
+    assert (opened.buy, opened.sell) == (kit.A, kit.B)
+    assert opened.size == SpreadSize(notional=Decimal(5000), neutrality=Neutrality.BETA)
 
 
 def test_a_jump_over_the_band_still_leaves(kit: Any) -> None:

@@ -39,6 +39,17 @@ def test_a_level_tells_what_a_float_cannot(step: int) -> None:
     assert Level(Decimal(2)).side(score) == step
 
 
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize(
+    ("level", "side"), [("0.70710678118654752440", 1), ("0.70710678118654752441", -1)]
+)
+def test_a_float_that_is_off_by_a_bit_does_not_decide(sign: int, level: str, side: int) -> None:
+    """1 / sqrt(2) as a float lies below both levels; truly it lies between them."""
+    score = score_of(sign, 2)
+    assert score is not None
+    assert Level(sign * Decimal(level)).side(score) == sign * side
+
+
 @given(INTEGERS, st.integers(1, 2**90), LEVELS)
 def test_floats_and_integers_tell_the_same_side(
     deviation: int, variance: int, value: Decimal

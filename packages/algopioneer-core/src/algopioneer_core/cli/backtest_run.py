@@ -46,10 +46,10 @@ def _run(plan: BacktestPlan, *sinks: ResultSink) -> BacktestResult:
 def _run_into(plan: BacktestPlan, directory: Path) -> BacktestResult:
     prepare_output_dir(directory)
     series = ChartSeries()
-    multiplier = plan.request.instrument.multiplier
+    multipliers = (plan.request.instrument.multiplier,)
     with ExitStack() as files:
         trades = files.enter_context(TradesCsv(directory / "trades.csv"))
-        equity = files.enter_context(EquityCsv(directory / "equity.csv", multiplier=multiplier))
+        equity = files.enter_context(EquityCsv(directory / "equity.csv", multipliers=multipliers))
         result = _run(plan, trades, equity, series)
     write_results_json(directory / "results.json", result.as_dict())
     write_report(directory / "report.html", result, series)

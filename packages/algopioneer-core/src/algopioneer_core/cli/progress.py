@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from algopioneer_core.domain.round_trips import RoundTrip
-from algopioneer_core.history.columns import BarColumns
+from algopioneer_core.history.joined import JointColumns
 from algopioneer_core.simulation.sinks import Float64Array, Holding
 
 __all__ = ["ProgressSink"]
@@ -57,7 +57,7 @@ class ProgressSink:
 
     def bars(
         self,
-        chunk: BarColumns,
+        chunk: JointColumns,
         equity: Float64Array,  # noqa: ARG002 - a sink's signature
         segments: Sequence[Holding],  # noqa: ARG002 - as above
     ) -> None:

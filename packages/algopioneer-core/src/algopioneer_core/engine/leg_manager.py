@@ -14,15 +14,16 @@ The rules that hold whatever happens (SEMANTICS, legs and residual), T being `ma
 - No time of T passes with a residual above its limit in which no correction (an order that lowers
   it, or the first cancel of one that may raise it) went out: then the pair is halted, with an alert
   that says how large the residual may be and which orders are alive.
-- While venues answer and fill within d, and d + patience + pause is at most T, a residual above
-  its limit lasts at most T + d. After a venue came back it lasts at most T2 = 4 d: one look-up, one
-  cancel, and an order on each leg.
+- While venues answer and fill within d, where d is below the patience and d + patience + pause at
+  most T, a residual above its limit lasts at most T + d. After a venue came back it lasts at most
+  T2 = 4 d: one look-up, one cancel, and an order on each leg.
 
 The caller carries out what `review` returns and calls it again, until it returns nothing. That
 ends: attempts are counted, cancels and timers are not repeated.
 """
 
 from collections.abc import Mapping, Sequence
+from fractions import Fraction
 from typing import Any
 
 from algopioneer_core.domain.commands import CloseSpread, OpenSpread, StrategyCommand
@@ -118,16 +119,20 @@ class LegManager:
         try:
             self._check_free()
             plan = self._plan(wish, now_ns)
+            self._check_dust(plan)
         except RefusedError as problem:
             work.refusal = str(problem)
             return ()
-        work.targets, work.leg_notional = plan
+        work.targets, work.leg_notional = plan.targets, plan.leg_notional
         work.wanted, work.arrived, work.reason, work.refusal = True, False, wish.reason, ""
         self._steps.new_phase(work)
         self._steps.go(LegTrigger.OPEN, work)
         facts = self.facts()
         assert facts is not None
-        return self._trader.enter(facts, work, now_ns)
+        orders = self._trader.enter(facts, work, now_ns)
+        if not orders:
+            work.refusal = "no limit price is left for a leg"
+        return orders or self.review(now_ns)
 
     def close(self, wish: CloseSpread, now_ns: int) -> Sequence[StrategyCommand]:
         """
@@ -218,6 +223,15 @@ class LegManager:
             raise RefusedError(f"a spread is {work.state.value} already")
         if self._orders.working:
             raise RefusedError("an order is still working")
+
+    def _check_dust(self, plan: EntryPlan) -> None:
+        """Refuse a spread that what is held already, and cannot be closed, would leave uneven."""
+        facts = spread_facts(self._legs, plan.targets, self._portfolio, self._orders)
+        if facts.residual_high > Fraction(self._rules.max_residual_fraction):
+            raise RefusedError(
+                "what is held of a leg already is too much beside the new spread",
+                remedy="close it by hand, or use a larger size",
+            )
 
     def _plan(self, wish: OpenSpread, now_ns: int) -> EntryPlan:
         work = self._work

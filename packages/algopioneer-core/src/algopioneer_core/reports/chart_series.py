@@ -7,9 +7,10 @@ from typing import Final
 import numpy as np
 
 from algopioneer_core.domain.round_trips import RoundTrip
-from algopioneer_core.history.columns import BarColumns
+from algopioneer_core.history.joined import JointColumns
 from algopioneer_core.reports.decimation import MAX_STRETCHES, MinMaxLine, Sampled
 from algopioneer_core.simulation.sinks import Float64Array, Holding
+from algopioneer_core.simulation.spread_tape import Basket
 
 __all__ = ["MAX_TRADES_SHOWN", "ChartSeries"]
 
@@ -30,16 +31,18 @@ class ChartSeries:
         self.equity = MinMaxLine(stretches=stretches)
         """Equity at each close, in quote currency."""
         self.close = MinMaxLine(stretches=stretches)
-        """Close prices, in quote currency."""
+        """Close prices, in quote currency; of several instruments, the worth of equal amounts of each
+        at the first close."""
         self.drawdown = MinMaxLine(stretches=stretches)
         """Per cent below the highest equity so far; 0 or negative."""
         self.trades: Sampled[RoundTrip] = Sampled(limit=trades)
         """Round trips to mark."""
+        self._basket = Basket()
         self._peak = -math.inf
 
     def bars(
         self,
-        chunk: BarColumns,
+        chunk: JointColumns,
         equity: Float64Array,
         segments: Sequence[Holding],  # noqa: ARG002  # every sink gets the exact holdings
     ) -> None:
@@ -49,7 +52,8 @@ class ChartSeries:
         peaks = np.maximum(np.maximum.accumulate(equity), self._peak)
         self._peak = float(peaks[-1])
         self.equity.add(chunk.ts_ns, equity)
-        self.close.add(chunk.ts_ns, chunk.close_float())
+        closes = [leg.close_float() for leg in chunk.legs]
+        self.close.add(chunk.ts_ns, closes[0] if len(closes) == 1 else self._basket.worth(closes))
         self.drawdown.add(chunk.ts_ns, (equity / peaks - 1.0) * 100.0)
 
     def round_trip(self, trade: RoundTrip) -> None:

@@ -21,7 +21,7 @@ from algopioneer_core.domain.fills import Side
 from algopioneer_core.domain.market_data import NS_PER_SECOND
 from algopioneer_core.domain.money import ONE, Money, divide_half_even, mul, scaled
 from algopioneer_core.domain.round_trips import RoundTrip
-from algopioneer_core.history.columns import BarColumns
+from algopioneer_core.history.joined import JointColumns
 from algopioneer_core.reports.output import PartFile
 from algopioneer_core.simulation.sinks import Float64Array, Holding
 from algopioneer_core.simulation.text import iso_utc, money_text
@@ -42,6 +42,8 @@ TRADE_COLUMNS: Final = (
     "symbol",
 )
 EQUITY_COLUMNS: Final = ("time", "equity", "cash", "quantity", "close")
+"""Of a run on one instrument. With several, quantity and close are there for each, in the order of
+`symbols` in results.json: quantity_1, close_1, quantity_2, close_2."""
 
 _PCT_PLACES: Final = 6
 _SECONDS_PER_DAY: Final = 86_400
@@ -97,7 +99,7 @@ class TradesCsv(_CsvSink):
     def __init__(self, path: Path) -> None:
         super().__init__(path, TRADE_COLUMNS)
 
-    def bars(self, chunk: BarColumns, equity: Float64Array, segments: Sequence[Holding]) -> None:
+    def bars(self, chunk: JointColumns, equity: Float64Array, segments: Sequence[Holding]) -> None:
         """Take no notice: only trades are written."""
 
     def round_trip(self, trade: RoundTrip) -> None:
@@ -130,49 +132,77 @@ class EquityCsv(_CsvSink):
     """
     One row for each bar, `EQUITY_COLUMNS`: what the account held and was worth at the close.
 
-    `equity` is exact: cash + quantity * multiplier * close (a linear instrument). Closes have the
-    decimals of the data, and so may zeros at the end of equity.
+    `equity` is exact: cash + the sum of quantity * multiplier * close over the (linear)
+    instruments. Closes have the decimals of the data, and so may zeros at the end of equity.
 
     Args:
         path: The final name.
-        multiplier: Base units per contract.
+        multipliers: Base units per contract, of each instrument.
 
     Raises:
         OutputError: The file cannot be written, now or later.
     """
 
-    def __init__(self, path: Path, *, multiplier: Decimal = ONE) -> None:
-        super().__init__(path, EQUITY_COLUMNS)
-        self._multiplier = multiplier
+    def __init__(self, path: Path, *, multipliers: Sequence[Decimal] = (ONE,)) -> None:
+        super().__init__(path, _equity_columns(len(multipliers)))
+        self._multipliers = tuple(multipliers)
 
     def round_trip(self, trade: RoundTrip) -> None:
         """Take no notice: only bars are written."""
 
     def bars(
         self,
-        chunk: BarColumns,
+        chunk: JointColumns,
         equity: Float64Array,  # noqa: ARG002  # every sink gets it; here the exact one is made
         segments: Sequence[Holding],
     ) -> None:
         """Write a row for each bar of *chunk*."""
-        times, closes = iso_times(chunk.ts_ns), chunk.close.tolist()
+        times, closes = iso_times(chunk.ts_ns), [leg.close.tolist() for leg in chunk.legs]
+        decimals = [leg.price_decimals for leg in chunk.legs]
         starts = [start for start, _, _ in segments]
-        for (start, stop), (_, cash, quantity) in zip(
+        for (start, stop), (_, cash, quantities) in zip(
             pairwise((*starts, len(chunk))), segments, strict=True
         ):
-            make = self._row_maker(cash, quantity, chunk.price_decimals)
-            self._file.write("".join(map(make, times[start:stop], closes[start:stop])))
+            if len(quantities) == 1:
+                make = self._row_maker(cash, quantities[0], decimals[0])
+            else:
+                make = self._joint_row_maker(cash, quantities, decimals)
+            rows = map(make, times[start:stop], *(leg[start:stop] for leg in closes))
+            self._file.write("".join(rows))
+
+    def _joint_row_maker(
+        self, cash: Money, quantities: Sequence[Decimal], decimals: Sequence[int]
+    ) -> Callable[..., str]:
+        """Return what writes a row of several legs, from its time and their closes in ticks."""
+        holds = any(quantities)
+        sizes = [mul(*each) for each in zip(quantities, self._multipliers, strict=True)]
+        places = max(_places(cash), *map(operator.add, map(_places, sizes), decimals))
+        per_tick = [scaled(size, places - each) for size, each in zip(sizes, decimals, strict=True)]
+        fixed, cash_units, worth = money_text(cash), scaled(cash, places), _fixed_point(places)
+        cells = [f",{money_text(quantity)}," for quantity in quantities]
+        prices = [_fixed_point(each) for each in decimals]
+
+        def row(time: str, *ticks: int) -> str:
+            value = sum(map(operator.mul, per_tick, ticks))
+            equity = worth(cash_units + value) if holds else fixed
+            legs = (
+                f"{cell}{price(tick)}"
+                for cell, price, tick in zip(cells, prices, ticks, strict=True)
+            )
+            return f"{time},{equity},{fixed}{''.join(legs)}\n"
+
+        return row
 
     def _row_maker(
         self, cash: Money, quantity: Decimal, decimals: int
-    ) -> Callable[[str, int], str]:
+    ) -> Callable[..., str]:
         """
         Return what writes a row from its time and its close in ticks, for one holding.
 
         The sum is made in integers of the smallest unit that occurs: exact, and ten times faster
         than decimals, which matters here because it is done for every bar.
         """
-        fixed, size = money_text(cash), mul(quantity, self._multiplier)
+        fixed, size = money_text(cash), mul(quantity, self._multipliers[0])
         held = f",{fixed},{money_text(quantity)},"
         close = _fixed_point(decimals)
         if not size:
@@ -183,6 +213,13 @@ class EquityCsv(_CsvSink):
         return lambda time, ticks: (
             f"{time},{worth(cash_units + per_tick * ticks)}{held}{close(ticks)}\n"
         )
+
+
+def _equity_columns(legs: int) -> tuple[str, ...]:
+    if legs == 1:
+        return EQUITY_COLUMNS
+    each = (f"{name}_{leg}" for leg in range(1, legs + 1) for name in ("quantity", "close"))
+    return (*EQUITY_COLUMNS[:3], *each)
 
 
 def _places(value: Decimal) -> int:

@@ -8,13 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from algopioneer_core.domain.round_trips import RoundTrip
-from algopioneer_core.history.columns import BarColumns
+from algopioneer_core.history.joined import JointColumns
 
 __all__ = ["Float64Array", "Holding", "ResultSink"]
 
 Float64Array: TypeAlias = NDArray[np.float64]
-Holding: TypeAlias = tuple[int, Decimal, Decimal]
-"""(index, cash, signed quantity): what the account held from that bar of the chunk on."""
+Holding: TypeAlias = tuple[int, Decimal, tuple[Decimal, ...]]
+"""(index, cash, signed quantity of each instrument): what the account held from that bar of the
+chunk on."""
 
 
 class ResultSink(Protocol):
@@ -25,18 +26,19 @@ class ResultSink(Protocol):
     of bars in which it ended. What a sink raises ends the run.
     """
 
-    def bars(self, chunk: BarColumns, equity: Float64Array, segments: Sequence[Holding]) -> None:
+    def bars(self, chunk: JointColumns, equity: Float64Array, segments: Sequence[Holding]) -> None:
         """
         Take the next bars and what the account was worth at each close.
 
         Args:
-            chunk: The bars, each after the ones of the call before.
+            chunk: The bars of each instrument, one leg where there is one; each bar is after the
+                ones of the call before.
             equity: Equity at each close, in quote currency, as a float; same length.
             segments: Holdings by ascending index; the first has index 0. The exact equity of a
-                bar is cash + quantity * multiplier * close.
+                bar is cash + the sum of quantity * multiplier * close over the instruments.
         """
         ...
 
     def round_trip(self, trade: RoundTrip) -> None:
-        """Take a trade that has just been closed."""
+        """Take a trade of one instrument that has just been closed; a pair's legs come in turn."""
         ...

@@ -16,6 +16,7 @@ from algopioneer_core.domain.instruments import Instrument
 from algopioneer_core.domain.money import mul
 from algopioneer_core.domain.round_trips import RoundTrip
 from algopioneer_core.history.columns import BarColumns
+from algopioneer_core.history.joined import JointColumns
 from algopioneer_core.simulation.equity_statistics import EquityStatistics
 from algopioneer_core.simulation.sinks import Float64Array, Holding, ResultSink
 
@@ -72,16 +73,16 @@ class EquityTape:
 
     def begin(self, cash: Decimal, quantity: Decimal) -> None:
         """Begin a chunk of bars, with what is held before its first bar."""
-        self._holdings = [(0, cash, quantity)]
+        self._holdings = [(0, cash, (quantity,))]
 
     def hold(self, index: int, cash: Decimal, quantity: Decimal) -> None:
         """Note what is held from the close of the bar at *index* of this chunk on."""
-        before, held_cash, held_quantity = self._holdings[-1]
+        before, held_cash, (held_quantity,) = self._holdings[-1]
         if cash == held_cash and quantity == held_quantity:
             return  # an order was refused, cancelled or acknowledged
         if before == index:
             self._holdings.pop()
-        self._holdings.append((index, cash, quantity))
+        self._holdings.append((index, cash, (quantity,)))
 
     def end(self, chunk: BarColumns) -> None:
         """Pass on the equity of *chunk*, whose holdings are now known."""
@@ -91,12 +92,13 @@ class EquityTape:
             close,
             [index for index, _, _ in holdings],
             [float(cash) for _, cash, _ in holdings],
-            [float(mul(quantity, self._multiplier)) for _, _, quantity in holdings],
+            [float(mul(quantity, self._multiplier)) for _, _, (quantity,) in holdings],
             inverse=self._inverse,
         )
         self._statistics.add(chunk.ts_ns, equity, close, sizes != 0)
+        joint = JointColumns((chunk,))
         for sink in self._sinks:
-            sink.bars(chunk, equity, holdings)
+            sink.bars(joint, equity, holdings)
 
     def round_trip(self, trade: RoundTrip) -> None:
         """Pass on a finished round trip."""

@@ -75,7 +75,10 @@ class TradeStatistics:
 
     def add(self, trade: RoundTrip) -> None:
         """Count *trade*."""
-        pnl = trade.pnl
+        self.count(trade.pnl, trade.fees, turnover_of(trade, inverse=self._inverse))
+
+    def count(self, pnl: Money, fees: Money, turnover: Money) -> None:
+        """Count a trade of these amounts; the legs of a pair are one trade, with their sums."""
         self._total += 1
         if pnl > 0:
             self._winning += 1
@@ -85,8 +88,8 @@ class TradeStatistics:
             self._loss = sub(self._loss, pnl)
         self._best = pnl if self._best is None or pnl > self._best else self._best
         self._worst = pnl if self._worst is None or pnl < self._worst else self._worst
-        self._fees = add(self._fees, trade.fees)
-        self._turnover = add(self._turnover, turnover_of(trade, inverse=self._inverse))
+        self._fees = add(self._fees, fees)
+        self._turnover = add(self._turnover, turnover)
 
     def totals(self) -> TradeTotals:
         """Return the sums so far."""

@@ -18,6 +18,7 @@ from algopioneer_core.domain.money import Money, mul, scaled
 from algopioneer_core.domain.positions import average_price
 from algopioneer_core.domain.round_trips import RoundTrip
 from algopioneer_core.history.columns import CHUNK_BARS, BarColumns, Signals
+from algopioneer_core.history.joined import JointColumns
 from algopioneer_core.simulation.account import INITIAL_MARGIN
 from algopioneer_core.simulation.config import BacktestConfig, FillTiming
 from algopioneer_core.simulation.costs import CostModel
@@ -204,7 +205,7 @@ class VectorBacktest:
         """Give every chunk of bars, with its equity and holdings, and every trade to *sinks*."""
         for start in range(0, self.bars, CHUNK_BARS):
             stop = min(start + CHUNK_BARS, self.bars)
-            chunk, holdings = self._columns.slice(start, stop), self._holdings(start, stop)
+            chunk, holdings = JointColumns((self._columns.slice(start, stop),)), self._holdings(start, stop)
             for sink in sinks:
                 sink.bars(chunk, self._equity[start:stop], holdings)
         for trade in self.round_trips():
@@ -219,6 +220,6 @@ class VectorBacktest:
             max(walk.starts[each] - start, 0): each for each in range(first, end)
         }  # of several at one bar the last counts
         return [
-            (place, money(walk.held_cash[each]), quantity(walk.held_steps[each]))
+            (place, money(walk.held_cash[each]), (quantity(walk.held_steps[each]),))
             for place, each in by_place.items()
         ]

@@ -10,6 +10,7 @@ from algopioneer_core.domain.instruments import InstrumentId
 from algopioneer_core.domain.market_data import NS_PER_SECOND
 from algopioneer_core.domain.round_trips import RoundTrip
 from algopioneer_core.history.columns import BarColumns
+from algopioneer_core.history.joined import JointColumns
 from algopioneer_core.simulation.sinks import Float64Array, Holding
 
 __all__ = ["EquityRow", "RowsSink", "bars_of"]
@@ -18,8 +19,8 @@ _MINUTE_NS: Final = 60 * NS_PER_SECOND
 _START_NS: Final = 1_700_000_040 * NS_PER_SECOND
 """A whole minute in November 2023."""
 
-EquityRow: TypeAlias = tuple[int, float, Decimal, Decimal]
-"""(close time, equity as a float, cash, signed quantity) of one bar."""
+EquityRow: TypeAlias = tuple[int, float, Decimal, tuple[Decimal, ...]]
+"""(close time, equity as a float, cash, signed quantity of each instrument) of one bar."""
 
 
 def bars_of(
@@ -64,12 +65,12 @@ class RowsSink:
         self.rows: list[EquityRow] = []
         """One for each bar."""
 
-    def bars(self, chunk: BarColumns, equity: Float64Array, segments: Sequence[Holding]) -> None:
+    def bars(self, chunk: JointColumns, equity: Float64Array, segments: Sequence[Holding]) -> None:
         """Keep a row for each bar of *chunk*."""
         stops = [start for start, _, _ in segments[1:]] + [len(chunk)]
         times, worth = chunk.ts_ns.tolist(), equity.tolist()
-        for (start, cash, quantity), stop in zip(segments, stops, strict=True):
-            self.rows += [(times[at], worth[at], cash, quantity) for at in range(start, stop)]
+        for (start, cash, quantities), stop in zip(segments, stops, strict=True):
+            self.rows += [(times[at], worth[at], cash, quantities) for at in range(start, stop)]
 
     def round_trip(self, trade: RoundTrip) -> None:
         """Keep *trade*."""

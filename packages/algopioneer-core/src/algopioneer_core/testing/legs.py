@@ -95,6 +95,7 @@ class PairBench:
         self.fills: list[Fill] = []
         """Everything booked, oldest first."""
         self._twin = twin
+        self._ignores = False
         self._fill_ids = map("fill-{}".format, itertools.count(1))
         for leg in legs:
             self.mark(leg, "100")
@@ -155,7 +156,13 @@ class PairBench:
                 self._carry_out(wish)
             wishes = self._answer("review")
 
+    def ignore_manager(self) -> None:
+        """From now on carry out nothing more: what was ordered is left to itself."""
+        self._ignores, self.timer_ns = True, None
+
     def _answer(self, method: str, *args: object, **named: object) -> Sequence[StrategyCommand]:
+        if self._ignores:
+            return ()
         twin = self._copy() if self._twin else None
         wishes = getattr(self.manager, method)(*args, self.now_ns, **named)
         if twin is not None:

@@ -1,0 +1,331 @@
+"""
+Backtests of two legs: one strategy, two instruments, by whichever engine serves.
+
+The way in is `run_spread_backtest`, as `run_backtest` is for one instrument; sinks and result are
+the same. Both legs are traded by the leg manager, with market orders unless rules say otherwise.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from decimal import Decimal
+from functools import partial
+from typing import Final
+
+from attrs import Attribute, evolve, field, frozen
+
+from algopioneer_core.domain.commands import OpenSpread, StrategyCommand
+from algopioneer_core.domain.errors import ConfigError, DataError, NotEnoughData, RefusedError
+from algopioneer_core.domain.instruments import Instrument
+from algopioneer_core.domain.orders import Order
+from algopioneer_core.domain.round_trips import RoundTrip
+from algopioneer_core.engine.engine import TradingEngine
+from algopioneer_core.engine.exit_monitor import ExitMonitor
+from algopioneer_core.engine.exits import ExitCosts, ExitPolicy
+from algopioneer_core.engine.leg_manager import LegManager
+from algopioneer_core.engine.leg_rules import LegRules
+from algopioneer_core.engine.order_ids import order_ids
+from algopioneer_core.engine.order_manager import OrderManager
+from algopioneer_core.engine.portfolio import Portfolio
+from algopioneer_core.engine.risk import Denied, RiskGate
+from algopioneer_core.engine.risk_limits import RiskLimits
+from algopioneer_core.engine.strategy import Strategy
+from algopioneer_core.history.joined import JoinedSource
+from algopioneer_core.simulation.backtest import AUTO_VECTOR_BARS
+from algopioneer_core.simulation.config import BacktestConfig, EngineChoice, MarginModel
+from algopioneer_core.simulation.costs import CostModel
+from algopioneer_core.simulation.equity_statistics import EquityStatistics
+from algopioneer_core.simulation.matching import BarMatcher
+from algopioneer_core.simulation.performance import Performance
+from algopioneer_core.simulation.result import BacktestResult, Plain
+from algopioneer_core.simulation.sinks import ResultSink
+from algopioneer_core.simulation.spread_account import SpreadMarginCheck, SpreadTrades
+from algopioneer_core.simulation.spread_event import SpreadEventBacktest
+from algopioneer_core.simulation.spread_signals import SpreadSignals, SupportsPairSignals
+from algopioneer_core.simulation.spread_tape import SpreadTape
+from algopioneer_core.simulation.spread_vector import (
+    SpreadVectorBacktest,
+    why_not_pair,
+    why_not_pair_signals,
+)
+from algopioneer_core.simulation.text import iso_utc
+from algopioneer_core.simulation.trade_statistics import TradeFigures
+
+__all__ = ["PATIENT_RULES", "SpreadBacktestRequest", "run_spread_backtest"]
+
+_NO_JOURNAL: Final = "backtest"
+PATIENT_RULES: Final = LegRules(patience_s=Decimal(10**9), max_residual_s=Decimal(10**9 + 1))
+"""The rules of a backtest unless it states its own: market orders, and no deadline that a bar could
+miss, because every guard is off in a backtest unless it is set."""
+
+
+def _two(request: object, _: "Attribute[object]", instruments: tuple[Instrument, ...]) -> None:
+    if len(instruments) != 2:
+        raise ConfigError(f"a spread has two legs, not {len(instruments)}", where="instruments")
+
+
+@frozen(kw_only=True)
+class SpreadBacktestRequest:
+    """
+    What is to be tested: a strategy of two legs, its joint bars, and the market it trades in.
+
+    Raises:
+        ConfigError: There are not two instruments, or the bars are of others.
+    """
+
+    name: str
+    """The strategy's name, for the report."""
+    make_strategy: Callable[[], Strategy]
+    """Makes a fresh strategy; called once for each run."""
+    instruments: tuple[Instrument, ...] = field(validator=_two)
+    """The first and the second leg."""
+    source: JoinedSource
+    """Their bars, joined in the same order."""
+    config: BacktestConfig = field(factory=BacktestConfig)
+    rules: LegRules | None = None
+    """How the legs are worked; None for `PATIENT_RULES`."""
+    exits: Sequence[ExitPolicy] = ()
+    limits: RiskLimits | None = None
+    """Limits of the risk gate; None limits nothing. What it denies is counted in the notes."""
+    parameters: Mapping[str, Plain] = field(factory=dict)
+    """The strategy's configuration, for the report."""
+    data: Mapping[str, Plain] = field(factory=dict)
+    """Where the bars came from, for the report."""
+    notes: tuple[str, ...] = ()
+    """What a reader must know to judge the figures."""
+
+    def __attrs_post_init__(self) -> None:
+        if tuple(each.id for each in self.instruments) != self.source.instrument_ids:
+            raise ConfigError(
+                "the bars are not of the instruments",
+                where=" / ".join(self.source.instrument_ids),
+                remedy="join the bars in the order of the instruments",
+            )
+
+    @property
+    def legs(self) -> tuple[Instrument, Instrument]:
+        """The instruments, as a pair."""
+        first, second = self.instruments
+        return first, second
+
+
+def run_spread_backtest(
+    request: SpreadBacktestRequest, sinks: Sequence[ResultSink] = ()
+) -> BacktestResult:
+    """
+    Run *request* and return its figures; rows go to *sinks* while it runs.
+
+    Raises:
+        NotEnoughData: There are fewer joint bars than the strategy needs to decide once.
+        RefusedError: The vector engine was asked for and cannot run this.
+        DataError: The source, or the strategy's signals, are not as long as they should be.
+    """
+    strategy = request.make_strategy()
+    _check_warmup(strategy, request)
+    obstacle = _obstacle(strategy, request)
+    if not obstacle and isinstance(strategy, SupportsPairSignals):
+        joint = request.source.load()
+        signals = strategy.pair_signals(*joint.legs)
+        obstacle = why_not_pair_signals(signals, request.legs)
+        if not obstacle and signals is not None:
+            _check_length(signals, len(joint), request.name)
+            run = SpreadVectorBacktest(request.legs, request.config, joint, signals)
+            return _run_vector(request, run, sinks)
+        strategy = request.make_strategy()  # whatever it remembers, it has seen the future
+    if request.config.engine is EngineChoice.VECTOR:
+        raise RefusedError(
+            f"the vector engine cannot run this: {obstacle}",
+            where=request.name,
+            remedy="use --engine event or auto",
+        )
+    return _run_event(request, strategy, sinks)
+
+
+def _check_warmup(strategy: Strategy, request: SpreadBacktestRequest) -> None:
+    needed, count = strategy.requirements().warmup_bars, request.source.count
+    if count < needed:
+        raise NotEnoughData(
+            f"{request.name} needs {needed} joint bars before it can decide, "
+            f"and there are {count}",
+            where=" / ".join(request.source.instrument_ids),
+            remedy="give it more bars or shorter windows",
+        )
+
+
+def _obstacle(strategy: Strategy, request: SpreadBacktestRequest) -> str:
+    """Return why the vector engine cannot or should not run this, as far as is known unread."""
+    engine = request.config.engine
+    if engine is EngineChoice.EVENT:
+        return "the event engine was asked for"
+    if not isinstance(strategy, SupportsPairSignals):
+        return "the strategy offers no signals"
+    if request.exits:
+        return "exit policies look at every bar"
+    if request.limits is not None and not request.limits.is_off:
+        return "risk limits look at every order"
+    if request.rules is not None and not _are_plain(request.rules):
+        return "leg rules look at every order"
+    if engine is EngineChoice.AUTO and request.source.count > AUTO_VECTOR_BARS:
+        return "so many bars are better streamed"
+    return why_not_pair(request.legs, request.config)
+
+
+def _are_plain(rules: LegRules) -> bool:
+    """Return whether nothing is asked of the legs but where the short one comes from."""
+    short = {"short_mode": rules.short_mode, "second_short_mode": rules.second_short_mode}
+    return rules == evolve(PATIENT_RULES, **short)
+
+
+def _check_length(signals: SpreadSignals, bars: int, name: str) -> None:
+    if len(signals) != bars:
+        raise DataError(
+            f"the strategy has signals for {len(signals)} of {bars} joint bars",
+            where=name,
+            remedy="return one signal for each joint bar",
+        )
+
+
+# --- the two engines -------------------------------------------------------------------------
+
+
+def _run_vector(
+    request: SpreadBacktestRequest, run: SpreadVectorBacktest, sinks: Sequence[ResultSink]
+) -> BacktestResult:
+    statistics = EquityStatistics(initial_capital=request.config.initial_capital)
+    run.run(statistics)
+    if sinks:
+        run.feed(sinks)
+    figures = Performance(statistics.finish(run.final_capital), TradeFigures.of(run.totals()))
+    return _result(request, run, figures, _counted(run.refusals, "spread", "not opened"))
+
+
+class _CountingLegs(LegManager):
+    """A leg manager that counts the spreads it would not open, for the notes."""
+
+    refusals: Counter[str]
+
+    def open(self, wish: OpenSpread, now_ns: int) -> Sequence[StrategyCommand]:
+        orders = super().open(wish, now_ns)
+        if self.refusal:
+            self.refusals[self.refusal] += 1
+        return orders
+
+
+def _run_event(
+    request: SpreadBacktestRequest, strategy: Strategy, sinks: Sequence[ResultSink]
+) -> BacktestResult:
+    config = request.config
+    statistics = EquityStatistics(initial_capital=config.initial_capital)
+    tape = SpreadTape(request.instruments, statistics, sinks)
+    trades = SpreadTrades()
+    denials: Counter[str] = Counter()
+
+    def on_round_trip(trade: RoundTrip) -> None:
+        trades.add(trade, portfolio)
+        tape.round_trip(trade)
+
+    def on_denied(_order: Order, denied: Denied) -> None:
+        denials[denied.limit.value] += 1
+
+    portfolio = Portfolio(
+        request.instruments, config.initial_capital, on_round_trip=on_round_trip
+    )
+    orders = OrderManager(order_ids(_NO_JOURNAL, _NO_JOURNAL, request.name))
+    legs = _CountingLegs(request.legs, portfolio, orders, request.rules or PATIENT_RULES)
+    legs.refusals = Counter()
+    engine = TradingEngine(
+        request.name,
+        strategy,
+        portfolio,
+        orders,
+        legs=legs,
+        exits=ExitMonitor(request.exits, _exit_costs(request)) if request.exits else None,
+        risk=RiskGate(request.limits or RiskLimits(), numeraire=portfolio.numeraire),
+        on_denied=on_denied,
+    )
+    matchers = {each.id: _matcher(request, each, portfolio) for each in request.instruments}
+    run = SpreadEventBacktest(engine, matchers, tape)
+    run.run(request.source)
+    figures = Performance(statistics.finish(run.final_capital), trades.statistics.finish())
+    notes = [
+        *_counted(legs.refusals, "spread", "not opened"),
+        *_counted(denials, "order", "denied by the risk gate"),
+    ]
+    return _result(request, run, figures, notes)
+
+
+def _matcher(
+    request: SpreadBacktestRequest, instrument: Instrument, portfolio: Portfolio
+) -> BarMatcher:
+    config = request.config
+    return BarMatcher(
+        CostModel.of(instrument, config),
+        config,
+        request.source.interval_ns,
+        partial(portfolio.quantity, instrument.id),
+        None
+        if config.margin is MarginModel.NONE
+        else SpreadMarginCheck(portfolio, instrument.id, config.margin),
+    )
+
+
+def _exit_costs(request: SpreadBacktestRequest) -> ExitCosts:
+    """Return the dearer leg's costs: an exit policy knows one set of them."""
+    costs = [CostModel.of(each, request.config) for each in request.instruments]
+    return ExitCosts(
+        fee=max(each.taker for each in costs),
+        per_unit=max(each.per_unit for each in costs),
+        slippage=request.config.slippage,
+    )
+
+
+# --- the result ------------------------------------------------------------------------------
+
+
+def _result(
+    request: SpreadBacktestRequest,
+    run: SpreadEventBacktest | SpreadVectorBacktest,
+    performance: Performance,
+    notes: Iterable[str] = (),
+) -> BacktestResult:
+    fees = [request.config.fees.on(each) for each in request.instruments]
+    alike = all(each == fees[0] for each in fees)
+    return BacktestResult(
+        strategy=request.name,
+        symbols=tuple(each.id.symbol for each in request.instruments),
+        interval_ns=request.source.interval_ns,
+        bars=run.bars,
+        first_bar_ns=request.source.first_ns,
+        last_bar_ns=run.last_ns,
+        currency=request.instruments[0].settlement_asset,
+        initial_capital=request.config.initial_capital,
+        final_capital=run.final_capital,
+        performance=performance,
+        engine="vector" if isinstance(run, SpreadVectorBacktest) else "event",
+        ruined=run.ruined,
+        config=evolve(request.config, fees=fees[0]) if alike else request.config,
+        parameters=request.parameters,
+        data=request.data,
+        notes=(
+            *request.notes,
+            *_join_notes(request.source),
+            *([] if alike else ["Each leg is charged the fees of its own instrument."]),
+            *_counted(run.rejections, "order", "refused"),
+            *notes,
+        ),
+    )
+
+
+def _join_notes(source: JoinedSource) -> list[str]:
+    return [
+        f"{each.instrument_id.symbol}: {each.count} bars have no partner and were left out, "
+        f"first that of {iso_utc(each.first_ns[0])}."
+        for each in source.unmatched
+        if each.count
+    ]
+
+
+def _counted(reasons: Mapping[str, int], what: str, fate: str) -> list[str]:
+    return [
+        f"1 {what} was {fate}: {reason}." if count == 1 else f"{count} {what}s were {fate}: {reason}."
+        for reason, count in reasons.items()
+    ]

@@ -1,0 +1,126 @@
+"""
+The equity of a run of several legs, made from the few moments at which the holdings changed.
+
+Between two fills the account is worth cash + the sum of size * close over its legs. Both engines
+make the equity of all bars here, by the same operations in the same order, so they get the same
+floats; the exact equity of any bar can be made from the same holdings.
+"""
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from algopioneer_core.domain.instruments import Instrument
+from algopioneer_core.domain.money import mul
+from algopioneer_core.domain.round_trips import RoundTrip
+from algopioneer_core.history.joined import JointColumns
+from algopioneer_core.simulation.equity_statistics import EquityStatistics
+from algopioneer_core.simulation.sinks import Float64Array, Holding, ResultSink
+
+__all__ = ["Basket", "SpreadTape", "spread_equity"]
+
+
+def spread_equity(
+    closes: Sequence[Float64Array],
+    starts: Sequence[int],
+    cash: Sequence[float],
+    sizes: Sequence[Sequence[float]],
+    inverse: Sequence[bool],
+) -> tuple[Float64Array, NDArray[np.bool_]]:
+    """
+    Return the equity at each close, and whether anything was held there.
+
+    Args:
+        closes: Closes of each leg, in quote currency.
+        starts: Index from which each holding is valid, ascending; the first is 0. Of several at
+            one index the last one counts.
+        cash: Cash of each holding.
+        sizes: For each leg, the signed quantity times multiplier of each holding.
+        inverse: Whether each leg's contract is: then its worth is -size / close, in base.
+    """
+    lengths = np.diff(np.append(np.asarray(starts, np.int64), len(closes[0])))
+    equity = np.repeat(np.asarray(cash, np.float64), lengths)
+    exposed = np.zeros(len(equity), np.bool_)
+    for close, size, is_inverse in zip(closes, sizes, inverse, strict=True):
+        held = np.repeat(np.asarray(size, np.float64), lengths)
+        equity += -held / close if is_inverse else held * close
+        exposed |= held != 0
+    return equity, exposed
+
+
+class Basket:
+    """Equal amounts of every leg, bought at the first close: what the run is compared with."""
+
+    def __init__(self) -> None:
+        self._first: list[float] | None = None
+
+    def worth(self, closes: Sequence[Float64Array]) -> Float64Array:
+        """Return what the basket is worth at each close; the first bars begin the run."""
+        if self._first is None:
+            self._first = [float(close[0]) for close in closes]
+        worth = np.zeros(len(closes[0]))
+        for close, first in zip(closes, self._first, strict=True):
+            worth += close / first
+        return worth
+
+
+class SpreadTape:
+    """
+    Collects the holdings of the event engine, chunk by chunk, and passes the joint bars on.
+
+    Args:
+        instruments: The legs.
+        statistics: Gets the equity of every bar.
+        sinks: Get every chunk of bars and every round trip of a leg.
+    """
+
+    def __init__(
+        self,
+        instruments: Sequence[Instrument],
+        statistics: EquityStatistics,
+        sinks: Sequence[ResultSink],
+    ) -> None:
+        self._multipliers = [each.multiplier for each in instruments]
+        self._inverse = [each.inverse for each in instruments]
+        self._statistics = statistics
+        self._sinks = sinks
+        self._basket = Basket()
+        self._holdings: list[Holding] = []
+
+    def begin(self, cash: Decimal, quantities: tuple[Decimal, ...]) -> None:
+        """Begin a chunk of bars, with what is held before its first bar."""
+        self._holdings = [(0, cash, quantities)]
+
+    def hold(self, index: int, cash: Decimal, quantities: tuple[Decimal, ...]) -> None:
+        """Note what is held from the close of the bar at *index* of this chunk on."""
+        before, held_cash, held_quantities = self._holdings[-1]
+        if cash == held_cash and quantities == held_quantities:
+            return  # an order was refused, cancelled or acknowledged
+        if before == index:
+            self._holdings.pop()
+        self._holdings.append((index, cash, quantities))
+
+    def end(self, chunk: JointColumns) -> None:
+        """Pass on the equity of *chunk*, whose holdings are now known."""
+        holdings = self._holdings
+        closes = [leg.close_float() for leg in chunk.legs]
+        equity, exposed = spread_equity(
+            closes,
+            [index for index, _, _ in holdings],
+            [float(cash) for _, cash, _ in holdings],
+            [
+                [float(mul(quantities[leg], multiplier)) for _, _, quantities in holdings]
+                for leg, multiplier in enumerate(self._multipliers)
+            ],
+            self._inverse,
+        )
+        self._statistics.add(chunk.ts_ns, equity, self._basket.worth(closes), exposed)
+        for sink in self._sinks:
+            sink.bars(chunk, equity, holdings)
+
+    def round_trip(self, trade: RoundTrip) -> None:
+        """Pass on a finished round trip of one leg."""
+        for sink in self._sinks:
+            sink.round_trip(trade)

@@ -1,0 +1,282 @@
+"""
+The vector engine's backtest of two legs: Python touches only fills.
+
+It is for strategies that offer `pair_signals`, on two linear instruments, without anything that
+needs to look at every bar or order. What it gives is what the event engine gives, to the last
+digit; `why_not_pair` says when it cannot.
+"""
+
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+from typing import Final
+
+import numpy as np
+
+from algopioneer_core.domain.errors import RefusedError
+from algopioneer_core.domain.fills import Side
+from algopioneer_core.domain.instruments import Instrument
+from algopioneer_core.domain.money import Money, from_scaled, mul, scaled
+from algopioneer_core.domain.positions import average_price
+from algopioneer_core.domain.round_trips import RoundTrip
+from algopioneer_core.domain.spreads import Neutrality
+from algopioneer_core.engine.spread_sizing import size_spread
+from algopioneer_core.history.columns import CHUNK_BARS
+from algopioneer_core.history.joined import JointColumns
+from algopioneer_core.simulation.config import BacktestConfig, FillTiming, MarginModel
+from algopioneer_core.simulation.costs import CostModel
+from algopioneer_core.simulation.equity_statistics import EquityStatistics
+from algopioneer_core.simulation.scaled_costs import ScaledCosts, decimals_of
+from algopioneer_core.simulation.sinks import Float64Array, Holding, ResultSink
+from algopioneer_core.simulation.spread_signals import SpreadSignals
+from algopioneer_core.simulation.spread_tape import Basket, spread_equity
+from algopioneer_core.simulation.spread_walk import (
+    ScaledLeg,
+    SpreadPlan,
+    SpreadTrade,
+    SpreadWalk,
+)
+from algopioneer_core.simulation.trade_statistics import TradeTotals
+from algopioneer_core.simulation.vector_backtest import why_not
+
+__all__ = ["SpreadVectorBacktest", "why_not_pair", "why_not_pair_signals"]
+
+_ROUNDING: Final = 1e-12
+"""A float equity is wrong by less than this share of all amounts in it. Where it is that near to
+zero, it is looked at exactly."""
+
+
+def why_not_pair(legs: tuple[Instrument, Instrument], config: BacktestConfig) -> str:
+    """Return why a run in this market needs the event engine; empty when it does not."""
+    if config.margin is not MarginModel.NONE:
+        return "margin is asked of both legs at each fill"
+    return next((reason for leg in legs if (reason := why_not(leg, config))), "")
+
+
+def why_not_pair_signals(
+    signals: SpreadSignals | None, legs: tuple[Instrument, Instrument]
+) -> str:
+    """Return why orders on *signals* need the event engine; empty when they do not."""
+    if signals is None:
+        return "with this configuration the strategy decides bar by bar"
+    if signals.size.neutrality is Neutrality.DELTA:
+        return "sizes are quantities of base"
+    first, second = legs
+    short_first = not first.shortable and bool(signals.enter_short.any())
+    short_second = not second.shortable and bool(signals.enter_long.any())
+    return "a leg cannot be sold short" if short_first or short_second else ""
+
+
+class SpreadVectorBacktest:
+    """
+    One run of one strategy's signals over two legs.
+
+    Args:
+        legs: The instruments; `why_not_pair` has nothing against them.
+        config: Fees, slippage, fill timing, capital.
+        joint: All joint bars of the run.
+        signals: The strategy's decisions on them.
+    """
+
+    def __init__(
+        self,
+        legs: tuple[Instrument, Instrument],
+        config: BacktestConfig,
+        joint: JointColumns,
+        signals: SpreadSignals,
+    ) -> None:
+        self._instruments = legs
+        self._joint = joint
+        self._signals = signals
+        self._at_close = config.fill is FillTiming.NEXT_CLOSE
+        self._wait = 1 + config.latency_bars
+        first, second = (
+            self._leg(instrument, config, number) for number, instrument in enumerate(legs)
+        )
+        self._places = max(first.costs.places, second.costs.places)
+        self._legs = (first.on(self._places), second.on(self._places))
+        self._walk = SpreadWalk(
+            legs=self._legs,
+            size=signals.size,
+            hedge_ratio=signals.hedge_ratio,
+            cash=scaled(config.initial_capital, self._places),
+        )
+        self.ruined = False
+        """Whether equity fell to zero; known after `run`."""
+        self.bars = len(joint)
+        """Joint bars used; known after `run`."""
+        self.rejections: dict[str, int] = {}
+        """Orders the market refused, by reason: none, because nothing here can be refused."""
+        self._equity = np.empty(0)
+
+    def _leg(self, instrument: Instrument, config: BacktestConfig, number: int) -> ScaledLeg:
+        bars = self._joint.legs[number]
+        costs = CostModel.of(instrument, config)
+        return ScaledLeg(
+            ScaledCosts.of(costs, bars.price_decimals, config.initial_capital),
+            bars.close if self._at_close else bars.open,
+            bars.close,
+        )
+
+    @property
+    def last_ns(self) -> int:
+        """Close time of the last joint bar used, UTC nanoseconds."""
+        return int(self._joint.ts_ns[self.bars - 1])
+
+    @property
+    def final_capital(self) -> Money:
+        """Cash after liquidation."""
+        return self._money(self._walk.cash)
+
+    def _money(self, amount: int) -> Money:
+        return from_scaled(amount, self._places)
+
+    def run(self, statistics: EquityStatistics) -> None:
+        """Find all fills, and give the equity of every bar to *statistics*."""
+        walk = self._walk
+        walk.run(SpreadPlan.of(self._signals, self._wait))
+        closes = [leg.close_float() for leg in self._joint.legs]
+        equity, exposed = self._equity_at(closes)
+        ruin = self._ruin_bar(equity, closes)
+        if ruin is not None:
+            self.ruined, self.bars = True, ruin + 1
+            walk.cut_after(ruin)
+            equity, exposed = equity[: self.bars], exposed[: self.bars]
+        if walk.open is not None:
+            reason = "ruined" if self.ruined else "end_of_data"
+            walk.leave(self.bars - 1, reason, at_close=True)
+            equity[-1], exposed[-1] = float(self.final_capital), False
+        self._equity = equity
+        basket = Basket().worth([close[: self.bars] for close in closes])
+        statistics.add(self._joint.ts_ns[: self.bars], equity, basket, exposed)
+
+    def _equity_at(self, closes: Sequence[Float64Array]) -> tuple[Float64Array, "np.ndarray"]:
+        walk, one = self._walk, 10**self._places
+        return spread_equity(  # int / int is rounded once, as Decimal to float is
+            closes,
+            walk.starts,
+            [cash / one for cash in walk.held_cash],
+            [self._sizes(number) for number in range(len(self._legs))],
+            [False] * len(self._legs),
+        )
+
+    def _sizes(self, number: int) -> list[float]:
+        """Return what was held of a leg, in base units."""
+        step = mul(self._legs[number].costs.step, self._instruments[number].multiplier)
+        places = decimals_of(step)
+        unit, whole = scaled(step, places), 10**places
+        return [steps[number] * unit / whole for steps in self._walk.held_steps]
+
+    def _ruin_bar(self, equity: Float64Array, closes: Sequence[Float64Array]) -> int | None:
+        """Return the first bar at whose close nothing is left, exactly; None when there is none."""
+        gross = max(map(abs, self._walk.held_cash)) / 10**self._places
+        for number, close in enumerate(closes):
+            gross += max(map(abs, self._sizes(number))) * float(close.max())
+        suspicious = gross * _ROUNDING
+        if equity.min() > suspicious:
+            return None
+        suspects = np.flatnonzero(equity <= suspicious).tolist()
+        return next((bar for bar in suspects if self._walk.equity_at(bar) <= 0), None)
+
+    # --- what came out -----------------------------------------------------------------------
+
+    @property
+    def refusals(self) -> Counter[str]:
+        """Spreads that were not opened, by reason."""
+        reasons: Counter[str] = Counter()
+        for bar, cash in self._walk.refused:
+            reasons[self._refusal(bar, self._money(cash))] += 1
+        return reasons
+
+    def _refusal(self, bar: int, cash: Money) -> str:
+        """Return what the leg manager says of a size that rounds to nothing."""
+        first, second = (
+            from_scaled(int(leg.close[bar]), leg.price_decimals) for leg in self._joint.legs
+        )
+        signals = self._signals
+        try:
+            size_spread(
+                self._instruments, (first, second), signals.size, signals.hedge_ratio, cash
+            )
+        except RefusedError as problem:
+            return str(problem)
+        raise AssertionError("a size that the walk refused is accepted by the leg manager")
+
+    def totals(self) -> TradeTotals:
+        """Return the sums over all trades; a pair is one."""
+        money, trades = self._money, self._walk.trades
+        gains = [trade.pnl for trade in trades]
+        won = [gain for gain in gains if gain > 0]
+        lost = [gain for gain in gains if gain < 0]
+        legs = [leg for trade in trades for leg in trade.legs]
+        return TradeTotals(
+            total=len(gains),
+            winning=len(won),
+            losing=len(lost),
+            gross_profit=money(sum(won)),
+            gross_loss=money(-sum(lost)),
+            best=money(max(gains)) if gains else None,
+            worst=money(min(gains)) if gains else None,
+            fees=money(sum(leg.fees for leg in legs)),
+            turnover=money(sum(leg.value + leg.exit_value for leg in legs)),
+        )
+
+    def round_trips(self) -> Iterator[RoundTrip]:
+        """Return the round trips of all legs in the order of their exits, made as asked for."""
+        for trade in self._walk.trades:
+            for number in range(len(trade.legs)):
+                yield self._round_trip(trade, number)
+
+    def _round_trip(self, trade: SpreadTrade, number: int) -> RoundTrip:
+        leg, instrument, money = trade.legs[number], self._instruments[number], self._money
+        quantity = mul(self._legs[number].costs.step, Decimal(abs(leg.steps)))
+        cost = money(leg.value)
+        return RoundTrip(
+            instrument.id,
+            Side.BUY if leg.steps > 0 else Side.SELL,
+            quantity,
+            self._fill_ns(trade.entry_bar),
+            self._fill_ns(trade.exit_bar, at_close=trade.reason in ("end_of_data", "ruined")),
+            average_price(instrument, quantity, cost),
+            average_price(instrument, quantity, money(leg.exit_value)),
+            money(leg.pnl),
+            money(leg.fees),
+            cost,
+            trade.reason,
+        )
+
+    def _fill_ns(self, bar: int, *, at_close: bool = False) -> int:
+        close_ns = int(self._joint.ts_ns[bar])
+        if at_close or self._at_close:
+            return close_ns
+        return close_ns - self._joint.legs[0].interval_ns
+
+    def feed(self, sinks: Sequence[ResultSink]) -> None:
+        """Give every chunk of bars, with its equity and holdings, and every trade to *sinks*."""
+        for start in range(0, self.bars, CHUNK_BARS):
+            stop = min(start + CHUNK_BARS, self.bars)
+            chunk, holdings = self._joint.slice(start, stop), self._holdings(start, stop)
+            for sink in sinks:
+                sink.bars(chunk, self._equity[start:stop], holdings)
+        for trade in self.round_trips():
+            for sink in sinks:
+                sink.round_trip(trade)
+
+    def _holdings(self, start: int, stop: int) -> list[Holding]:
+        """Return what was held in the bars from *start* to before *stop*, by place in the chunk."""
+        walk = self._walk
+        first, end = bisect_right(walk.starts, start) - 1, bisect_right(walk.starts, stop - 1)
+        by_place = {
+            max(walk.starts[each] - start, 0): each for each in range(first, end)
+        }  # of several at one bar the last counts
+        return [
+            (place, self._money(walk.held_cash[each]), self._quantities(walk.held_steps[each]))
+            for place, each in by_place.items()
+        ]
+
+    def _quantities(self, steps: tuple[int, int]) -> tuple[Decimal, ...]:
+        return tuple(
+            mul(leg.costs.step, Decimal(count))
+            for leg, count in zip(self._legs, steps, strict=True)
+        )

@@ -1,0 +1,323 @@
+"""
+From signals to fills of two legs: the walk from entry to exit to entry that the vector engine makes.
+
+Between two fills nothing can happen that money depends on, so the walk never looks at the bars in
+between. All amounts are integers of one grid 10**-K (`scaled_costs`), all times are bar indices.
+"""
+
+from bisect import bisect_left, bisect_right
+from decimal import Decimal
+from typing import Final, NamedTuple, Self
+
+import numpy as np
+from attrs import define, evolve, field, frozen
+from numpy.typing import NDArray
+
+from algopioneer_core.domain.spreads import Neutrality, SpreadSize
+from algopioneer_core.simulation.scaled_costs import ScaledCosts, Way
+from algopioneer_core.simulation.spread_signals import SpreadSignals
+
+__all__ = ["LegTrade", "OpenSpreadTrade", "ScaledLeg", "SpreadPlan", "SpreadTrade", "SpreadWalk"]
+
+_SIGNAL: Final = "signal"
+_Z_STOP: Final = "z_stop"
+_TIME_STOP: Final = "time_stop"
+
+
+@frozen(eq=False)
+class ScaledLeg:
+    """One leg: what it costs on the common grid, and what it trades at."""
+
+    costs: ScaledCosts
+    fill: NDArray[np.int64]
+    """Price of each bar at which market orders fill, in ticks."""
+    close: NDArray[np.int64]
+    """Close of each bar, in ticks."""
+
+    def on(self, places: int) -> Self:
+        """Return the leg with all amounts in integers of 10**-places, which is no coarser."""
+        costs = self.costs
+        factor = 10 ** (places - costs.places)
+
+        def way(each: Way) -> Way:
+            return Way(each.value * factor, each.fee * factor)
+
+        scaled = evolve(
+            costs,
+            places=places,
+            buy=way(costs.buy),
+            sell=way(costs.sell),
+            tick=costs.tick * factor,
+            unit_fee=costs.unit_fee * factor,
+        )
+        return evolve(self, costs=scaled)
+
+    def traded(self, bar: int, steps: int) -> tuple[int, int]:
+        """Return the value and the fee of signed *steps* filled in *bar*, both unsigned."""
+        costs, tick = self.costs, int(self.fill[bar])
+        return self._amounts(costs, tick, steps)
+
+    def liquidated(self, bar: int, steps: int) -> tuple[int, int]:
+        """Return the same at the close of *bar*."""
+        return self._amounts(self.costs, int(self.close[bar]), steps)
+
+    @staticmethod
+    def _amounts(costs: ScaledCosts, tick: int, steps: int) -> tuple[int, int]:
+        way = costs.buy if steps > 0 else costs.sell
+        count = abs(steps)
+        return count * tick * way.value, count * (tick * way.fee + costs.unit_fee)
+
+    def worth(self, bar: int, steps: int = 1) -> int:
+        """Return what signed *steps* are worth at the close of *bar*, without costs."""
+        return steps * int(self.close[bar]) * self.costs.tick
+
+
+class LegTrade(NamedTuple):
+    """One leg of a trade; amounts as integers of 10**-K."""
+
+    steps: int
+    """Signed quantity steps: positive is long."""
+    value: int
+    """Unsigned value of the entry."""
+    fee: int
+    """Of the entry."""
+    exit_value: int = 0
+    exit_fee: int = 0
+
+    @property
+    def fees(self) -> int:
+        """Of both ways."""
+        return self.fee + self.exit_fee
+
+    @property
+    def pnl(self) -> int:
+        """Net of fees."""
+        gain = self.exit_value - self.value if self.steps > 0 else self.value - self.exit_value
+        return gain - self.fees
+
+
+class OpenSpreadTrade(NamedTuple):
+    """A trade from its entry on."""
+
+    entry_bar: int
+    legs: tuple[LegTrade, LegTrade]
+
+
+class SpreadTrade(NamedTuple):
+    """A finished trade."""
+
+    entry_bar: int
+    exit_bar: int
+    legs: tuple[LegTrade, LegTrade]
+    reason: str
+
+    @property
+    def pnl(self) -> int:
+        """Net of fees, of both legs."""
+        return self.legs[0].pnl + self.legs[1].pnl
+
+    @property
+    def entry(self) -> OpenSpreadTrade:
+        """The trade as it was before its exit."""
+        a, b = (leg._replace(exit_value=0, exit_fee=0) for leg in self.legs)
+        return OpenSpreadTrade(self.entry_bar, (a, b))
+
+
+@frozen(eq=False)
+class SpreadPlan:
+    """The possible entries of a run in the order of time, and where each would leave again."""
+
+    bars: int
+    """Bars of the run."""
+    wait: int
+    """Bars from a decision to its fill; at least 1."""
+    signal: list[int]
+    """Bar whose decision enters; the last bar of the run decides nothing."""
+    direction: list[int]
+    """1 for a long spread, -1 for a short one."""
+    leave: list[int]
+    """First bar from the entry's fill on that leaves by stop or rule; `bars` when none does."""
+    is_stop: list[bool]
+    """Whether it leaves by the stop."""
+    signals: SpreadSignals
+    calm: NDArray[np.intp]
+    """The bars that are calm."""
+
+    @classmethod
+    def of(cls, signals: SpreadSignals, wait: int) -> Self:
+        """Return the plan of *signals*, where a decision is filled *wait* bars later."""
+        bars = len(signals)
+        decided = max(bars - 1, 0)
+        signal = np.flatnonzero((signals.enter_long | signals.enter_short)[:decided])
+        is_long = signals.enter_long[signal]
+        fill = signal + wait
+        stop = _next(signals.stop, fill, bars)
+        rule = np.where(
+            is_long, _next(signals.leave_long, fill, bars), _next(signals.leave_short, fill, bars)
+        )
+        return cls(
+            bars=bars,
+            wait=wait,
+            signal=signal.tolist(),
+            direction=np.where(is_long, 1, -1).tolist(),
+            leave=np.minimum(stop, rule).tolist(),
+            is_stop=(stop <= rule).tolist(),
+            signals=signals,
+            calm=np.flatnonzero(signals.calm),
+        )
+
+    def exit_of(self, position: int) -> tuple[int, str]:
+        """Return the bar that decides to leave the entry at *position*, and why it does."""
+        leave = self.leave[position]
+        reason = _Z_STOP if self.is_stop[position] else _SIGNAL
+        if self.signals.hold_limit is None:
+            return leave, reason
+        signal = self.signal[position]
+        limit = self.signals.hold_limit(signal)
+        if limit is None:
+            return leave, reason
+        end = max(signal + limit, signal + self.wait)
+        if end < leave or (end == leave and reason == _SIGNAL):
+            return end, _TIME_STOP
+        return leave, reason
+
+    def position_from(self, bar: int) -> int:
+        """Return the position of the first entry that is decided at *bar* or later."""
+        return bisect_left(self.signal, bar)
+
+    def first_calm_after(self, bar: int) -> int:
+        """Return the first calm bar after *bar*; `bars` when there is none."""
+        place = int(np.searchsorted(self.calm, bar, side="right"))
+        return int(self.calm[place]) if place < len(self.calm) else self.bars
+
+
+def _next(flags: NDArray[np.bool_], start: NDArray[np.intp], bars: int) -> NDArray[np.intp]:
+    """Return for each *start* the first bar from it on where a flag is set; *bars* for none."""
+    found = np.append(np.flatnonzero(flags), bars)
+    return found[np.searchsorted(found, np.minimum(start, bars))]
+
+
+@define(eq=False)
+class SpreadWalk:
+    """
+    The fills of a run.
+
+    Args:
+        legs: First and second leg, on one grid.
+        size: The size of every entry.
+        hedge_ratio: For beta-neutral sizes.
+        cash: The capital, in 10**-K.
+    """
+
+    legs: tuple[ScaledLeg, ScaledLeg]
+    size: SpreadSize
+    hedge_ratio: Decimal
+    cash: int
+    """Cash now."""
+    trades: list[SpreadTrade] = field(factory=list)
+    open: OpenSpreadTrade | None = None
+    starts: list[int] = field(factory=list)
+    """Bar from whose close on each holding is valid; of equal ones the last counts."""
+    held_cash: list[int] = field(factory=list)
+    held_steps: list[tuple[int, int]] = field(factory=list)
+    """Signed quantity steps of both legs."""
+    refused: list[tuple[int, int]] = field(factory=list)
+    """Entries whose size was refused: bar of the signal, and the cash then."""
+
+    def __attrs_post_init__(self) -> None:
+        self._hold(0, (0, 0))
+
+    def run(self, plan: SpreadPlan) -> None:
+        """Walk from the first entry of *plan* until no entry is left."""
+        position = 0
+        while position < len(plan.signal):
+            signal = plan.signal[position]
+            sizes = self._sizes(signal)
+            if not all(sizes):
+                self.refused.append((signal, self.cash))
+                position += 1
+                continue
+            if signal + plan.wait >= plan.bars:
+                return  # ordered, and never filled
+            self._enter(signal + plan.wait, plan.direction[position], sizes)
+            leave, reason = plan.exit_of(position)
+            if leave + plan.wait >= plan.bars:
+                return  # open until the end
+            self.leave(leave + plan.wait, reason)
+            free = leave + plan.wait
+            if reason != _SIGNAL:
+                free = max(free, plan.first_calm_after(leave))
+            position = plan.position_from(free)
+
+    def _sizes(self, bar: int) -> tuple[int, int]:
+        """Return the steps of both legs at the closes of *bar*, as `size_spread` has them."""
+        amount, parts = self._amount()
+        if self.size.neutrality is Neutrality.BETA:
+            hedge, one = self.hedge_ratio.as_integer_ratio()
+        else:
+            hedge = one = 1
+        parts *= one + hedge
+        first, second = self.legs
+        return amount * one // (parts * first.worth(bar)), amount * hedge // (
+            parts * second.worth(bar)
+        )
+
+    def _amount(self) -> tuple[int, int]:
+        """Return the amount of an entry as numerator and denominator, in 10**-K."""
+        if self.size.fraction is not None:
+            share, whole = self.size.fraction.as_integer_ratio()
+            return max(self.cash, 0) * share, whole
+        assert self.size.notional is not None
+        amount, parts = self.size.notional.as_integer_ratio()
+        return amount * 10 ** self.legs[0].costs.places, parts
+
+    def _enter(self, bar: int, direction: int, sizes: tuple[int, int]) -> None:
+        a, b = (
+            LegTrade(steps, *leg.traded(bar, steps))
+            for leg, steps in zip(
+                self.legs, (direction * sizes[0], -direction * sizes[1]), strict=True
+            )
+        )
+        for trade in (a, b):
+            self.cash -= trade.fee + (trade.value if trade.steps > 0 else -trade.value)
+        self.open = OpenSpreadTrade(bar, (a, b))
+        self._hold(bar, (a.steps, b.steps))
+
+    def leave(self, bar: int, reason: str, *, at_close: bool = False) -> None:
+        """Close the open trade in *bar*, where market orders fill or at its close."""
+        assert self.open is not None
+        done = []
+        for leg, trade in zip(self.legs, self.open.legs, strict=True):
+            fill = leg.liquidated if at_close else leg.traded
+            value, fee = fill(bar, -trade.steps)
+            done.append(trade._replace(exit_value=value, exit_fee=fee))
+            self.cash += (value if trade.steps > 0 else -value) - fee
+        self.trades.append(SpreadTrade(self.open.entry_bar, bar, (done[0], done[1]), reason))
+        self.open = None
+        self._hold(bar, (0, 0))
+
+    def equity_at(self, bar: int) -> int:
+        """Return what the account was worth at the close of *bar*, in 10**-K."""
+        place = bisect_right(self.starts, bar) - 1
+        return self.held_cash[place] + sum(
+            leg.worth(bar, steps)
+            for leg, steps in zip(self.legs, self.held_steps[place], strict=True)
+        )
+
+    def cut_after(self, bar: int) -> None:
+        """Take back everything that happened after *bar*."""
+        keep = bisect_right(self.starts, bar)
+        del self.starts[keep:], self.held_cash[keep:], self.held_steps[keep:]
+        self.cash = self.held_cash[-1]
+        self.refused = [each for each in self.refused if each[0] <= bar]
+        undone = [trade for trade in self.trades if trade.exit_bar > bar]
+        del self.trades[len(self.trades) - len(undone) :]
+        entries = [trade.entry for trade in undone]
+        if self.open is not None:
+            entries.append(self.open)
+        self.open = next((each for each in entries if each.entry_bar <= bar), None)
+
+    def _hold(self, bar: int, steps: tuple[int, int]) -> None:
+        self.starts.append(bar)
+        self.held_cash.append(self.cash)
+        self.held_steps.append(steps)
