@@ -12,6 +12,7 @@ itself an environment with both, and starts again inside it. Where uv cannot be 
 
 import functools
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -36,6 +37,7 @@ DISTRIBUTIONS: Final = (
 )
 PURE: Final = "*/algopioneer_core/domain/*,*/algopioneer_core/engine/*"
 WORKSPACE: Final = Path(".nox", "workspace")
+ASYNC: Final = re.compile(r"^\s*async |^\s*(import|from) (anyio|asyncio|trio)\b", re.MULTILINE)
 CODE: Final = tuple(
     folder
     for folder in ("packages", "tests", "benchmarks", "examples", "noxfile.py", "conftest.py")
@@ -133,13 +135,21 @@ def _run_in_workspace(session: nox.Session, program: str, *args: str, **env: str
 _teach_uv_the_settings_of_pip()
 
 
+def _asynchronous() -> list[str]:
+    """Return the files that wait for anything: the async linter needs seconds for each file."""
+    files = (path for folder in CODE for path in sorted(Path(folder).rglob("*.py")))
+    return [str(path) for path in files if ASYNC.search(path.read_text(encoding="utf-8"))]
+
+
 @nox.session
 def lint(session: nox.Session) -> None:
     """Style, the arrows between rooms, spelling."""
     session.install(*_group("lint"))
     session.run("ruff", "check", *CODE)
     session.run("ruff", "format", "--check", *CODE)
-    session.run("flake8", "--isolated", "--select=ASYNC", *CODE)
+    waiting = _asynchronous()
+    if waiting:
+        session.run("flake8-async", *waiting)
     sources = [str(_package(name) / "src") for name in DISTRIBUTIONS]
     session.run("lint-imports", "--no-cache", env={"PYTHONPATH": os.pathsep.join(sources)})
     session.run("codespell", *CODE, "docs", *map(str, Path().glob("*.md")))

@@ -20,15 +20,14 @@ from collections.abc import Callable
 from decimal import Decimal
 from statistics import median
 
-from benchmarks.bare import CAPITAL, FEE, LONG, SHARE, SHORT, Outcome, event_loop, numpy_signals
-from benchmarks.market import random_walk
-
 from algopioneer_core.domain.instruments import Instrument
 from algopioneer_core.history.columns import BarColumns, ColumnsSource
 from algopioneer_core.simulation.backtest import BacktestRequest, run_backtest
 from algopioneer_core.simulation.config import BacktestConfig, EngineChoice, FeeModel
 from algopioneer_strategies.config import MovingAverageConfig
 from algopioneer_strategies.moving_average import MovingAverage
+from benchmarks.bare import CAPITAL, FEE, LONG, SHARE, SHORT, Outcome, event_loop, numpy_signals
+from benchmarks.market import random_walk
 
 Program = Callable[[BarColumns], Outcome]
 

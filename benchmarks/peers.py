@@ -9,9 +9,9 @@ from decimal import Decimal
 from typing import Any
 
 import numpy as np
-from benchmarks.bare import CAPITAL, FEE, LONG, SHARE, SHORT, Outcome
 
 from algopioneer_core.history.columns import BarColumns
+from benchmarks.bare import CAPITAL, FEE, LONG, SHARE, SHORT, Outcome
 
 __all__ = ["backtesting_py", "vectorbt"]
 

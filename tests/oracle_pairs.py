@@ -19,6 +19,7 @@ import gzip
 import io
 import json
 import math
+import sys
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -258,7 +259,7 @@ def main() -> None:
         at_close=said.fill == "next-close",
     )
     account = trade(read(said.file, said.a, said.b), rules)
-    print(json.dumps({"cash": str(account.cash), "trades": account.trades}))
+    sys.stdout.write(json.dumps({"cash": str(account.cash), "trades": account.trades}) + "\n")
 
 
 if __name__ == "__main__":

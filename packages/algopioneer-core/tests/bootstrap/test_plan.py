@@ -13,13 +13,16 @@ from algopioneer_core.bootstrap.backtest import BacktestPlan, plan_backtest
 from algopioneer_core.bootstrap.exits import make_exits
 from algopioneer_core.bootstrap.host import load_host
 from algopioneer_core.config.runs import Part, Settings
-from algopioneer_core.domain.errors import PluginError, RefusedError
+from algopioneer_core.domain.errors import ConfigError, PluginError, RefusedError
 from algopioneer_core.domain.instruments import Instrument
 from algopioneer_core.engine.exits import ExitVerdict, OpenPosition
 from algopioneer_core.plugins.catalogue import Catalogue, Provided
 from algopioneer_core.plugins.discovery import ALLOW_VARIABLE
 from algopioneer_core.plugins.specs import ExitPolicySpec, StrategySpec
 from algopioneer_core.settings import option, secret
+from algopioneer_core.simulation.spread_backtest import PATIENT_RULES, SpreadBacktestRequest
+
+NO_LEGS = Settings("legs")
 
 
 class Mode(enum.Enum):
@@ -70,6 +73,7 @@ def _plan(
     *,
     instruments: tuple[int, int] = (1, 1),
     exits: tuple[Part, ...] = (),
+    legs: Settings = NO_LEGS,
     **parameters: Any,
 ) -> BacktestPlan:
     spec = StrategySpec(
@@ -84,6 +88,7 @@ def _plan(
         spec,
         options=Settings("backtest", {"synthetic": True, "duration": "60"}),
         strategy=Settings("strategy", parameters),
+        legs=legs,
         exits=exits,
     )
 
@@ -105,7 +110,7 @@ def test_strategy_is_made_anew_each_time_from_configuration_and_instruments() ->
     assert isinstance(one, Sample)
     assert one is not other
     assert one.config is not None
-    assert ("x", (plan.request.instrument,)) == (one.config.word, one.instruments)
+    assert ("x", plan.instruments) == (one.config.word, one.instruments)
 
 
 def test_strategy_without_configuration_gets_none() -> None:
@@ -120,9 +125,47 @@ def test_strategy_without_configuration_gets_none() -> None:
 
 
 def test_synthetic_symbols_are_made_up_as_many_as_needed() -> None:
-    """A strategy of two legs gets two, and is told that this release trades one."""
-    with pytest.raises(RefusedError, match="trades 2 instruments; a backtest trades one"):
-        _plan(instruments=(2, 2))
+    """A strategy of two legs gets two, joined; three are more than a backtest trades."""
+    plan = _plan(instruments=(2, 2))
+
+    assert isinstance(plan.request, SpreadBacktestRequest)
+    assert ("sim:SYN1-USD", "sim:SYN2-USD") == plan.request.source.instrument_ids
+    assert plan.instruments == plan.request.instruments
+    assert PATIENT_RULES == plan.request.rules
+    with pytest.raises(RefusedError, match="trades 3 instruments; a backtest trades one or two"):
+        _plan(instruments=(3, 3))
+
+
+@pytest.mark.parametrize(
+    ("rules", "message"),
+    [
+        ({"short_mode": "none"}, "--short-mode: sim:SYN1-USD would be sold short"),
+        ({"second_short_mode": "none"}, "--second-short-mode: sim:SYN2-USD would be sold short"),
+        ({"short_mode": "inventory"}, "no inventory to sell from; choose short_mode margin"),
+        ({"short_mode": "derivative"}, "is no future or perpetual"),
+    ],
+)
+def test_a_leg_that_cannot_be_sold_short_is_refused(rules: dict[str, str], message: str) -> None:
+    """Before anything is traded, naming the choices."""
+    with pytest.raises(RefusedError, match=message):
+        _plan(instruments=(2, 2), legs=Settings("legs", flags=rules))
+
+
+def test_a_pause_between_the_legs_needs_no_deadline() -> None:
+    """Deadlines are off in a backtest, unless one of them is set."""
+    plan = _plan(instruments=(2, 2), legs=Settings("legs", flags={"pause_s": "86400"}))
+    assert isinstance(plan.request, SpreadBacktestRequest)
+    assert plan.request.rules is not None
+    assert PATIENT_RULES.patience_s == plan.request.rules.patience_s
+    short = Settings("legs", flags={"pause_s": "86400", "patience_s": "5"})
+    with pytest.raises(ConfigError, match="must be below max_residual_s"):
+        _plan(instruments=(2, 2), legs=short)
+
+
+def test_rules_for_legs_need_legs() -> None:
+    """A setting that does nothing is a mistake."""
+    with pytest.raises(ConfigError, match=r"legs.short_mode: a strategy of one instrument"):
+        _plan(legs=Settings("legs", {"short_mode": "margin"}))
 
 
 def test_exit_policies_are_made_in_their_order() -> None:

@@ -50,7 +50,7 @@ def test_numbers_in_files_keep_their_digits(tmp_path: Path) -> None:
     ("text", "message"),
     [
         ("[backtset]\n", "unknown table 'backtset' .did you mean 'backtest'"),
-        ("[zzz]\n", "known: backtest, strategy, exit, plugins"),
+        ("[zzz]\n", "known: backtest, strategy, legs, exit, plugins"),
         ("backtest = 5\n", "'backtest' must be a table"),
         ("[strategy]\nw = 5\n", "strategy.kind: is required and missing"),
         ("[strategy]\nkind = 5\n", "strategy.kind: must be a name"),

@@ -24,4 +24,11 @@ def algopioneer_strategies() -> list[StrategySpec]:
             instruments=(2, 2),
             aliases=("dual_leg", "dual-leg"),
         ),
+        StrategySpec(
+            name="basis",
+            summary="Carry: a future is dear against its spot, and the two meet.",
+            factory="algopioneer_strategies.basis:Basis.make",
+            config="algopioneer_strategies.basis_config:BasisConfig",
+            instruments=(2, 2),
+        ),
     ]

@@ -8,25 +8,50 @@ import attrs
 from attrs import frozen
 
 from algopioneer_core.bootstrap.exits import make_exits
+from algopioneer_core.bootstrap.legs import backtest_rules, refuse_leg_rules
 from algopioneer_core.bootstrap.market import Market, find_market
 from algopioneer_core.config.backtest import BacktestOptions
 from algopioneer_core.config.runs import Part, Settings
 from algopioneer_core.domain.errors import RefusedError
+from algopioneer_core.domain.instruments import Instrument
+from algopioneer_core.history.joined import join_bars
 from algopioneer_core.plugins.manager import PluginHost
 from algopioneer_core.plugins.specs import StrategySpec
 from algopioneer_core.settings import settings_of
-from algopioneer_core.simulation.backtest import BacktestRequest
-from algopioneer_core.simulation.result import Plain
+from algopioneer_core.simulation.backtest import BacktestRequest, run_backtest
+from algopioneer_core.simulation.result import BacktestResult, Plain
+from algopioneer_core.simulation.sinks import ResultSink
+from algopioneer_core.simulation.spread_backtest import SpreadBacktestRequest, run_spread_backtest
 
 __all__ = ["BacktestPlan", "plan_backtest"]
+
+_NO_LEGS = Settings("legs")
 
 
 @frozen
 class BacktestPlan:
     """A backtest with all its parts found and checked; nothing has been traded yet."""
 
-    request: BacktestRequest
+    request: BacktestRequest | SpreadBacktestRequest
     options: BacktestOptions
+
+    @property
+    def instruments(self) -> tuple[Instrument, ...]:
+        """What is traded."""
+        if isinstance(self.request, BacktestRequest):
+            return (self.request.instrument,)
+        return self.request.instruments
+
+    def run(self, sinks: Sequence[ResultSink] = ()) -> BacktestResult:
+        """
+        Trade; rows go to *sinks* meanwhile.
+
+        Raises:
+            AlgopioneerError: The run is refused or fails.
+        """
+        if isinstance(self.request, BacktestRequest):
+            return run_backtest(self.request, sinks)
+        return run_spread_backtest(self.request, sinks)
 
 
 def plan_backtest(
@@ -35,6 +60,7 @@ def plan_backtest(
     *,
     options: Settings,
     strategy: Settings,
+    legs: Settings = _NO_LEGS,
     exits: Iterable[Part] = (),
 ) -> BacktestPlan:
     """
@@ -45,6 +71,7 @@ def plan_backtest(
         spec: The strategy to trade.
         options: Values for `BacktestOptions`.
         strategy: Values for the strategy's own configuration class.
+        legs: Values for `LegRules`, where the strategy trades two instruments.
         exits: Exit policies, in the order they are asked in.
 
     Raises:
@@ -59,29 +86,43 @@ def plan_backtest(
     )
     policies = make_exits(exits, host.exit_policies)
     market = find_market(checked, options, spec, host)
-    _require_one(market, spec)
-    request = BacktestRequest(
-        name=spec.name,
-        make_strategy=functools.partial(spec.load_factory(), parameters, market.instruments),
-        instrument=market.instruments[0],
-        source=market.sources[0],
-        config=checked.simulation(),
-        exits=policies,
-        parameters=_described(parameters),
-        data=market.description,
-        notes=market.notes,
-    )
-    return BacktestPlan(request, checked)
+    common = {
+        "name": spec.name,
+        "make_strategy": functools.partial(spec.load_factory(), parameters, market.instruments),
+        "config": checked.simulation(),
+        "exits": policies,
+        "parameters": _described(parameters),
+        "notes": market.notes,
+    }
+    return BacktestPlan(_request(market, legs, spec, common), checked)
 
 
-def _require_one(market: Market, spec: StrategySpec) -> None:
-    if len(market.instruments) != 1:
+def _request(
+    market: Market, legs: Settings, spec: StrategySpec, common: dict[str, Any]
+) -> BacktestRequest | SpreadBacktestRequest:
+    if len(market.instruments) == 1:
+        refuse_leg_rules(legs)
+        instrument, source = market.instruments[0], market.sources[0]
+        return BacktestRequest(
+            instrument=instrument, source=source, data=market.description, **common
+        )
+    if len(market.instruments) > 2:
         raise RefusedError(
             f"strategy {spec.name!r} trades {len(market.instruments)} instruments; "
-            "a backtest trades one in this release",
+            "a backtest trades one or two in this release",
             where="--symbols",
-            remedy="backtest a strategy of one instrument",
+            remedy="name one or two",
         )
+    rules = backtest_rules(legs, market.instruments)
+    joined = join_bars(market.sources)
+    unmatched = {each.instrument_id.symbol: each.count for each in joined.unmatched}
+    return SpreadBacktestRequest(
+        instruments=market.instruments,
+        source=joined,
+        rules=rules,
+        data={**market.description, "bars_without_a_partner": unmatched},
+        **common,
+    )
 
 
 def _keys(config: type[Any] | None, table: str) -> dict[str, str]:

@@ -64,12 +64,13 @@ def find_market(
     files = _files(options.data, asked)
     symbols = _symbols(options, files, strategy, asked)
     require_instruments(strategy, symbols)
+    paths = () if options.synthetic else _paths(files, symbols, asked)
     ids = tuple(InstrumentId.parse(symbol, default_venue=SIMULATED_VENUE) for symbol in symbols)
     instruments = _instruments(options, ids)
     if options.synthetic:
         sources, description = make_up(options, asked, ids)
         return Market(instruments, sources, description)
-    return _from_files(options, asked, files, instruments)
+    return _from_files(options, asked, paths, instruments)
 
 
 def _refuse_exchange(name: str, strategy: StrategySpec, host: PluginHost) -> None:
@@ -83,45 +84,81 @@ def _refuse_exchange(name: str, strategy: StrategySpec, host: PluginHost) -> Non
     )
 
 
-def _files(data: tuple[str, ...], asked: Settings) -> dict[str, Path]:
-    """Return files by symbol; a file without a symbol stands under the empty text."""
-    files: dict[str, Path] = {}
-    for text in data:
+def _files(data: tuple[str, ...], asked: Settings) -> list[tuple[str, Path]]:
+    """Return (symbol, file) in the order given; a file without a symbol has the empty text."""
+    files: list[tuple[str, Path]] = []
+    for text in _separated(data):
         symbol, equals, name = text.partition("=")
         if not equals or Path(text).exists():
             symbol, name = "", text
-        if symbol in files:
+        if symbol and symbol in dict(files):
             raise ConfigError(
-                f"two files for {symbol!r}" if symbol else "two files and no symbols for them",
+                f"two files for {symbol!r}",
                 where=asked.place("data"),
                 remedy="write each as SYMBOL=FILE",
             )
-        files[symbol] = Path(name)
+        files.append((symbol, Path(name)))
     return files
 
 
+def _separated(texts: tuple[str, ...]) -> list[str]:
+    """Return the files of lists separated by commas; a file may have a comma in its name."""
+    return [
+        part.strip()
+        for text in texts
+        for part in ([text] if Path(text).exists() else text.split(","))
+        if part.strip()
+    ]
+
+
 def _symbols(
-    options: BacktestOptions, files: Mapping[str, Path], strategy: StrategySpec, asked: Settings
+    options: BacktestOptions,
+    files: list[tuple[str, Path]],
+    strategy: StrategySpec,
+    asked: Settings,
 ) -> tuple[str, ...]:
     named = tuple(part.strip() for text in options.symbols for part in text.split(","))
-    symbols = tuple(dict.fromkeys(symbol for symbol in named if symbol))
+    symbols = tuple(symbol for symbol in named if symbol)
+    for symbol in symbols:
+        if symbols.count(symbol) > 1:
+            raise ConfigError(
+                f"{symbol!r} is named twice", where=asked.place("symbols"), remedy="name it once"
+            )
     if options.synthetic:
         return symbols or _made_up(strategy.instruments[0])
-    symbols = symbols or tuple(symbol for symbol in files if symbol)
+    symbols = symbols or tuple(symbol for symbol, _ in files if symbol)
     if not symbols:
         raise ConfigError(
             "it is not said what the bars are of",
             where=asked.place("symbols"),
-            remedy="name it: --symbols BTC-USD",
+            remedy="name it: --symbols BTC-USD"
+            if len(files) < 2
+            else "name them in the same order, or write each as SYMBOL=FILE",
         )
-    for symbol in symbols:
-        if symbol not in files and "" not in files:
-            raise ConfigError(
-                f"there is no file for {symbol!r}",
-                where=asked.place("data"),
-                remedy=f"add --data {symbol}=FILE",
-            )
     return symbols
+
+
+def _paths(
+    files: list[tuple[str, Path]], symbols: tuple[str, ...], asked: Settings
+) -> tuple[Path, ...]:
+    """Return the file of each symbol: its own, the one at its place, or the one for all."""
+    own = {symbol: path for symbol, path in files if symbol}
+    others = [path for symbol, path in files if not symbol]
+    missing = [symbol for symbol in symbols if symbol not in own]
+    if not others and missing:
+        raise ConfigError(
+            f"there is no file for {missing[0]!r}",
+            where=asked.place("data"),
+            remedy=f"add --data {missing[0]}=FILE",
+        )
+    if len(others) > 1 and len(others) != len(missing):
+        raise ConfigError(
+            f"{len(others)} files for {len(missing)} symbols",
+            where=asked.place("data"),
+            remedy="give one file for each symbol in the same order, or write each as SYMBOL=FILE",
+        )
+    own |= zip(missing, others * (len(missing) if len(others) == 1 else 1), strict=True)
+    return tuple(own[symbol] for symbol in symbols)
 
 
 def _made_up(number: int) -> tuple[str, ...]:
@@ -138,7 +175,7 @@ def _instruments(options: BacktestOptions, ids: tuple[InstrumentId, ...]) -> tup
 def _from_files(
     options: BacktestOptions,
     asked: Settings,
-    files: Mapping[str, Path],
+    paths: tuple[Path, ...],
     instruments: tuple[Instrument, ...],
 ) -> Market:
     from algopioneer_core.history.bar_files import ReadOptions, open_bars  # pyarrow is slow
@@ -150,7 +187,6 @@ def _from_files(
         end_ns=options.end_ns,
         accept=options.accept,
     )
-    paths = [files.get(each.id.symbol, files.get("", Path())) for each in instruments]
     sources = tuple(
         open_bars(path, instrument.id, reading)
         for path, instrument in zip(paths, instruments, strict=True)

@@ -13,6 +13,7 @@ import click
 from algopioneer_core.bootstrap.host import load_host
 from algopioneer_core.cli.errors import warn
 from algopioneer_core.cli.kit import SettingOption, given_values, json_option, setting_options
+from algopioneer_core.cli.legs import leg_options
 from algopioneer_core.config.backtest import BacktestOptions
 from algopioneer_core.config.runs import Part, RunFile, Settings, parse_part, read_run_file
 from algopioneer_core.plugins.manager import PluginHost
@@ -35,6 +36,7 @@ class _Asked:
         name = strategy or self.file.strategy_kind
         self.spec: StrategySpec | None = self.host.strategies.get(name) if name else None
         self.options: list[SettingOption] = []
+        self.leg_options: list[SettingOption] = []
         if self.spec is None and not helping:
             installed = ", ".join(self.host.strategies.names) or "none"
             ctx.fail(f"which strategy? Give --strategy NAME; installed: {installed}")
@@ -48,6 +50,10 @@ class _Asked:
                 taken=taken,
                 prefix="strategy-",
             )
+            if self.spec.instruments[1] > 1:
+                self.leg_options = leg_options(
+                    {*taken, *(flag for option in self.options for flag in option.opts)}
+                )
 
 
 class BacktestCommand(click.Command):
@@ -68,7 +74,9 @@ class BacktestCommand(click.Command):
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         """Return the command's own flags and those of the strategy."""
         asked: _Asked | None = ctx.meta.get(_STATE)
-        return [*super().get_params(ctx), *(asked.options if asked else ())]
+        if asked is None:
+            return super().get_params(ctx)
+        return [*super().get_params(ctx), *asked.options, *asked.leg_options]
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the flags under headings."""
@@ -149,11 +157,13 @@ def backtest(
         "backtest", asked.file.backtest, asked.file.path, given_values(_OPTIONS, parameters)
     )
     own = given_values(asked.options, parameters)
+    legs = given_values(asked.leg_options, parameters)
     plan = plan_backtest(
         asked.host,
         asked.spec,
         options=given,
         strategy=Settings("strategy", asked.file.strategy_values, asked.file.path, own),
+        legs=Settings("legs", asked.file.legs, asked.file.path, legs),
         exits=_exits(exits, asked.file),
     )
     for broken in asked.host.broken:

@@ -9,9 +9,9 @@ from algopioneer_core.cli.progress import ProgressSink
 from algopioneer_core.reports.chart_series import ChartSeries
 from algopioneer_core.reports.html import write_report
 from algopioneer_core.reports.output import prepare_output_dir, write_results_json
+from algopioneer_core.reports.spread_series import SpreadSeries
 from algopioneer_core.reports.tables import EquityCsv, TradesCsv
 from algopioneer_core.reports.terminal import print_result
-from algopioneer_core.simulation.backtest import run_backtest
 from algopioneer_core.simulation.result import BacktestResult
 from algopioneer_core.simulation.sinks import ResultSink
 
@@ -40,13 +40,13 @@ def run_and_show(plan: BacktestPlan, *, as_json: bool) -> BacktestResult:
 
 def _run(plan: BacktestPlan, *sinks: ResultSink) -> BacktestResult:
     with ProgressSink(plan.request.source.count) as progress:
-        return run_backtest(plan.request, (*sinks, progress))
+        return plan.run((*sinks, progress))
 
 
 def _run_into(plan: BacktestPlan, directory: Path) -> BacktestResult:
     prepare_output_dir(directory)
-    series = ChartSeries()
-    multipliers = (plan.request.instrument.multiplier,)
+    series = ChartSeries() if len(plan.instruments) == 1 else SpreadSeries()
+    multipliers = [each.multiplier for each in plan.instruments]
     with ExitStack() as files:
         trades = files.enter_context(TradesCsv(directory / "trades.csv"))
         equity = files.enter_context(EquityCsv(directory / "equity.csv", multipliers=multipliers))

@@ -1,8 +1,9 @@
 """
 What a user asked for, from a configuration file and from flags, flags winning.
 
-A file has four tables, all optional; the keys of `[backtest]` are the command's flags, those of
-`[strategy]` and `[[exit]]` belong to the strategy and the exit policy of that `kind`:
+A file has five tables, all optional; the keys of `[backtest]` are the command's flags, those of
+`[strategy]` and `[[exit]]` belong to the strategy and the exit policy of that `kind`, those of
+`[legs]` say how the legs of a spread are worked:
 
     [backtest]
     data = ["bars.csv"]
@@ -11,6 +12,9 @@ A file has four tables, all optional; the keys of `[backtest]` are the command's
     [strategy]
     kind = "moving-average"
     short_window = 5
+
+    [legs]
+    short_mode = "margin"
 
     [[exit]]
     kind = "stop-loss"
@@ -34,7 +38,7 @@ from algopioneer_core.settings import nearest
 __all__ = ["Part", "RunFile", "Settings", "parse_part", "read_run_file"]
 
 T = TypeVar("T")
-_TABLES: Final = ("backtest", "strategy", "exit", "plugins")
+_TABLES: Final = ("backtest", "strategy", "legs", "exit", "plugins")
 
 
 @frozen
@@ -92,6 +96,7 @@ class RunFile:
     path: Path | None = None
     backtest: Mapping[str, Any] = field(factory=dict)
     strategy: Mapping[str, Any] = field(factory=dict)
+    legs: Mapping[str, Any] = field(factory=dict)
     exits: tuple[Part, ...] = ()
     allow: tuple[str, ...] | None = None
 
@@ -130,6 +135,7 @@ def read_run_file(path: Path) -> RunFile:
         path=path,
         backtest=table(content, "backtest", path=path),
         strategy=strategy,
+        legs=table(content, "legs", path=path),
         exits=_exits(content.get("exit", []), path),
         allow=_allowed(table(content, "plugins", path=path), path),
     )

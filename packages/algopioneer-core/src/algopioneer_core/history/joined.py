@@ -8,6 +8,7 @@ streamed side by side, so memory stays flat however long they are.
 
 from collections.abc import Iterator, Sequence
 from functools import reduce
+from itertools import chain
 from typing import Final
 
 import numpy as np
@@ -26,7 +27,7 @@ EXAMPLES: Final = 3
 """Times of bars without a partner that are named, of each leg."""
 
 
-def _same_times(joint: "JointColumns", _: object, legs: tuple[BarColumns, ...]) -> None:
+def _same_length(_joint: "JointColumns", _: object, legs: tuple[BarColumns, ...]) -> None:
     if not legs:
         raise DataError("there are no legs to join")
     if any(len(leg) != len(legs[0]) for leg in legs[1:]):
@@ -42,7 +43,7 @@ class JointColumns:
         DataError: There is no leg, or they differ in length.
     """
 
-    legs: tuple[BarColumns, ...] = field(validator=_same_times)
+    legs: tuple[BarColumns, ...] = field(validator=_same_length)
     """One for each instrument, in the configured order."""
 
     def __len__(self) -> int:
@@ -100,7 +101,7 @@ class JoinedSource:
 
     def load(self) -> JointColumns:
         """Return all joint bars at once."""
-        return _concat([joint for joint, _ in _merge(self.sources) if len(joint)])
+        return _matched([source.load() for source in self.sources])[0]
 
 
 def join_bars(sources: Sequence[BarSource]) -> JoinedSource:
@@ -209,16 +210,26 @@ def _merge(sources: Sequence[BarSource]) -> Iterator[_Step]:
             leg.slice(cut, len(leg)) if cut < len(leg) else next(stream, None)
             for leg, cut, stream in zip(legs, cuts, streams, strict=True)
         ]
-    yield from _rest(hands)
+    yield from _rest(hands, streams)
 
 
-def _rest(hands: Sequence[BarColumns | None]) -> Iterator[_Step]:
-    """Stream what is in hand when a leg has ended: it is left out, as is all that would follow."""
-    for place, hand in enumerate(hands):
-        if hand is not None:
-            left_out: list[NDArray[np.int64]] = [hand.ts_ns[:0]] * len(hands)
-            left_out[place] = hand.ts_ns
-            yield JointColumns((hand.slice(0, 0),) * len(hands)), left_out
+def _rest(
+    hands: Sequence[BarColumns | None], streams: Sequence[Iterator[BarColumns]]
+) -> Iterator[_Step]:
+    """
+    Stream what is left of the other legs when one has ended: all of it is left out.
+
+    It ends when there is enough of it for examples; how much there is follows from the counts.
+    """
+    for place, (hand, stream) in enumerate(zip(hands, streams, strict=True)):
+        found = 0
+        for part in chain([] if hand is None else [hand], stream):
+            left_out: list[NDArray[np.int64]] = [part.ts_ns[:0]] * len(hands)
+            left_out[place] = part.ts_ns
+            yield JointColumns((part.slice(0, 0),) * len(hands)), left_out
+            found += len(part)
+            if found >= EXAMPLES:
+                break
 
 
 def _matched(legs: Sequence[BarColumns]) -> _Step:
@@ -251,7 +262,9 @@ def _taken(leg: BarColumns, places: NDArray[np.intp]) -> BarColumns:
 
 
 def _concat(parts: Sequence[JointColumns]) -> JointColumns:
-    return JointColumns(tuple(concat(legs) for legs in zip(*(part.legs for part in parts))))
+    return JointColumns(
+        tuple(concat(legs) for legs in zip(*(part.legs for part in parts), strict=True))
+    )
 
 
 def _rechunk(parts: Iterator[JointColumns]) -> Iterator[JointColumns]:

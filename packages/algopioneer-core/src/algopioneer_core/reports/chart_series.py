@@ -31,8 +31,8 @@ class ChartSeries:
         self.equity = MinMaxLine(stretches=stretches)
         """Equity at each close, in quote currency."""
         self.close = MinMaxLine(stretches=stretches)
-        """Close prices, in quote currency; of several instruments, the worth of equal amounts of each
-        at the first close."""
+        """Close prices, in quote currency; of several instruments, the worth of equal amounts of
+        each at the first close."""
         self.drawdown = MinMaxLine(stretches=stretches)
         """Per cent below the highest equity so far; 0 or negative."""
         self.trades: Sampled[RoundTrip] = Sampled(limit=trades)

@@ -13,35 +13,50 @@ from algopioneer_core.reports.tables import pnl_pct
 from algopioneer_core.simulation.result import BacktestResult
 from algopioneer_core.simulation.text import money_text
 
-__all__ = ["figure"]
+__all__ = [
+    "BLUE",
+    "GREEN",
+    "GREY",
+    "NS_PER_MS",
+    "ORANGE",
+    "RED",
+    "Plotly",
+    "drawdown_trace",
+    "equity_traces",
+    "figure",
+    "layout",
+    "line_trace",
+]
 
-_NS_PER_MS: Final = 1_000_000
-_BLUE, _GREY, _RED, _GREEN, _ORANGE = "#1f5fbf", "#9aa4b2", "#c8402f", "#138a5e", "#d9822b"
+NS_PER_MS: Final = 1_000_000
+BLUE, GREY, RED, GREEN, ORANGE = "#1f5fbf", "#9aa4b2", "#c8402f", "#138a5e", "#d9822b"
 _INK, _GRID = "#1c2430", "#e8ebf0"
 _ROWS: Final = ((0.60, 1.0), (0.42, 0.55), (0.0, 0.37))
 """Vertical shares of equity, drawdown and price."""
 
-_Plotly = dict[str, Any]  # plotly's own JSON: free-form by nature
+Plotly = dict[str, Any]
+"""plotly's own JSON: free-form by nature."""
 
 
-def figure(result: BacktestResult, series: ChartSeries) -> _Plotly:
+def figure(result: BacktestResult, series: ChartSeries) -> Plotly:
     """Return data and layout for `Plotly.newPlot`. Texts are escaped; times are UTC."""
     return {
         "data": [
-            *_equity_traces(result, series),
-            _drawdown_trace(series),
+            *equity_traces(result, series),
+            drawdown_trace(series),
             *_price_traces(result, series),
         ],
-        "layout": _layout(result, series),
+        "layout": layout(_ROWS, _titles(result, series)),
     }
 
 
 def _points(line: MinMaxLine) -> tuple[list[int], list[float]]:
     times, values = line.points()
-    return (times // _NS_PER_MS).tolist(), [float(f"{value:.10g}") for value in values.tolist()]
+    return (times // NS_PER_MS).tolist(), [float(f"{value:.10g}") for value in values.tolist()]
 
 
-def _line(line: MinMaxLine, name: str, color: str, axis: str, **more: object) -> _Plotly:
+def line_trace(line: MinMaxLine, name: str, color: str, axis: str, **more: object) -> Plotly:
+    """Return *line* as a trace on *axis* (`y`, `y2`...); *more* is plotly's own."""
     times, values = _points(line)
     return {
         "type": "scatter",
@@ -55,21 +70,22 @@ def _line(line: MinMaxLine, name: str, color: str, axis: str, **more: object) ->
     }
 
 
-def _equity_traces(result: BacktestResult, series: ChartSeries) -> list[_Plotly]:
+def equity_traces(result: BacktestResult, series: ChartSeries) -> list[Plotly]:
+    """Return buy and hold, and the equity, in the first panel."""
     hover = f"%{{y:,.2f}} {escape(result.currency)}"
-    held = _line(
-        series.close, "Buy and hold", _GREY, "y", hovertemplate=hover, legendgroup="equity"
+    held = line_trace(
+        series.close, "Buy and hold", GREY, "y", hovertemplate=hover, legendgroup="equity"
     )
     if held["y"]:
         units = float(result.initial_capital) / held["y"][0]
         held["y"] = [float(f"{value * units:.10g}") for value in held["y"]]
-    held["line"] = {"color": _GREY, "width": 1.2}
+    held["line"] = {"color": GREY, "width": 1.2}
     return [
         held,
-        _line(
+        line_trace(
             series.equity,
             escape(result.strategy),
-            _BLUE,
+            BLUE,
             "y",
             hovertemplate=hover,
             legendgroup="equity",
@@ -77,11 +93,12 @@ def _equity_traces(result: BacktestResult, series: ChartSeries) -> list[_Plotly]
     ]
 
 
-def _drawdown_trace(series: ChartSeries) -> _Plotly:
-    return _line(
+def drawdown_trace(series: ChartSeries) -> Plotly:
+    """Return the drawdown in the second panel."""
+    return line_trace(
         series.drawdown,
         "Drawdown",
-        _RED,
+        RED,
         "y2",
         hovertemplate="%{y:.2f} %",
         fill="tozeroy",
@@ -90,8 +107,8 @@ def _drawdown_trace(series: ChartSeries) -> _Plotly:
     )
 
 
-def _price_traces(result: BacktestResult, series: ChartSeries) -> list[_Plotly]:
-    price = _line(
+def _price_traces(result: BacktestResult, series: ChartSeries) -> list[Plotly]:
+    price = line_trace(
         series.close,
         "Close",
         "#5b6675",
@@ -105,10 +122,10 @@ def _price_traces(result: BacktestResult, series: ChartSeries) -> list[_Plotly]:
     gains = [trade for trade in trades if trade.pnl > 0]
     rest = [trade for trade in trades if trade.pnl <= 0]
     marks = (
-        _entries(longs, "Buy to open", "triangle-up", _BLUE),
-        _entries(shorts, "Sell to open", "triangle-down", _ORANGE),
-        _exits(gains, "Closed with a gain", _GREEN, result.currency),
-        _exits(rest, "Closed without a gain", _RED, result.currency),
+        _entries(longs, "Buy to open", "triangle-up", BLUE),
+        _entries(shorts, "Sell to open", "triangle-down", ORANGE),
+        _exits(gains, "Closed with a gain", GREEN, result.currency),
+        _exits(rest, "Closed without a gain", RED, result.currency),
     )
     return [price, *(mark for mark in marks if mark["x"])]
 
@@ -116,16 +133,16 @@ def _price_traces(result: BacktestResult, series: ChartSeries) -> list[_Plotly]:
 def _marks(
     trades: Sequence[RoundTrip],
     name: str,
-    marker: _Plotly,
+    marker: Plotly,
     time: Callable[[RoundTrip], int],
     price: Callable[[RoundTrip], str],
     text: Callable[[RoundTrip], str],
-) -> _Plotly:
+) -> Plotly:
     return {
         "type": "scatter",
         "mode": "markers",
         "name": name,
-        "x": [time(trade) // _NS_PER_MS for trade in trades],
+        "x": [time(trade) // NS_PER_MS for trade in trades],
         "y": [float(price(trade)) for trade in trades],
         "text": [text(trade) for trade in trades],
         "yaxis": "y3",
@@ -135,7 +152,7 @@ def _marks(
     }
 
 
-def _entries(trades: Sequence[RoundTrip], name: str, symbol: str, color: str) -> _Plotly:
+def _entries(trades: Sequence[RoundTrip], name: str, symbol: str, color: str) -> Plotly:
     return _marks(
         trades,
         name,
@@ -146,7 +163,7 @@ def _entries(trades: Sequence[RoundTrip], name: str, symbol: str, color: str) ->
     )
 
 
-def _exits(trades: Sequence[RoundTrip], name: str, color: str, currency: str) -> _Plotly:
+def _exits(trades: Sequence[RoundTrip], name: str, color: str, currency: str) -> Plotly:
     def text(trade: RoundTrip) -> str:
         share = pnl_pct(trade)
         part = "" if share is None else f" ({money_text(share)} %)"
@@ -180,9 +197,19 @@ def _titles(result: BacktestResult, series: ChartSeries) -> tuple[str, str, str]
     )
 
 
-def _layout(result: BacktestResult, series: ChartSeries) -> _Plotly:
-    layout: _Plotly = {
-        "height": 900,
+def layout(
+    rows: Sequence[tuple[float, float]], titles: Sequence[str], *, height: int = 900
+) -> Plotly:
+    """
+    Return the layout of panels over one time axis; the second one is in per cent.
+
+    Args:
+        rows: Vertical share of each panel, from the top one to the bottom one.
+        titles: Of each panel, escaped.
+        height: Of all, in pixels.
+    """
+    described: Plotly = {
+        "height": height,
         "margin": {"l": 8, "r": 8, "t": 72, "b": 70},
         "paper_bgcolor": "white",
         "plot_bgcolor": "white",
@@ -194,7 +221,7 @@ def _layout(result: BacktestResult, series: ChartSeries) -> _Plotly:
         "legend2": {"orientation": "h", "x": 0, "y": -0.06, "yanchor": "top"},
         "xaxis": {
             "type": "date",
-            "anchor": "y3",
+            "anchor": f"y{len(rows)}",
             "gridcolor": _GRID,
             "automargin": True,
             "title": {"text": "UTC", "font": {"size": 11}, "standoff": 4},
@@ -211,11 +238,11 @@ def _layout(result: BacktestResult, series: ChartSeries) -> _Plotly:
                 "showarrow": False,
                 "font": {"size": 13},
             }
-            for text, (_, top) in zip(_titles(result, series), _ROWS, strict=True)
+            for text, (_, top) in zip(titles, rows, strict=True)
         ],
     }
-    for number, domain in enumerate(_ROWS, start=1):
-        layout[f"yaxis{number if number > 1 else ''}"] = {
+    for number, domain in enumerate(rows, start=1):
+        described[f"yaxis{number if number > 1 else ''}"] = {
             "domain": domain,
             "anchor": "x",
             "gridcolor": _GRID,
@@ -223,4 +250,4 @@ def _layout(result: BacktestResult, series: ChartSeries) -> _Plotly:
             "automargin": True,
             "tickformat": ",~r" if number == 2 else ",",
         }
-    return layout
+    return described

@@ -190,9 +190,18 @@ def assumptions(result: BacktestResult) -> tuple[str, ...]:
             if (yearly := result.performance.equity.bars_per_year) is None
             else f"{yearly:,.0f} bars per year; the risk-free rate is 0."
         ),
-        "Buy and hold is the price from the first close to the last, without costs.",
+        _buy_and_hold_rule(result),
         *(("Equity reached zero: the run ended early.",) if result.ruined else ()),
         *result.notes,
+    )
+
+
+def _buy_and_hold_rule(result: BacktestResult) -> str:
+    if len(result.symbols) == 1:
+        return "Buy and hold is the price from the first close to the last, without costs."
+    return (
+        "Buy and hold is equal amounts of each instrument from the first close to the last, "
+        "without costs."
     )
 
 

@@ -23,6 +23,8 @@ from algopioneer_core.reports.figures import (
     setting_sections,
 )
 from algopioneer_core.reports.output import write_text
+from algopioneer_core.reports.spread_charts import spread_figure
+from algopioneer_core.reports.spread_series import SpreadSeries
 from algopioneer_core.simulation.result import BacktestResult
 from algopioneer_core.simulation.text import iso_utc
 
@@ -46,7 +48,12 @@ def render_report(result: BacktestResult, series: ChartSeries) -> str:
     from plotly.offline import get_plotlyjs
 
     page = Template(_PAGE.read_text(encoding="utf-8"))
-    chart = json.dumps(figure(result, series), allow_nan=False, separators=(",", ":"))
+    described = (
+        spread_figure(result, series)
+        if isinstance(series, SpreadSeries)
+        else figure(result, series)
+    )
+    chart = json.dumps(described, allow_nan=False, separators=(",", ":"))
     return page.substitute(
         title=escape(f"{result.strategy} on {', '.join(result.symbols)}"),
         subtitle=escape(_subtitle(result)),

@@ -193,9 +193,7 @@ class EquityCsv(_CsvSink):
 
         return row
 
-    def _row_maker(
-        self, cash: Money, quantity: Decimal, decimals: int
-    ) -> Callable[..., str]:
+    def _row_maker(self, cash: Money, quantity: Decimal, decimals: int) -> Callable[..., str]:
         """
         Return what writes a row from its time and its close in ticks, for one holding.
 

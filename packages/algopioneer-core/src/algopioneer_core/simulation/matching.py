@@ -113,7 +113,7 @@ class BarMatcher:
                 yield from self._work(each, bar)
 
     def fill_now(self, order: Order, price: Price, ts_ns: int) -> ExecutionReport:
-        """Return the fill of a liquidating *order* at *price* plus slippage, in full, at *ts_ns*."""
+        """Return the fill of a liquidating *order*, in full, at *price* plus slippage."""
         quantity = order.intent.quantity
         assert quantity is not None
         worse = self._costs.market_price(order.intent.side, price)

@@ -11,7 +11,7 @@ from decimal import Decimal
 from functools import partial
 from typing import Final
 
-from attrs import Attribute, evolve, field, frozen
+from attrs import evolve, field, frozen
 
 from algopioneer_core.domain.commands import OpenSpread, StrategyCommand
 from algopioneer_core.domain.errors import ConfigError, DataError, NotEnoughData, RefusedError
@@ -40,6 +40,7 @@ from algopioneer_core.simulation.result import BacktestResult, Plain
 from algopioneer_core.simulation.sinks import ResultSink
 from algopioneer_core.simulation.spread_account import SpreadMarginCheck, SpreadTrades
 from algopioneer_core.simulation.spread_event import SpreadEventBacktest
+from algopioneer_core.simulation.spread_readings import ReadingLog, SupportsReading, takers
 from algopioneer_core.simulation.spread_signals import SpreadSignals, SupportsPairSignals
 from algopioneer_core.simulation.spread_tape import SpreadTape
 from algopioneer_core.simulation.spread_vector import (
@@ -53,12 +54,12 @@ from algopioneer_core.simulation.trade_statistics import TradeFigures
 __all__ = ["PATIENT_RULES", "SpreadBacktestRequest", "run_spread_backtest"]
 
 _NO_JOURNAL: Final = "backtest"
-PATIENT_RULES: Final = LegRules(patience_s=Decimal(10**9), max_residual_s=Decimal(10**9 + 1))
+PATIENT_RULES: Final = LegRules(patience_s=Decimal(10**9), max_residual_s=Decimal(10**10))
 """The rules of a backtest unless it states its own: market orders, and no deadline that a bar could
 miss, because every guard is off in a backtest unless it is set."""
 
 
-def _two(request: object, _: "Attribute[object]", instruments: tuple[Instrument, ...]) -> None:
+def _two(_request: object, _: object, instruments: tuple[Instrument, ...]) -> None:
     if len(instruments) != 2:
         raise ConfigError(f"a spread has two legs, not {len(instruments)}", where="instruments")
 
@@ -144,8 +145,7 @@ def _check_warmup(strategy: Strategy, request: SpreadBacktestRequest) -> None:
     needed, count = strategy.requirements().warmup_bars, request.source.count
     if count < needed:
         raise NotEnoughData(
-            f"{request.name} needs {needed} joint bars before it can decide, "
-            f"and there are {count}",
+            f"{request.name} needs {needed} joint bars before it can decide, and there are {count}",
             where=" / ".join(request.source.instrument_ids),
             remedy="give it more bars or shorter windows",
         )
@@ -171,8 +171,11 @@ def _obstacle(strategy: Strategy, request: SpreadBacktestRequest) -> str:
 
 def _are_plain(rules: LegRules) -> bool:
     """Return whether nothing is asked of the legs but where the short one comes from."""
-    short = {"short_mode": rules.short_mode, "second_short_mode": rules.second_short_mode}
-    return rules == evolve(PATIENT_RULES, **short)
+    return rules == evolve(
+        PATIENT_RULES,
+        short_mode=rules.short_mode,
+        second_short_mode=rules.second_short_mode,
+    )
 
 
 def _check_length(signals: SpreadSignals, bars: int, name: str) -> None:
@@ -226,9 +229,7 @@ def _run_event(
     def on_denied(_order: Order, denied: Denied) -> None:
         denials[denied.limit.value] += 1
 
-    portfolio = Portfolio(
-        request.instruments, config.initial_capital, on_round_trip=on_round_trip
-    )
+    portfolio = Portfolio(request.instruments, config.initial_capital, on_round_trip=on_round_trip)
     orders = OrderManager(order_ids(_NO_JOURNAL, _NO_JOURNAL, request.name))
     legs = _CountingLegs(request.legs, portfolio, orders, request.rules or PATIENT_RULES)
     legs.refusals = Counter()
@@ -243,7 +244,13 @@ def _run_event(
         on_denied=on_denied,
     )
     matchers = {each.id: _matcher(request, each, portfolio) for each in request.instruments}
-    run = SpreadEventBacktest(engine, matchers, tape)
+    wanted = takers(sinks)
+    log = (
+        ReadingLog(strategy, legs, wanted)
+        if wanted and isinstance(strategy, SupportsReading)
+        else None
+    )
+    run = SpreadEventBacktest(engine, matchers, tape, log)
     run.run(request.source)
     figures = Performance(statistics.finish(run.final_capital), trades.statistics.finish())
     notes = [
@@ -326,6 +333,8 @@ def _join_notes(source: JoinedSource) -> list[str]:
 
 def _counted(reasons: Mapping[str, int], what: str, fate: str) -> list[str]:
     return [
-        f"1 {what} was {fate}: {reason}." if count == 1 else f"{count} {what}s were {fate}: {reason}."
+        f"1 {what} was {fate}: {reason}."
+        if count == 1
+        else f"{count} {what}s were {fate}: {reason}."
         for reason, count in reasons.items()
     ]

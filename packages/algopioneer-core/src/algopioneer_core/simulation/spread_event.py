@@ -21,6 +21,7 @@ from algopioneer_core.engine.engine import TradingEngine
 from algopioneer_core.history.joined import JoinedSource, JointColumns
 from algopioneer_core.simulation.matching import BarMatcher
 from algopioneer_core.simulation.spread_account import account_holding, account_worth
+from algopioneer_core.simulation.spread_readings import ReadingLog
 from algopioneer_core.simulation.spread_tape import SpreadTape
 
 __all__ = ["SpreadEventBacktest"]
@@ -38,6 +39,7 @@ class SpreadEventBacktest:
         engine: Already holds the strategy, its legs, its portfolio and its orders.
         matchers: Fills the orders of each instrument, in the configured order.
         tape: Takes the holdings at each fill.
+        readings: Notes what the strategy saw at each bar; None when nobody wants to know.
     """
 
     def __init__(
@@ -45,6 +47,7 @@ class SpreadEventBacktest:
         engine: TradingEngine,
         matchers: dict[InstrumentId, BarMatcher],
         tape: SpreadTape,
+        readings: ReadingLog | None = None,
     ) -> None:
         self._engine = engine
         self._portfolio = engine.portfolio
@@ -52,6 +55,7 @@ class SpreadEventBacktest:
         self._matchers = matchers
         self._venues = tuple(matchers.values())
         self._tape = tape
+        self._readings = readings
         self._index = 0  # of the bar being handled, over the whole run
         self._held = account_holding(self._portfolio)
         self._floats = (0.0, [0.0] * len(self._instruments))
@@ -88,6 +92,8 @@ class SpreadEventBacktest:
             self._tape.begin(*self._held)
             used = self._chunk(chunk, is_last=not remaining)
             self._tape.end(chunk if used == len(chunk) else chunk.slice(0, used))
+            if self._readings is not None:
+                self._readings.flush(chunk.ts_ns)
             if self.ruined:
                 return
         if remaining:
@@ -99,7 +105,7 @@ class SpreadEventBacktest:
 
     def _chunk(self, chunk: JointColumns, *, is_last: bool) -> int:
         """Trade one chunk; return how many of its bars were used."""
-        handle, length = self._engine.handle, len(chunk)
+        handle, readings, length = self._engine.handle, self._readings, len(chunk)
         decided = length - 1 if is_last else length
         joints = chunk.joints()
         for position, joint in enumerate(islice(joints, decided)):
@@ -109,6 +115,8 @@ class SpreadEventBacktest:
             if commands:
                 self._index = self.bars + position
                 self._obey(commands)
+            if readings is not None:
+                readings.take()
             if joint.ts_event >= self._look_ns and self._is_over(joint, position):
                 return self._count(chunk, position + 1)
         if is_last:

@@ -14,9 +14,22 @@ from numpy.typing import NDArray
 from algopioneer_core.domain.spreads import SpreadSize
 from algopioneer_core.history.columns import BarColumns
 
-__all__ = ["SpreadSignals", "SupportsPairSignals"]
+__all__ = ["ChartedSignals", "SpreadSignals", "SupportsPairSignals"]
 
 _Flags: TypeAlias = NDArray[np.bool_]
+
+
+@runtime_checkable
+class ChartedSignals(Protocol):
+    """What signals may offer to charts besides."""
+
+    @property
+    def z(self) -> NDArray[np.float64]:
+        """The z-score; NaN where there is none."""
+
+    @property
+    def spread(self) -> NDArray[np.float64]:
+        """The spread at the hedge ratio of the entries."""
 
 
 class SpreadSignals(Protocol):

@@ -29,7 +29,8 @@ from algopioneer_core.simulation.costs import CostModel
 from algopioneer_core.simulation.equity_statistics import EquityStatistics
 from algopioneer_core.simulation.scaled_costs import ScaledCosts, decimals_of
 from algopioneer_core.simulation.sinks import Float64Array, Holding, ResultSink
-from algopioneer_core.simulation.spread_signals import SpreadSignals
+from algopioneer_core.simulation.spread_readings import Readings, TakesReadings, takers
+from algopioneer_core.simulation.spread_signals import ChartedSignals, SpreadSignals
 from algopioneer_core.simulation.spread_tape import Basket, spread_equity
 from algopioneer_core.simulation.spread_walk import (
     ScaledLeg,
@@ -54,9 +55,7 @@ def why_not_pair(legs: tuple[Instrument, Instrument], config: BacktestConfig) ->
     return next((reason for leg in legs if (reason := why_not(leg, config))), "")
 
 
-def why_not_pair_signals(
-    signals: SpreadSignals | None, legs: tuple[Instrument, Instrument]
-) -> str:
+def why_not_pair_signals(signals: SpreadSignals | None, legs: tuple[Instrument, Instrument]) -> str:
     """Return why orders on *signals* need the event engine; empty when they do not."""
     if signals is None:
         return "with this configuration the strategy decides bar by bar"
@@ -182,23 +181,22 @@ class SpreadVectorBacktest:
     # --- what came out -----------------------------------------------------------------------
 
     @property
-    def refusals(self) -> Counter[str]:
-        """Spreads that were not opened, by reason."""
-        reasons: Counter[str] = Counter()
-        for bar, cash in self._walk.refused:
-            reasons[self._refusal(bar, self._money(cash))] += 1
-        return reasons
+    def refusals(self) -> dict[str, int]:
+        """Spreads that were not opened, by reason, in the order in which they were met first."""
+        refused = self._walk.refused
+        counts = Counter(leg for _, leg, _ in refused)
+        firsts = {leg: (bar, cash) for bar, leg, cash in reversed(refused)}
+        met = sorted(firsts, key=lambda leg: firsts[leg])
+        return {self._refusal(*firsts[leg]): counts[leg] for leg in met}
 
-    def _refusal(self, bar: int, cash: Money) -> str:
+    def _refusal(self, bar: int, cash: int) -> str:
         """Return what the leg manager says of a size that rounds to nothing."""
         first, second = (
             from_scaled(int(leg.close[bar]), leg.price_decimals) for leg in self._joint.legs
         )
-        signals = self._signals
+        size, ratio = self._signals.size, self._signals.hedge_ratio
         try:
-            size_spread(
-                self._instruments, (first, second), signals.size, signals.hedge_ratio, cash
-            )
+            size_spread(self._instruments, (first, second), size, ratio, self._money(cash))
         except RefusedError as problem:
             return str(problem)
         raise AssertionError("a size that the walk refused is accepted by the leg manager")
@@ -259,9 +257,25 @@ class SpreadVectorBacktest:
             chunk, holdings = self._joint.slice(start, stop), self._holdings(start, stop)
             for sink in sinks:
                 sink.bars(chunk, self._equity[start:stop], holdings)
+        self._feed_readings(takers(sinks))
         for trade in self.round_trips():
             for sink in sinks:
                 sink.round_trip(trade)
+
+    def _feed_readings(self, sinks: Sequence[TakesReadings]) -> None:
+        signals = self._signals
+        if not sinks or not isinstance(signals, ChartedSignals):
+            return
+        bars = self.bars
+        readings = Readings(
+            self._joint.ts_ns[:bars],
+            signals.spread[:bars],
+            signals.z[:bars],
+            np.full(bars, float(signals.hedge_ratio)),
+            np.zeros(bars),  # both legs fill in one bar, in full
+        )
+        for sink in sinks:
+            sink.readings(readings)
 
     def _holdings(self, start: int, stop: int) -> list[Holding]:
         """Return what was held in the bars from *start* to before *stop*, by place in the chunk."""

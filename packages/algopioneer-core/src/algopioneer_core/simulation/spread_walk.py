@@ -1,5 +1,5 @@
 """
-From signals to fills of two legs: the walk from entry to exit to entry that the vector engine makes.
+From signals to fills of two legs: the walk of the vector engine, from entry to exit to entry.
 
 Between two fills nothing can happen that money depends on, so the walk never looks at the bars in
 between. All amounts are integers of one grid 10**-K (`scaled_costs`), all times are bar indices.
@@ -221,8 +221,9 @@ class SpreadWalk:
     held_cash: list[int] = field(factory=list)
     held_steps: list[tuple[int, int]] = field(factory=list)
     """Signed quantity steps of both legs."""
-    refused: list[tuple[int, int]] = field(factory=list)
-    """Entries whose size was refused: bar of the signal, and the cash then."""
+    refused: list[tuple[int, int, int]] = field(factory=list)
+    """Entries whose size was refused: bar of the signal, the leg that rounds to nothing (0 or 1),
+    and the cash then."""
 
     def __attrs_post_init__(self) -> None:
         self._hold(0, (0, 0))
@@ -234,7 +235,7 @@ class SpreadWalk:
             signal = plan.signal[position]
             sizes = self._sizes(signal)
             if not all(sizes):
-                self.refused.append((signal, self.cash))
+                self.refused.append((signal, sizes.index(0), self.cash))
                 position += 1
                 continue
             if signal + plan.wait >= plan.bars:
@@ -272,27 +273,28 @@ class SpreadWalk:
         return amount * 10 ** self.legs[0].costs.places, parts
 
     def _enter(self, bar: int, direction: int, sizes: tuple[int, int]) -> None:
-        a, b = (
-            LegTrade(steps, *leg.traded(bar, steps))
-            for leg, steps in zip(
-                self.legs, (direction * sizes[0], -direction * sizes[1]), strict=True
-            )
-        )
-        for trade in (a, b):
-            self.cash -= trade.fee + (trade.value if trade.steps > 0 else -trade.value)
+        first, second = self.legs
+        steps_a, steps_b = direction * sizes[0], -direction * sizes[1]
+        a = LegTrade(steps_a, *first.traded(bar, steps_a))
+        b = LegTrade(steps_b, *second.traded(bar, steps_b))
+        # What is bought is paid for, what is sold is credited, and both cost a fee.
+        self.cash -= direction * (a.value - b.value) + a.fee + b.fee
         self.open = OpenSpreadTrade(bar, (a, b))
         self._hold(bar, (a.steps, b.steps))
 
     def leave(self, bar: int, reason: str, *, at_close: bool = False) -> None:
         """Close the open trade in *bar*, where market orders fill or at its close."""
         assert self.open is not None
-        done = []
-        for leg, trade in zip(self.legs, self.open.legs, strict=True):
-            fill = leg.liquidated if at_close else leg.traded
-            value, fee = fill(bar, -trade.steps)
-            done.append(trade._replace(exit_value=value, exit_fee=fee))
-            self.cash += (value if trade.steps > 0 else -value) - fee
-        self.trades.append(SpreadTrade(self.open.entry_bar, bar, (done[0], done[1]), reason))
+        entry_bar, (a, b) = self.open
+        first, second = self.legs
+        if at_close:
+            out_a, out_b = first.liquidated(bar, -a.steps), second.liquidated(bar, -b.steps)
+        else:
+            out_a, out_b = first.traded(bar, -a.steps), second.traded(bar, -b.steps)
+        direction = 1 if a.steps > 0 else -1
+        self.cash += direction * (out_a[0] - out_b[0]) - out_a[1] - out_b[1]
+        legs = LegTrade(*a[:3], *out_a), LegTrade(*b[:3], *out_b)
+        self.trades.append(SpreadTrade(entry_bar, bar, legs, reason))
         self.open = None
         self._hold(bar, (0, 0))
 

@@ -205,7 +205,8 @@ class VectorBacktest:
         """Give every chunk of bars, with its equity and holdings, and every trade to *sinks*."""
         for start in range(0, self.bars, CHUNK_BARS):
             stop = min(start + CHUNK_BARS, self.bars)
-            chunk, holdings = JointColumns((self._columns.slice(start, stop),)), self._holdings(start, stop)
+            chunk = JointColumns((self._columns.slice(start, stop),))
+            holdings = self._holdings(start, stop)
             for sink in sinks:
                 sink.bars(chunk, self._equity[start:stop], holdings)
         for trade in self.round_trips():
