@@ -6,8 +6,13 @@ from hypothesis import settings
 
 # No deadline: coverage and a busy machine slow single examples down at random. Where CI says so,
 # the examples are the same in every run; a failure found elsewhere prints what replays it.
+# Forty examples keep the whole run within minutes; `--hypothesis-profile thorough` looks for longer.
 settings.register_profile(
-    "project", deadline=None, derandomize=bool(os.environ.get("CI")), print_blob=True
+    "project",
+    deadline=None,
+    derandomize=bool(os.environ.get("CI")),
+    max_examples=40,
+    print_blob=True,
 )
 settings.register_profile("thorough", settings.get_profile("project"), max_examples=2000)
 settings.load_profile("project")

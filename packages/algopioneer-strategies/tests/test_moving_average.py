@@ -247,7 +247,7 @@ def outcome(request: BacktestRequest, engine: EngineChoice) -> tuple[object, ...
     return result, sink.trades, sink.rows
 
 
-@settings(max_examples=150)
+@settings(max_examples=60)
 @given(requests())
 def test_both_engines_trade_it_to_the_same_last_digit(request: BacktestRequest) -> None:
     """All figures, trades and rows are equal, floats bit for bit."""

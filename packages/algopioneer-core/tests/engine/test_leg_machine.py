@@ -436,5 +436,5 @@ class LegMachine(RuleBasedStateMachine):
 def test_no_order_of_events_breaks_the_rules_of_the_legs() -> None:
     """Safety always, a correction by the deadline, and rest once the venues work again."""
     run_state_machine_as_test(
-        LegMachine, settings=settings(max_examples=100, stateful_step_count=40, deadline=None)
+        LegMachine, settings=settings(max_examples=50, stateful_step_count=40, deadline=None)
     )

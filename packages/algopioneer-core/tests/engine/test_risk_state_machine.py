@@ -372,5 +372,5 @@ def test_gate_never_approves_above_a_limit() -> None:
     """Nor refuses a reduction, nor loses count of the day, whatever happens in whatever order."""
     run_state_machine_as_test(
         RiskMachine,
-        settings=settings(stateful_step_count=25, max_examples=100, deadline=None),
+        settings=settings(stateful_step_count=25, max_examples=60, deadline=None),
     )

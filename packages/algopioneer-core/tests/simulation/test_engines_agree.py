@@ -159,7 +159,7 @@ def outcome(request: BacktestRequest, engine: EngineChoice) -> tuple[object, ...
     return result, sink.trades, sink.rows
 
 
-@settings(max_examples=300)
+@settings(max_examples=120)
 @given(requests())
 def test_any_signals_give_the_same_result_on_both_engines(request: BacktestRequest) -> None:
     """All figures, trades and rows are equal, floats bit for bit, whatever the market and costs."""

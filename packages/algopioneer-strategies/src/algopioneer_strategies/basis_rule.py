@@ -10,9 +10,9 @@ selling the future and buying the spot, -1 for the reverse:
     leave     e - earned 10,000 S <= exit S
 
 `earned` is the funding received so far over the worth of the spot leg. Both legs are the same
-amount of base, so the price level cancels out: entered at spot S and left at spot S', a unit of base
-gains at least entry S - exit S' when both are signals' prices and the way out costs what was reckoned
-with. Annualised, both thresholds are multiplied by the time to expiry over 365 days.
+amount of base, so the price level cancels out: entered at spot S and left at spot S', a unit of
+base gains at least entry S - exit S' at the prices of the two signals, when the way out costs what
+was reckoned with. Annualised, both thresholds are multiplied by the time to expiry over 365 days.
 """
 
 from collections.abc import Mapping

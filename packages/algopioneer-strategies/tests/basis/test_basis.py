@@ -19,7 +19,7 @@ from algopioneer_core.domain.market_data import Bar, JointBar, Quote
 from algopioneer_core.domain.money import Increment
 from algopioneer_core.domain.spreads import Neutrality, SpreadSize
 from algopioneer_core.engine.spread_sizing import size_spread
-from algopioneer_strategies.basis import EXPIRY_TIMER, Basis
+from algopioneer_strategies.basis import EXPIRY_TIMER, Basis, BasisReading
 from algopioneer_strategies.basis_config import AtExpiry, BasisConfig
 from algopioneer_strategies.plugin import algopioneer_strategies
 
@@ -139,7 +139,8 @@ class Oracle:
 
     def run(self, bars: list[tuple[Fraction, Fraction, Fraction]]) -> list[tuple[int, str]]:
         """Return all decisions on bars of spot, future, and funding received just before."""
-        decisions, side, received, barred, leaving = [], 0, Fraction(0), False, False
+        decisions: list[tuple[int, str]] = []
+        side, received, barred, leaving = 0, Fraction(0), False, False
         for hour, (spot, future, funding) in enumerate(bars):
             if leaving:
                 side, received, leaving = 0, Fraction(0), False
@@ -220,7 +221,7 @@ def test_a_basis_on_the_entry_is_entered(entry: str, expected: list[tuple[int, s
     strategy = strategy_of(entry_bps=Decimal(entry))
     assert account.feed(strategy, joint(1, 10_000, 10_100)) == expected
     assert strategy.reading is not None
-    assert strategy.reading == (Decimal(100), Decimal("93.98"), 0)
+    assert strategy.reading == BasisReading(Decimal(100), Decimal("93.98"), Decimal(0))
 
 
 @pytest.mark.parametrize(("out", "expected"), [("5", [(3, "signal")]), ("4.9999999999999", [])])
@@ -357,7 +358,7 @@ def test_a_position_that_others_closed_counts_as_stopped() -> None:
 
 def test_a_restored_strategy_goes_on_as_if_nothing_had_happened() -> None:
     """Interrupted after every event, with its state through JSON, it decides the same."""
-    options = {"max_funding_paid_bps": Decimal(5)}
+    options: dict[str, Any] = {"max_funding_paid_bps": Decimal(2), "exit_bps": Decimal(8)}
     events: list[Event] = []
     for hour in range(1, 60):
         if hour % 4 == 0:
@@ -443,7 +444,7 @@ def test_what_makes_no_basis_is_refused(
 
 def test_stated_fees_replace_the_instruments() -> None:
     """With no fees and no slippage, a basis of 100 bps is worth 100 bps."""
-    free = {"spot_fee_bps": Decimal(0), "future_fee_bps": Decimal(0)}
+    free: dict[str, Any] = {"spot_fee_bps": Decimal(0), "future_fee_bps": Decimal(0)}
     bar = joint(1, 10_000, 10_100)
     assert Account().feed(strategy_of(entry_bps=Decimal(100), **free), bar) == [(1, "sell")]
     assert Account().feed(strategy_of(entry_bps=Decimal(100)), bar) == []
