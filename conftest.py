@@ -6,13 +6,14 @@ from hypothesis import settings
 
 # No deadline: coverage and a busy machine slow single examples down at random. Where CI says so,
 # the examples are the same in every run; a failure found elsewhere prints what replays it.
-# Forty examples keep the whole run within minutes; `--hypothesis-profile thorough` looks for longer.
+# `measured` is for runs under coverage, `thorough` for the hours before a release.
 settings.register_profile(
     "project",
     deadline=None,
     derandomize=bool(os.environ.get("CI")),
-    max_examples=40,
+    max_examples=60,
     print_blob=True,
 )
+settings.register_profile("measured", settings.get_profile("project"), max_examples=30)
 settings.register_profile("thorough", settings.get_profile("project"), max_examples=2000)
 settings.load_profile("project")

@@ -37,7 +37,6 @@ DISTRIBUTIONS: Final = (
 )
 PURE: Final = "*/algopioneer_core/domain/*,*/algopioneer_core/engine/*"
 WORKSPACE: Final = Path(".nox", "workspace")
-ASYNC: Final = re.compile(r"^\s*async |^\s*(import|from) (anyio|asyncio|trio)\b", re.MULTILINE)
 CODE: Final = tuple(
     folder
     for folder in ("packages", "tests", "benchmarks", "examples", "noxfile.py", "conftest.py")
@@ -92,6 +91,16 @@ def _editable(distributions: tuple[str, ...], extra: str = "") -> list[str]:
     return [part for name in distributions for part in ("--editable", f"./packages/{name}{extra}")]
 
 
+def _asynchronous_modules() -> list[str]:
+    """Return the modules that flake8-async has anything to say about: it takes 10 ms a line."""
+    roots = [ROOT / name for name in CODE]
+    modules = [
+        path for root in roots for path in ([root] if root.is_file() else root.rglob("*.py"))
+    ]
+    coroutine = re.compile(r"^\s*async def ", re.MULTILINE)
+    return [str(path) for path in modules if coroutine.search(path.read_text("utf-8"))]
+
+
 def _scripts(folder: Path) -> Path:
     return ROOT / folder / ("Scripts" if os.name == "nt" else "bin")
 
@@ -135,19 +144,13 @@ def _run_in_workspace(session: nox.Session, program: str, *args: str, **env: str
 _teach_uv_the_settings_of_pip()
 
 
-def _asynchronous() -> list[str]:
-    """Return the files that wait for anything: the async linter needs seconds for each file."""
-    files = (path for folder in CODE for path in sorted(Path(folder).rglob("*.py")))
-    return [str(path) for path in files if ASYNC.search(path.read_text(encoding="utf-8"))]
-
-
 @nox.session
 def lint(session: nox.Session) -> None:
     """Style, the arrows between rooms, spelling."""
     session.install(*_group("lint"))
     session.run("ruff", "check", *CODE)
     session.run("ruff", "format", "--check", *CODE)
-    waiting = _asynchronous()
+    waiting = _asynchronous_modules()
     if waiting:
         session.run("flake8-async", *waiting)
     sources = [str(_package(name) / "src") for name in DISTRIBUTIONS]
@@ -173,12 +176,16 @@ def tests(session: nox.Session) -> None:
     """All tests of all packages; branch coverage 100 % in domain and engine, 90 % overall."""
     _workspace(session)
     coverage = functools.partial(_run_in_workspace, session, "coverage")
+    pytest = ("-m", "pytest", "-n", "2", "--dist", "worksteal", "--timeout", "300")
+    if session.posargs:  # a part of the tests covers a part of the code
+        _run_in_workspace(session, "python", *pytest, *session.posargs)
+        return
+    # Measuring costs threefold, so the long loops run unmeasured, and generated examples are half
+    # as many here as in `isolated`. Not pytest-cov: it starts after core's own plugin is imported.
     coverage("erase")
-    # Not pytest-cov: it starts after core's own pytest plugin is imported.
-    coverage("run", "-m", "pytest", "-n", "2", "--timeout", "300", *session.posargs)
+    coverage("run", *pytest, "-m", "not slow", "--hypothesis-profile", "measured")
     coverage("combine", "-q")
-    if session.posargs:
-        return  # a part of the tests covers a part of the code
+    _run_in_workspace(session, "python", *pytest, "-m", "slow")
     coverage("report", "--fail-under=90")
     coverage("report", f"--include={PURE}", "--fail-under=100")
 

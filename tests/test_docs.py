@@ -70,11 +70,14 @@ def run(block: Block, folder: Path) -> None:
         "sh": ["bash", "-euo", "pipefail", "-c", block.code],
         "python": [sys.executable, "-c", block.code],
     }
-    path = os.pathsep.join((str(SCRIPTS), os.environ["PATH"]))
+    # As a reader's shell has it: with the command, without coverage being measured.
+    environment = {key: os.environ[key] for key in os.environ if not key.startswith("COVERAGE_")}
+    environment["PATH"] = os.pathsep.join((str(SCRIPTS), os.environ["PATH"]))
+    environment["COLUMNS"] = "100"
     done = subprocess.run(
         programs[block.language],
         cwd=folder,
-        env=os.environ | {"PATH": path, "COLUMNS": "100"},
+        env=environment,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -28,7 +28,7 @@ from algopioneer_core.domain.commands import (
 from algopioneer_core.domain.events import Event, FundingPaid, OrderFilled, TimerFired
 from algopioneer_core.domain.instruments import Instrument
 from algopioneer_core.domain.market_data import JointBar
-from algopioneer_core.domain.money import ZERO, Money, add, decimal_of, mul, plain, scaled
+from algopioneer_core.domain.money import ONE, ZERO, Money, add, decimal_of, mul, plain, scaled
 from algopioneer_core.engine.strategy import Requirements, StrategyContext
 from algopioneer_strategies.basis_config import AtExpiry, BasisConfig
 from algopioneer_strategies.basis_legs import check_legs, fee_bps, size_of
@@ -55,6 +55,21 @@ class BasisReading(NamedTuple):
     """What selling the future now would earn after costs, with the funding expected."""
     funding: Money
     """Quote currency received for the position held; negative when paid."""
+
+    @property
+    def spread(self) -> float:
+        """The gross basis in bps, for charts."""
+        return float(self.gross_bps)
+
+    @property
+    def z(self) -> float | None:
+        """None: a basis is judged by its size, not by its deviations."""
+        return None
+
+    @property
+    def hedge_ratio(self) -> Decimal | None:
+        """One: both legs are the same amount of base."""
+        return ONE
 
 
 class Basis:
@@ -111,10 +126,10 @@ class Basis:
         return Requirements()
 
     @property
-    def reading(self) -> BasisReading | None:
-        """What was seen at the latest joint bar; None before the first."""
+    def reading(self) -> BasisReading:
+        """What was seen at the latest joint bar; no basis at all before the first."""
         if self._seen is None:
-            return None
+            return BasisReading(ZERO, ZERO, self._received)
         return BasisReading(
             self._rule.gross_bps(self._seen),
             self._rule.net_bps(SELL_FUTURE, self._seen),

@@ -19,6 +19,7 @@ from algopioneer_core.domain.market_data import Bar, JointBar, Quote
 from algopioneer_core.domain.money import Increment
 from algopioneer_core.domain.spreads import Neutrality, SpreadSize
 from algopioneer_core.engine.spread_sizing import size_spread
+from algopioneer_core.simulation.spread_readings import SpreadReading
 from algopioneer_strategies.basis import EXPIRY_TIMER, Basis, BasisReading
 from algopioneer_strategies.basis_config import AtExpiry, BasisConfig
 from algopioneer_strategies.plugin import algopioneer_strategies
@@ -219,8 +220,8 @@ def test_a_basis_on_the_entry_is_entered(entry: str, expected: list[tuple[int, s
     """The net basis has to reach the entry, and not a hair less will do."""
     account = Account()
     strategy = strategy_of(entry_bps=Decimal(entry))
+    assert strategy.reading == BasisReading(Decimal(0), Decimal(0), Decimal(0))
     assert account.feed(strategy, joint(1, 10_000, 10_100)) == expected
-    assert strategy.reading is not None
     assert strategy.reading == BasisReading(Decimal(100), Decimal("93.98"), Decimal(0))
 
 
@@ -448,6 +449,15 @@ def test_stated_fees_replace_the_instruments() -> None:
     bar = joint(1, 10_000, 10_100)
     assert Account().feed(strategy_of(entry_bps=Decimal(100), **free), bar) == [(1, "sell")]
     assert Account().feed(strategy_of(entry_bps=Decimal(100)), bar) == []
+
+
+def test_charts_are_given_the_basis_as_the_spread() -> None:
+    """In bps, at a hedge of one to one, and with no z."""
+    strategy = strategy_of()
+    Account().feed(strategy, joint(1, 10_000, 10_025))
+    reading: SpreadReading = strategy.reading
+    assert (reading.spread, reading.z) == (25.0, None)
+    assert reading.hedge_ratio == 1
 
 
 def test_the_spec_resolves_to_the_strategy() -> None:
