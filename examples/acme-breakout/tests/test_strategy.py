@@ -44,7 +44,7 @@ def test_buys_a_new_high_and_sells_a_new_low(engine: EngineChoice) -> None:
 
     kept = trade(closes, config, engine)
 
-    held = [bool(quantity) for _, _, _, quantity in kept.rows]
+    held = [any(quantities) for _, _, _, quantities in kept.rows]
     # 103 (bar 4) passes 102: bought in bar 5. 102 (bar 8) passes 103: sold in bar 9.
     assert [bar in range(5, 9) for bar in range(len(closes))] == held
     assert 1 == len(kept.trades)

@@ -1,5 +1,6 @@
 """The engine with a two-leg strategy: spreads through orders, reports, timers, venues and halts."""
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 
@@ -32,6 +33,7 @@ from algopioneer_core.domain.fills import Fill, Liquidity, Side
 from algopioneer_core.domain.instruments import Instrument, InstrumentId
 from algopioneer_core.domain.market_data import NS_PER_SECOND, Bar, JointBar
 from algopioneer_core.domain.orders import Order
+from algopioneer_core.domain.positions import Position
 from algopioneer_core.domain.spreads import SpreadSize
 from algopioneer_core.engine.engine import NOTHING, TradingEngine
 from algopioneer_core.engine.exit_monitor import ExitMonitor
@@ -147,12 +149,16 @@ class Desk:
         )
         return self.engine.handle(OrderFilled(fill))
 
+    def state(self) -> LegState:
+        """Return where the spread is now (a call, so that no checker takes it for constant)."""
+        return self.legs.state
+
     def enter(self) -> None:
         """Open a spread and fill both legs."""
         first, second = submitted(self.bar(1, OPEN))
         self.fill(first, 2, 100)
         self.fill(second, 2, 50)
-        assert self.legs.state is LegState.IN_POSITION
+        assert self.state() is LegState.IN_POSITION
 
 
 def submitted(commands: Iterable[Command]) -> list[Order]:
@@ -169,13 +175,13 @@ def test_a_spread_is_opened_and_closed_as_one() -> None:
     assert (first.intent.side, first.intent.quantity) == (Side.BUY, Decimal(50))
     assert (second.intent.side, second.intent.quantity) == (Side.SELL, Decimal(100))
     desk.fill(first, 2, 100)
-    assert desk.legs.state is LegState.ENTERING
+    assert desk.state() is LegState.ENTERING
     desk.fill(second, 2, 50)
-    assert desk.legs.state is LegState.IN_POSITION
+    assert desk.state() is LegState.IN_POSITION
     way_out = submitted(desk.bar(3, CloseSpread()))
     for order in way_out:
         desk.fill(order, 4, 100 if order.intent.instrument_id == FIRST.id else 50)
-    assert desk.legs.state is LegState.FLAT
+    assert desk.state() is LegState.FLAT
     assert desk.portfolio.cash == Decimal(10_000)
 
 
@@ -219,7 +225,7 @@ def test_rejected_leg_is_unwound_or_completed() -> None:
 
     assert (unwind.intent.instrument_id, unwind.intent.side) == (FIRST.id, Side.SELL)
     desk.fill(unwind, 4, 100)
-    assert desk.legs.state is LegState.FLAT
+    assert desk.state() is LegState.FLAT
 
 
 @pytest.mark.parametrize(
@@ -245,14 +251,14 @@ def test_halt_unwinds_an_entry_and_resume_allows_the_next() -> None:
     desk = Desk()
     first, second = submitted(desk.bar(1, OPEN))
     desk.engine.handle(RiskHalted(2 * SECOND_NS, "stop", "other"))
-    assert desk.legs.state is LegState.ENTERING
+    assert desk.state() is LegState.ENTERING
 
     commands = desk.engine.handle(RiskHalted(2 * SECOND_NS, "stop", "pair"))
 
     assert {Cancel(first.client_order_id), Cancel(second.client_order_id)} <= set(commands)
     for order in (first, second):
         desk.engine.handle(OrderCanceled(order.client_order_id, 3 * SECOND_NS))
-    assert desk.legs.state is LegState.FLAT
+    assert desk.state() is LegState.FLAT
     assert submitted(desk.bar(4, OPEN)) == []
     desk.engine.handle(RiskResumed(5 * SECOND_NS, "pair"))
     assert len(submitted(desk.bar(6, OPEN))) == 2
@@ -263,7 +269,7 @@ def test_denied_legs_leave_the_spread_flat() -> None:
     desk = Desk(limits=RiskLimits(max_order_notional=Decimal(1)))
 
     assert submitted(desk.bar(1, OPEN)) == []
-    assert desk.legs.state is LegState.FLAT
+    assert desk.state() is LegState.FLAT
 
 
 def test_exit_policy_closes_the_spread_as_one_and_under_its_name() -> None:
@@ -314,7 +320,7 @@ def test_a_split_of_one_leg_leaves_the_spread_even() -> None:
     desk.enter()
 
     assert desk.engine.handle(Split(FIRST.id, 3 * SECOND_NS, 2, 1)) == NOTHING
-    assert desk.legs.state is LegState.IN_POSITION
+    assert desk.state() is LegState.IN_POSITION
 
 
 def test_own_orders_and_spreads_can_be_wished_together() -> None:
@@ -325,3 +331,28 @@ def test_own_orders_and_spreads_can_be_wished_together() -> None:
 
     assert SetTimer("mine", 9) in commands
     assert len(submitted(commands)) == 2
+
+
+def test_a_spread_without_policies_or_without_legs_is_not_judged() -> None:
+    """There is nothing to say about what is not held, or where nobody has an opinion."""
+    flat = [(Position(FIRST), Decimal(100)), (Position(SECOND), Decimal(50))]
+
+    assert ExitMonitor().on_spread(flat, 1) is None
+    assert ExitMonitor([Says(ExitVerdict.EXIT)]).on_spread(flat, 1) is None
+
+
+def test_the_best_gain_of_a_spread_is_remembered_and_survives_a_restart() -> None:
+    """Its peak is that of the sum of both legs, not the sum of two peaks."""
+    policy = Says(ExitVerdict.CONSENT)
+    monitor = ExitMonitor([policy])
+    long = Position(FIRST, Decimal(1), Decimal(100))
+    short = Position(SECOND, Decimal(-2), Decimal(-100))
+
+    monitor.on_spread([(long, Decimal(110)), (short, Decimal(50))], 1)
+    again = ExitMonitor([policy])
+    again.restore(json.loads(json.dumps(monitor.snapshot())))
+    again.on_spread([(long, Decimal(100)), (short, Decimal(48))], 2)
+
+    assert (Decimal(4), Decimal(10)) == (policy.seen[-1].net_pnl, policy.seen[-1].peak_net_pnl)
+    again.on_spread([(long, Decimal(111)), (short, Decimal(50))], 3)
+    assert Decimal(11) == policy.seen[-1].peak_net_pnl
