@@ -134,3 +134,17 @@ def test_entry_that_cannot_be_booked_posts_nothing() -> None:
             ]
         )
     assert before == ledger.balances()
+
+
+@given(amounts(), amounts(), amounts())
+def test_a_trade_is_three_transfers_in_one(bought: Decimal, paid: Decimal, fee: Decimal) -> None:
+    """Posted at once or one after the other, the balances are the same."""
+    at_once, by_parts = Ledger(), Ledger()
+
+    at_once.trade("BTC", bought, "USD", paid, fee)
+    by_parts.transfer(Account.HOLDINGS, Account.MARKET, "USD", paid)
+    by_parts.transfer(Account.HOLDINGS, Account.FEES, "USD", fee)
+    by_parts.transfer(Account.MARKET, Account.HOLDINGS, "BTC", bought)
+
+    assert by_parts.balances() == at_once.balances()
+    assert 0 == at_once.imbalance("USD") == at_once.imbalance("BTC")

@@ -161,6 +161,12 @@ class Instrument:
     taker_fee: Decimal | None = None
     """Fee of an order that took, as a fraction of notional."""
     fee_asset: FeeAsset = FeeAsset.QUOTE
+    delivers_base: bool = field(init=False, repr=False, eq=False)
+    """Whether a fill exchanges base for quote (spot, equity) rather than opening a contract."""
+
+    @delivers_base.default
+    def _(self) -> bool:
+        return self.kind in (InstrumentKind.SPOT, InstrumentKind.EQUITY)  # asked at every fill
 
     def __attrs_post_init__(self) -> None:
         if self.delivers_base and (self.inverse or self.multiplier != 1):
@@ -193,11 +199,6 @@ class Instrument:
     def settlement_asset(self) -> str:
         """The asset in which gains are paid: base for inverse contracts, else quote."""
         return self.base if self.inverse else self.quote
-
-    @property
-    def delivers_base(self) -> bool:
-        """Whether a fill exchanges base for quote (spot, equity) rather than opening a contract."""
-        return self.kind in (InstrumentKind.SPOT, InstrumentKind.EQUITY)
 
     def value(self, quantity: Quantity, price: Price) -> Money:
         """

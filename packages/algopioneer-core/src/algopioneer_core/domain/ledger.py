@@ -8,10 +8,10 @@ put in plus all flows, to the last digit, and a missing or doubled posting canno
 import enum
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from algopioneer_core.domain.errors import LedgerError
-from algopioneer_core.domain.money import ZERO, Money, add, sub
+from algopioneer_core.domain.money import ZERO, Money, Quantity, add, sub
 
 __all__ = ["Account", "Ledger", "Posting"]
 
@@ -34,6 +34,11 @@ class Account(enum.Enum):
 
     # Members are single objects, so their identity is hash enough, and found six times as fast.
     __hash__ = object.__hash__
+
+
+_HOLDINGS: Final = Account.HOLDINGS
+_MARKET: Final = Account.MARKET
+_FEES: Final = Account.FEES
 
 
 class Posting(NamedTuple):
@@ -66,6 +71,28 @@ class Ledger:
         left = sub(balances.get(out, ZERO), amount)
         balances[into] = add(balances.get(into, ZERO), amount)
         balances[out] = left
+
+    def trade(self, base: str, bought: Quantity, quote: str, paid: Money, fee: Money) -> None:
+        """
+        Post an exchange with the market: *bought* units of base for *paid* of quote, and its fee.
+
+        The same as three transfers out of the holdings; one entry, because it is posted at every
+        fill. A sale has negative amounts; a negative fee is a rebate, in quote.
+
+        Raises:
+            decimal.Inexact: A balance would need more than 60 digits; nothing was posted.
+        """
+        balances, get = self._balances, self._balances.get
+        holding, market, fees = (_HOLDINGS, quote), (_MARKET, quote), (_FEES, quote)
+        stock, source = (_HOLDINGS, base), (_MARKET, base)
+        changed = (
+            (holding, sub(get(holding, ZERO), add(paid, fee))),
+            (market, add(get(market, ZERO), paid)),
+            (fees, add(get(fees, ZERO), fee)),
+            (stock, add(get(stock, ZERO), bought)),
+            (source, sub(get(source, ZERO), bought)),
+        )
+        balances.update(changed)
 
     def post(self, postings: Iterable[Posting]) -> None:
         """

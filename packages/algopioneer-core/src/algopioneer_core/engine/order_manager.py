@@ -1,5 +1,6 @@
 """The orders of one strategy: which exist, which may still trade, and what became of them."""
 
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import Final
 
@@ -64,7 +65,9 @@ class OrderManager:
         self._next_id = next_id
         self._retained = retained
         self._orders: dict[str, Order] = {}
-        self._ended: dict[str, None] = {}  # in the order in which they ended
+        # In the order in which they ended. Not a dict: to find the first entry of one whose front
+        # was deleted again and again means to walk over all that is gone.
+        self._ended: OrderedDict[str, None] = OrderedDict()
         self._corrections: dict[str, dict[str, Fill]] = {}  # by order, by fill id; mostly empty
         self.working: dict[str, Order] = {}
         """Orders that may still trade, oldest first. Read only."""
@@ -185,7 +188,6 @@ class OrderManager:
         return order
 
     def _forget_oldest(self) -> str:
-        oldest = next(iter(self._ended))
-        del self._ended[oldest]
+        oldest, _ = self._ended.popitem(last=False)
         self._corrections.pop(oldest, None)
         return oldest

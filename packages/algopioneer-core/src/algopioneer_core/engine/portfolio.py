@@ -145,10 +145,10 @@ class Portfolio:
         instrument_id = fill.instrument_id
         before = self._positions[instrument_id]
         after = self._positions[instrument_id] = before.apply(fill)
-        self._post_trade(before, after, fill.signed_quantity, fill.price)
-        if fill.fee:
-            self.pay(Account.FEES, fill.fee_asset, fill.fee)
-        self._finish(self._open[instrument_id].record(before, after, fill, reason))
+        self._post(before, after, fill)
+        finished = self._open[instrument_id].record(before, after, fill, reason)
+        if finished is not None:
+            self._finish(finished)
         return before, after
 
     def undo(self, fill: Fill, ts_ns: int, reason: str) -> tuple[Position, Position]:
@@ -214,6 +214,17 @@ class Portfolio:
     def _finish(self, trip: RoundTrip | None) -> None:
         if trip is not None and self._on_round_trip is not None:
             self._on_round_trip(trip)
+
+    def _post(self, before: Position, after: Position, fill: Fill) -> None:
+        instrument, signed = before.instrument, fill.signed_quantity
+        if instrument.delivers_base and fill.fee_asset == instrument.quote:  # nearly always
+            paid = mul(signed, fill.price)
+            self.ledger.trade(instrument.base, signed, instrument.quote, paid, fill.fee)
+            self.cash = sub(self.cash, add(paid, fill.fee))
+            return
+        self._post_trade(before, after, signed, fill.price)
+        if fill.fee:
+            self.pay(Account.FEES, fill.fee_asset, fill.fee)
 
     def _post_trade(
         self, before: Position, after: Position, signed: Quantity, price: Price

@@ -45,6 +45,7 @@ class EventBacktest:
         self._engine = engine
         self._portfolio = engine.portfolio
         self._instrument = instrument
+        self._is_paid_for = instrument.delivers_base
         self._matcher = matcher
         self._tape = tape
         self._index = 0  # of the bar being handled, over the whole run
@@ -194,7 +195,11 @@ class EventBacktest:
         return cash, position.quantity
 
     def _note_holding(self, position: int) -> None:
-        self._held = cash, quantity = self._holding()
+        if self._is_paid_for:
+            cash, quantity = self._portfolio.cash, self._portfolio.quantity(self._instrument.id)
+        else:
+            cash, quantity = self._holding()
+        self._held = cash, quantity
         self._tape.hold(position, cash, quantity)
         # A long position that was paid for cannot lose more than it cost, so nobody need look.
         risky = bool(quantity) if self._instrument.inverse else quantity < 0
