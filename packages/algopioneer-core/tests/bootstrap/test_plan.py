@@ -2,7 +2,7 @@
 
 import enum
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -11,7 +11,7 @@ from attrs import frozen
 
 from algopioneer_core.bootstrap.backtest import BacktestPlan, plan_backtest
 from algopioneer_core.bootstrap.exits import make_exits
-from algopioneer_core.bootstrap.host import load_host
+from algopioneer_core.bootstrap.host import Surroundings, load_host
 from algopioneer_core.config.runs import Part, Settings
 from algopioneer_core.domain.errors import ConfigError, PluginError, RefusedError
 from algopioneer_core.domain.instruments import Instrument
@@ -23,6 +23,7 @@ from algopioneer_core.settings import option, secret
 from algopioneer_core.simulation.spread_backtest import PATIENT_RULES, SpreadBacktestRequest
 
 NO_LEGS = Settings("legs")
+NO_SECRETS: Mapping[str, str] = {}
 
 
 class Mode(enum.Enum):
@@ -74,6 +75,7 @@ def _plan(
     instruments: tuple[int, int] = (1, 1),
     exits: tuple[Part, ...] = (),
     legs: Settings = NO_LEGS,
+    environment: Mapping[str, str] = NO_SECRETS,
     **parameters: Any,
 ) -> BacktestPlan:
     spec = StrategySpec(
@@ -84,7 +86,7 @@ def _plan(
         instruments=instruments,
     )
     return plan_backtest(
-        load_host(),
+        Surroundings(load_host(), environment=environment),
         spec,
         options=Settings("backtest", {"synthetic": True, "duration": "60"}),
         strategy=Settings("strategy", parameters),
@@ -95,10 +97,14 @@ def _plan(
 
 def test_parameters_are_described_plainly_and_without_secrets() -> None:
     """What goes into the results can be written as JSON and shown to anybody."""
-    plan = _plan(token="hush")
+    plan = _plan(environment={"TOKEN": "hush"})
 
     expected = {"mode": "fast", "legs": ({"ratio": Decimal("0.5")},), "word": None}
     assert expected == plan.request.parameters
+    strategy = plan.request.make_strategy()
+    assert isinstance(strategy, Sample)
+    assert strategy.config is not None
+    assert "hush" == strategy.config.token
 
 
 def test_strategy_is_made_anew_each_time_from_configuration_and_instruments() -> None:
@@ -194,7 +200,7 @@ def test_factory_that_is_not_there_is_named() -> None:
 
     with pytest.raises(PluginError, match="strategy 'gone': cannot load 'sample_here:Gone'"):
         plan_backtest(
-            load_host(),
+            Surroundings(load_host()),
             spec,
             options=Settings("backtest", {"synthetic": True}),
             strategy=Settings("strategy"),

@@ -303,7 +303,6 @@ def algopioneer_strategies():
     [
         (5, "waiting", "closed", "venue 'closed' cannot be used: its adapter is not written ("),
         (3, "shorter", "ready", "strategy 'shorter' needs short-selling, which venue 'ready'"),
-        (3, "waiting", "ready", "cannot be downloaded by this release (give bars of your own"),
     ],
 )
 def test_venue_that_cannot_serve_is_refused(

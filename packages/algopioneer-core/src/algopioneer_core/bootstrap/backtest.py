@@ -7,7 +7,9 @@ from typing import Any
 import attrs
 from attrs import frozen
 
+from algopioneer_core.bootstrap.components import component_config
 from algopioneer_core.bootstrap.exits import make_exits
+from algopioneer_core.bootstrap.host import Surroundings
 from algopioneer_core.bootstrap.legs import backtest_rules, refuse_leg_rules
 from algopioneer_core.bootstrap.market import Market, find_market
 from algopioneer_core.config.backtest import BacktestOptions
@@ -15,7 +17,6 @@ from algopioneer_core.config.runs import Part, Settings
 from algopioneer_core.domain.errors import RefusedError
 from algopioneer_core.domain.instruments import Instrument
 from algopioneer_core.history.joined import join_bars
-from algopioneer_core.plugins.manager import PluginHost
 from algopioneer_core.plugins.specs import StrategySpec
 from algopioneer_core.settings import settings_of
 from algopioneer_core.simulation.backtest import BacktestRequest, run_backtest
@@ -55,7 +56,7 @@ class BacktestPlan:
 
 
 def plan_backtest(
-    host: PluginHost,
+    around: Surroundings,
     spec: StrategySpec,
     *,
     options: Settings,
@@ -67,7 +68,7 @@ def plan_backtest(
     Check what was asked for and find its parts.
 
     Args:
-        host: The loaded plugins.
+        around: The loaded plugins, settings of venues, and the environment.
         spec: The strategy to trade.
         options: Values for `BacktestOptions`.
         strategy: Values for the strategy's own configuration class.
@@ -79,13 +80,11 @@ def plan_backtest(
     """
     config_class = spec.load_config()
     checked = options.make(BacktestOptions, elsewhere=_keys(config_class, "[strategy]"))
-    parameters = (
-        None
-        if config_class is None
-        else strategy.make(config_class, elsewhere=_keys(BacktestOptions, "[backtest]"))
+    parameters = component_config(
+        spec, strategy, around.environment, elsewhere=_keys(BacktestOptions, "[backtest]")
     )
-    policies = make_exits(exits, host.exit_policies)
-    market = find_market(checked, options, spec, host)
+    policies = make_exits(exits, around.host.exit_policies)
+    market = find_market(checked, options, spec, around)
     common = {
         "name": spec.name,
         "make_strategy": functools.partial(spec.load_factory(), parameters, market.instruments),

@@ -1,10 +1,36 @@
-"""Loading the plugins a command works with."""
+"""What a command works with: the plugins, and what the user and the machine say about them."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
+from attrs import field, frozen
+
+from algopioneer_core.config.runs import Settings
 from algopioneer_core.plugins.manager import PluginHost, load_plugins
+from algopioneer_core.plugins.specs import VenueSpec
 
-__all__ = ["load_host"]
+__all__ = ["Surroundings", "load_host"]
+
+
+@frozen
+class Surroundings:
+    """What a run is given from outside: the plugins, settings of venues, the environment."""
+
+    host: PluginHost
+    venues: Mapping[str, Settings] = field(factory=dict)
+    """Settings of venues, by the names the user gave them under."""
+    environment: Mapping[str, str] = field(factory=dict, repr=False)
+    """Where secrets are read from: `os.environ`."""
+
+    def venue(self, name: str) -> tuple[VenueSpec, Settings]:
+        """
+        Return the venue called *name* and what the user set for it.
+
+        Raises:
+            PluginError: There is no such venue, or settings are for one that does not exist.
+        """
+        settings = {self.host.venues.get(key).name: found for key, found in self.venues.items()}
+        spec = self.host.venues.get(name)
+        return spec, settings.get(spec.name, Settings(f"venues.{spec.name}"))
 
 
 def load_host(allow: Collection[str] | None = None) -> PluginHost:

@@ -6,16 +6,17 @@ from typing import Final
 
 from attrs import frozen
 
+from algopioneer_core.bootstrap.host import Surroundings
 from algopioneer_core.bootstrap.lengths import interval_ns
 from algopioneer_core.bootstrap.synthetic import make_up
+from algopioneer_core.bootstrap.venue_history import fetch_history
 from algopioneer_core.config.backtest import BacktestOptions
 from algopioneer_core.config.instruments import read_instruments
 from algopioneer_core.config.runs import Settings
-from algopioneer_core.domain.errors import ConfigError, RefusedError
+from algopioneer_core.domain.errors import ConfigError
 from algopioneer_core.domain.instruments import Instrument, InstrumentId
 from algopioneer_core.history.columns import BarSource, Stamp
 from algopioneer_core.history.intervals import format_interval
-from algopioneer_core.plugins.manager import PluginHost
 from algopioneer_core.plugins.requirements import (
     require_available,
     require_capabilities,
@@ -42,7 +43,7 @@ class Market:
 
 
 def find_market(
-    options: BacktestOptions, asked: Settings, strategy: StrategySpec, host: PluginHost
+    options: BacktestOptions, asked: Settings, strategy: StrategySpec, around: Surroundings
 ) -> Market:
     """
     Open the bars that *options* name.
@@ -51,16 +52,17 @@ def find_market(
         options: What the user asked for.
         asked: The same with its places, for messages.
         strategy: Who will trade; says how many instruments there must be.
-        host: Where venues are looked up.
+        around: Where venues are looked up.
 
     Raises:
         ConfigError: Symbols and files do not go together.
         DataError: The bars cannot be read or trusted.
         RefusedError: The number of symbols does not suit the strategy, or the venue the strategy.
-        VenueUnavailable: Bars of a venue that cannot be used.
+        PluginError: There is no such venue, or it cannot be loaded.
+        VenueError: The venue cannot be used or does not answer.
     """
     if options.exchange is not None:
-        _refuse_exchange(options.exchange, strategy, host)
+        return _from_venue(options, asked, strategy, around)
     files = _files(options.data, asked)
     symbols = _symbols(options, files, strategy, asked)
     require_instruments(strategy, symbols)
@@ -73,15 +75,26 @@ def find_market(
     return _from_files(options, asked, paths, instruments)
 
 
-def _refuse_exchange(name: str, strategy: StrategySpec, host: PluginHost) -> None:
-    venue = host.venues.get(name)
+def _from_venue(
+    options: BacktestOptions, asked: Settings, strategy: StrategySpec, around: Surroundings
+) -> Market:
+    assert options.exchange is not None  # who calls has looked
+    venue, settings = around.venue(options.exchange)
     require_capabilities(strategy, venue)
     require_available(venue)
-    raise RefusedError(
-        f"bars of venue {venue.name!r} cannot be downloaded by this release",
-        where="--exchange",
-        remedy="give bars of your own with --data FILE",
+    symbols = _symbols(options, [], strategy, asked)
+    require_instruments(strategy, symbols)
+    found = fetch_history(
+        options,
+        asked,
+        symbols=symbols,
+        strategy=strategy,
+        venue=venue,
+        settings=settings,
+        environment=around.environment,
     )
+    origin: dict[str, Plain] = {"venue": venue.name, "stamp": str(found.sources[0].stamp)}
+    return _market(found.instruments, found.sources, origin)
 
 
 def _files(data: tuple[str, ...], asked: Settings) -> list[tuple[str, Path]]:
@@ -191,17 +204,21 @@ def _from_files(
         open_bars(path, instrument.id, reading)
         for path, instrument in zip(paths, instruments, strict=True)
     )
-    return Market(
-        instruments,
-        sources,
-        {
-            "files": tuple(str(path) for path in paths),
-            "stamp": options.stamp,
-            "gaps": sum(source.gaps.count for source in sources),
-            "missing_bars": sum(source.gaps.missing_bars for source in sources),
-        },
-        _gap_notes(sources),
-    )
+    origin: dict[str, Plain] = {"files": tuple(str(path) for path in paths), "stamp": options.stamp}
+    return _market(instruments, sources, origin)
+
+
+def _market(
+    instruments: tuple[Instrument, ...],
+    sources: tuple[BarSource, ...],
+    origin: Mapping[str, Plain],
+) -> Market:
+    """Return a market of real bars, with what is missing in them."""
+    gaps = {
+        "gaps": sum(source.gaps.count for source in sources),
+        "missing_bars": sum(source.gaps.missing_bars for source in sources),
+    }
+    return Market(instruments, sources, {**origin, **gaps}, _gap_notes(sources))
 
 
 def _gap_notes(sources: tuple[BarSource, ...]) -> tuple[str, ...]:

@@ -5,12 +5,13 @@ The command's flags are those of `BacktestOptions` and, once the strategy is kno
 strategy's own configuration class; so this module knows no strategy.
 """
 
+import os
 from pathlib import Path
 from typing import Any, Final
 
 import click
 
-from algopioneer_core.bootstrap.host import load_host
+from algopioneer_core.bootstrap.host import Surroundings, load_host
 from algopioneer_core.cli.errors import warn
 from algopioneer_core.cli.kit import SettingOption, given_values, json_option, setting_options
 from algopioneer_core.cli.legs import leg_options
@@ -145,8 +146,8 @@ def backtest(
     """
     Trade a strategy on past bars and say how it went.
 
-    Bars come from --data FILE or are made up with --synthetic. Without --output-dir nothing is
-    written.
+    Bars come from --data FILE, from the history of a venue with --exchange NAME, or are made up
+    with --synthetic. Without --output-dir nothing is written.
     """
     from algopioneer_core.bootstrap.backtest import plan_backtest
     from algopioneer_core.cli.backtest_run import run_and_show
@@ -159,7 +160,7 @@ def backtest(
     own = given_values(asked.options, parameters)
     legs = given_values(asked.leg_options, parameters)
     plan = plan_backtest(
-        asked.host,
+        Surroundings(asked.host, asked.file.venues, os.environ),
         asked.spec,
         options=given,
         strategy=Settings("strategy", asked.file.strategy_values, asked.file.path, own),

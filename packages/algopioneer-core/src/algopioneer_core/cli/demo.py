@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import click
 
-from algopioneer_core.bootstrap.host import load_host
+from algopioneer_core.bootstrap.host import Surroundings, load_host
 from algopioneer_core.cli.kit import json_option
 from algopioneer_core.config.runs import Settings
 
@@ -47,7 +47,7 @@ def demo(output_dir: str, as_json: bool) -> None:
 
     host = load_host()
     plan = plan_backtest(
-        host,
+        Surroundings(host),
         host.strategies.get(_STRATEGY),
         options=Settings("backtest", flags={**_MARKET, "output_dir": output_dir}),
         strategy=Settings("strategy", flags=_PARAMETERS),

@@ -1,9 +1,9 @@
 """
 What a user asked for, from a configuration file and from flags, flags winning.
 
-A file has five tables, all optional; the keys of `[backtest]` are the command's flags, those of
+A file has six tables, all optional; the keys of `[backtest]` are the command's flags, those of
 `[strategy]` and `[[exit]]` belong to the strategy and the exit policy of that `kind`, those of
-`[legs]` say how the legs of a spread are worked:
+`[legs]` say how the legs of a spread are worked, those of `[venues.NAME]` belong to that venue:
 
     [backtest]
     data = ["bars.csv"]
@@ -19,6 +19,9 @@ A file has five tables, all optional; the keys of `[backtest]` are the command's
     [[exit]]
     kind = "stop-loss"
     loss_pct = 2
+
+    [venues.kraken]
+    nonce_window = 5
 
     [plugins]
     allow = ["strategies"]
@@ -38,7 +41,7 @@ from algopioneer_core.settings import nearest
 __all__ = ["Part", "RunFile", "Settings", "parse_part", "read_run_file"]
 
 T = TypeVar("T")
-_TABLES: Final = ("backtest", "strategy", "legs", "exit", "plugins")
+_TABLES: Final = ("backtest", "strategy", "legs", "exit", "venues", "plugins")
 
 
 @frozen
@@ -98,6 +101,8 @@ class RunFile:
     strategy: Mapping[str, Any] = field(factory=dict)
     legs: Mapping[str, Any] = field(factory=dict)
     exits: tuple[Part, ...] = ()
+    venues: Mapping[str, Settings] = field(factory=dict)
+    """Settings of venues, by the names they have in the file."""
     allow: tuple[str, ...] | None = None
 
     @property
@@ -137,6 +142,7 @@ def read_run_file(path: Path) -> RunFile:
         strategy=strategy,
         legs=table(content, "legs", path=path),
         exits=_exits(content.get("exit", []), path),
+        venues=_venues(table(content, "venues", path=path), path),
         allow=_allowed(table(content, "plugins", path=path), path),
     )
 
@@ -164,6 +170,12 @@ def _kind(values: Mapping[str, Any], where: str) -> str:
             remedy='write kind = "NAME"',
         )
     return kind
+
+
+def _venues(tables: dict[str, Any], path: Path) -> dict[str, Settings]:
+    return {
+        name: Settings(f"venues.{name}", table(tables, name, path=path), path) for name in tables
+    }
 
 
 def _allowed(plugins: Mapping[str, Any], path: Path) -> tuple[str, ...] | None:

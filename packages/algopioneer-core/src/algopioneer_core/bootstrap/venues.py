@@ -1,0 +1,88 @@
+"""
+Opening a venue: the one way from its name to a `Venue`, for history and for live trading alike.
+
+`open_venue` decides nothing about event loops; `run_waiting` is how a command that is not
+asynchronous itself waits for one.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from typing import TypeVar
+
+from algopioneer_core.bootstrap.components import component_config
+from algopioneer_core.config.runs import Settings
+from algopioneer_core.domain.errors import AlgopioneerError, PluginError
+from algopioneer_core.plugins.requirements import require_available
+from algopioneer_core.plugins.specs import VenueSpec
+from algopioneer_core.ports import Venue
+
+__all__ = ["open_venue", "run_waiting"]
+
+T = TypeVar("T")
+
+
+def open_venue(
+    spec: VenueSpec, asked: Settings, environment: Mapping[str, str]
+) -> AbstractAsyncContextManager[Venue]:
+    """
+    Return *spec*'s venue, opened when the context is entered and closed when it is left.
+
+    Everything that can be checked without the venue is checked before this returns.
+
+    Args:
+        spec: The venue, as its plugin declares it.
+        asked: Its settings: the table `[venues.NAME]` of a configuration file.
+        environment: Where its secrets are read from: `os.environ`.
+
+    Raises:
+        VenueUnavailable: It cannot be used in this release.
+        ConfigError: A setting is unknown, missing or wrong.
+        PluginError: It cannot be loaded, or its factory gives no async context manager.
+    """
+    require_available(spec)
+    config = component_config(spec, asked, environment)
+    opened: object = spec.load_factory()(config)
+    if not isinstance(opened, AbstractAsyncContextManager):
+        raise PluginError(
+            f"its factory returned {type(opened).__name__}, which is no async context manager",
+            where=f"venue {spec.name!r}",
+            remedy="decorate the factory with contextlib.asynccontextmanager",
+        )
+    return opened
+
+
+def run_waiting(wait: Callable[[], Awaitable[T]]) -> T:
+    """
+    Run *wait* in an event loop of its own (trio) and return what it returns.
+
+    A venue keeps tasks of its own, so what fails inside it may arrive in an exception group: a
+    foreseen failure, or the user's Ctrl-C, is taken out of it.
+
+    Raises:
+        AlgopioneerError: The first foreseen failure.
+    """
+    import anyio  # with trio a third of a second, which most commands need not wait for
+
+    try:
+        return anyio.run(wait, backend="trio")
+    except BaseExceptionGroup as group:
+        told = _told_by(group)
+        if told is None:
+            raise
+        raise told from None
+
+
+def _told_by(group: BaseExceptionGroup[BaseException]) -> BaseException | None:
+    """Return the one failure to tell the user about; None where there is a defect among them."""
+    interrupted, _ = group.split(KeyboardInterrupt)
+    if interrupted is not None:
+        return KeyboardInterrupt()
+    foreseen, defects = group.split(AlgopioneerError)
+    return None if foreseen is None or defects is not None else _first(foreseen)
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
