@@ -13,7 +13,7 @@ extension points can be found in one place.
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
 from attrs import frozen
 
@@ -56,6 +56,7 @@ __all__ = [
     "Recorder",
     "StateStore",
     "Strategy",
+    "SupportsSnapshot",
     "Venue",
 ]
 
@@ -281,6 +282,27 @@ class Venue(Protocol):
     @property
     def execution(self) -> Execution:
         """The account; every method raises UnsupportedOperation where there is none."""
+
+
+@runtime_checkable
+class SupportsSnapshot(Protocol):
+    """
+    What a venue that is simulated offers besides, so that a session can go on where it ended.
+
+    A session keeps the snapshot in its journal. After `restore`, the same further calls give the
+    same further market events, reports and fills, with the same ids.
+    """
+
+    def snapshot(self) -> Mapping[str, object]:
+        """Return the whole state, as values that JSON has; taken between two market events."""
+
+    def restore(self, state: Mapping[str, object]) -> None:
+        """
+        Go back to a state that `snapshot` returned; called once, before anything is subscribed.
+
+        Raises:
+            DataError: The state is not one of this venue, or of other data.
+        """
 
 
 # --- services --------------------------------------------------------------------------------

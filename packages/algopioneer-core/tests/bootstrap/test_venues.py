@@ -54,6 +54,12 @@ def no_context(config: KioskConfig) -> Kiosk:
     return Kiosk(config)
 
 
+@asynccontextmanager
+async def mirror(config: KioskConfig, shadow: Kiosk) -> AsyncIterator[Kiosk]:
+    """Open what shows another venue's markets: here it is that venue itself."""
+    yield shadow
+
+
 @pytest.fixture(autouse=True)
 def _here(monkeypatch: pytest.MonkeyPatch) -> None:
     """Resolve references to this module."""
@@ -112,6 +118,29 @@ def test_factory_that_gives_no_context_is_the_plugins_fault() -> None:
 
     with pytest.raises(PluginError, match=r"returned Kiosk.*asynccontextmanager"):
         open_venue(spec, Settings("venues.kiosk"), NO_SECRETS)
+
+
+def test_shadowing_venue_is_opened_over_the_other() -> None:
+    """Its factory is handed the venue that is open already."""
+    spec = _spec(factory="venues_here:mirror", shadows=True)
+    shadow: Any = Kiosk(KioskConfig())
+
+    async def visit() -> object:
+        async with open_venue(spec, Settings("venues.kiosk"), NO_SECRETS, shadow=shadow) as venue:
+            return venue
+
+    assert run_waiting(visit) is shadow
+
+
+@pytest.mark.parametrize(
+    ("shadows", "message"), [(True, "needs another venue"), (False, "shadows no other venue")]
+)
+def test_shadow_is_given_exactly_where_it_is_needed(message: str, *, shadows: bool) -> None:
+    """A paper account without markets, or a shadow that nobody looks at, is a mistake."""
+    shadow: Any = None if shadows else Kiosk(KioskConfig())
+
+    with pytest.raises(RefusedError, match=message):
+        open_venue(_spec(shadows=shadows), Settings("venues.kiosk"), NO_SECRETS, shadow=shadow)
 
 
 def _inside_a_venue(*errors: BaseException) -> None:

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from algopioneer_core.bootstrap.components import component_config
 from algopioneer_core.config.runs import Settings
-from algopioneer_core.domain.errors import AlgopioneerError, PluginError
+from algopioneer_core.domain.errors import AlgopioneerError, PluginError, RefusedError
 from algopioneer_core.plugins.requirements import require_available
 from algopioneer_core.plugins.specs import VenueSpec
 from algopioneer_core.ports import Venue
@@ -22,7 +22,11 @@ T = TypeVar("T")
 
 
 def open_venue(
-    spec: VenueSpec, asked: Settings, environment: Mapping[str, str]
+    spec: VenueSpec,
+    asked: Settings,
+    environment: Mapping[str, str],
+    *,
+    shadow: Venue | None = None,
 ) -> AbstractAsyncContextManager[Venue]:
     """
     Return *spec*'s venue, opened when the context is entered and closed when it is left.
@@ -33,15 +37,19 @@ def open_venue(
         spec: The venue, as its plugin declares it.
         asked: Its settings: the table `[venues.NAME]` of a configuration file.
         environment: Where its secrets are read from: `os.environ`.
+        shadow: The open venue whose markets it shows, where *spec* says that it shadows one.
 
     Raises:
         VenueUnavailable: It cannot be used in this release.
         ConfigError: A setting is unknown, missing or wrong.
         PluginError: It cannot be loaded, or its factory gives no async context manager.
+        RefusedError: It shadows a venue and none is given, or the other way round.
     """
     require_available(spec)
+    _check_shadow(spec, shadow)
     config = component_config(spec, asked, environment)
-    opened: object = spec.load_factory()(config)
+    factory = spec.load_factory()
+    opened: object = factory(config, shadow) if spec.shadows else factory(config)
     if not isinstance(opened, AbstractAsyncContextManager):
         raise PluginError(
             f"its factory returned {type(opened).__name__}, which is no async context manager",
@@ -49,6 +57,20 @@ def open_venue(
             remedy="decorate the factory with contextlib.asynccontextmanager",
         )
     return opened
+
+
+def _check_shadow(spec: VenueSpec, shadow: Venue | None) -> None:
+    if spec.shadows is (shadow is not None):
+        return
+    raise RefusedError(
+        f"venue {spec.name!r} needs another venue to shadow"
+        if spec.shadows
+        else f"venue {spec.name!r} shadows no other venue",
+        where=f"venue {spec.name!r}",
+        remedy="name the venue whose markets it is to show"
+        if spec.shadows
+        else "open it by itself",
+    )
 
 
 def run_waiting(wait: Callable[[], Awaitable[T]]) -> T:

@@ -227,6 +227,9 @@ class Capabilities:
     client_order_id_max_length: int = field(default=36, validator=_positive)
     client_order_id_pattern: str = "[!-~]+"
     """Regular expression that a whole client order id must match."""
+    lockstep: bool = False
+    """Whether time stands still at the venue until its next market event is asked for: a replay.
+    Whoever drives it finishes everything that one event caused before asking for the next."""
 
     def __attrs_post_init__(self) -> None:
         self._check_kinds()

@@ -171,7 +171,10 @@ class StrategySpec(ComponentSpec):
 
 @frozen(kw_only=True)
 class VenueSpec(ComponentSpec):
-    """An exchange or broker. Its factory opens it: `factory(config) -> async context manager`."""
+    """
+    An exchange or broker. Its factory opens it: `factory(config) -> async context manager`, or
+    `factory(config, shadow)` where it shadows another venue that is open already.
+    """
 
     kind: ClassVar[str] = "venue"
 
@@ -181,6 +184,8 @@ class VenueSpec(ComponentSpec):
     """Whether it can be used in this release."""
     unavailable_reason: str = ""
     """One sentence for the user when it is not."""
+    shadows: bool = False
+    """Whether it is opened over another venue, whose markets it shows: a paper account."""
 
 
 @frozen(kw_only=True)
