@@ -9,8 +9,15 @@ from attrs import evolve
 
 from algopioneer_core.domain.commands import SetTimer, StrategyCommand
 from algopioneer_core.domain.errors import DataError, NotEnoughData
-from algopioneer_core.domain.events import Event, OrderAccepted, OrderCanceled, TimerFired
+from algopioneer_core.domain.events import (
+    Event,
+    FundingPaid,
+    OrderAccepted,
+    OrderCanceled,
+    TimerFired,
+)
 from algopioneer_core.domain.fills import Side
+from algopioneer_core.domain.funding import FundingRate
 from algopioneer_core.domain.instruments import FeeAsset, Instrument
 from algopioneer_core.domain.market_data import NS_PER_SECOND, Bar
 from algopioneer_core.domain.money import ZERO, Increment
@@ -69,6 +76,7 @@ def run(
     *,
     instrument: Instrument = BITCOIN,
     limits: RiskLimits | None = None,
+    funding: tuple[FundingRate, ...] = (),
     **config: Any,
 ) -> tuple[BacktestResult, RowsSink]:
     """Return the result and the rows of *diary* over bars that open where the last one closed."""
@@ -83,8 +91,30 @@ def run(
         source=ColumnsSource(bars_of(instrument.id, prices, decimals=0)),
         config=BacktestConfig(**config),
         limits=limits,
+        funding=funding,
     )
     return run_backtest(request, [sink]), sink
+
+
+# --- funding ---------------------------------------------------------------------------------
+
+
+def test_a_perpetual_pays_and_receives_funding() -> None:
+    """Two units long at 100 pay one per mille; the strategy hears of it before the next bar."""
+    instrument = evolve(LINEAR_PERPETUAL, multiplier=Decimal(1))
+    diary = Diary({0: [order(BUY, "2", instrument)], 3: [order(SELL, "4", instrument)]})
+    first = int(bars_of(instrument.id, [(1,) * 4]).ts_ns[0])
+    rates = tuple(
+        FundingRate(instrument.id, first + minute * MINUTE, Decimal("0.001"))
+        for minute in (0, 2, 4, 9)
+    )
+    result, sink = run(diary, [100] * 6, instrument=instrument, funding=rates)
+    assert [1, 3] == diary.heard_of(FundingPaid)
+    assert {"USD": Decimal(0)} == result.funding  # paid while long, received while short
+    assert [Decimal("-0.2"), Decimal("0.2")] == [
+        event.amount for _, event in diary.heard if isinstance(event, FundingPaid)
+    ]
+    assert [10_000, 10_000, 9_999.8, 9_999.8, 10_000, 10_000] == [row[1] for row in sink.rows]
 
 
 # --- the last bar ----------------------------------------------------------------------------

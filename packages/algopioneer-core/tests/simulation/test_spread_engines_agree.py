@@ -14,15 +14,16 @@ from numpy.typing import NDArray
 from algopioneer_core.domain.commands import CloseSpread, OpenSpread, StrategyCommand
 from algopioneer_core.domain.errors import DataError, NotEnoughData, RefusedError
 from algopioneer_core.domain.events import Event
+from algopioneer_core.domain.funding import FundingRate
 from algopioneer_core.domain.instruments import Instrument, InstrumentId
-from algopioneer_core.domain.market_data import JointBar
+from algopioneer_core.domain.market_data import NS_PER_SECOND, JointBar
 from algopioneer_core.domain.money import Increment, from_scaled
 from algopioneer_core.domain.spreads import Neutrality, SpreadSize
 from algopioneer_core.engine.leg_rules import LegOrders
 from algopioneer_core.engine.risk_limits import RiskLimits
 from algopioneer_core.engine.strategy import Requirements, StrategyContext
 from algopioneer_core.history.columns import BarColumns, ColumnsSource
-from algopioneer_core.history.joined import join_bars
+from algopioneer_core.history.joined import JoinedSource, join_bars
 from algopioneer_core.simulation.config import (
     BacktestConfig,
     EngineChoice,
@@ -173,6 +174,25 @@ def scripts(draw: st.DrawFn, count: int) -> Script:
 
 
 @st.composite
+def fundings(
+    draw: st.DrawFn, legs: Sequence[Instrument], source: JoinedSource
+) -> tuple[FundingRate, ...]:
+    """Return payments of either leg, at, inside and outside the bars of *source*."""
+    seconds = st.integers(-2 * 6, (source.count + 1) * 6).map(lambda step: 10 * step)
+    prices = st.one_of(st.none(), st.integers(1, 10**6).map(lambda cents: from_scaled(cents, 2)))
+    keys = draw(st.sets(st.tuples(seconds, st.sampled_from((0, 1))), max_size=12))
+    return tuple(
+        FundingRate(
+            legs[number].id,
+            source.first_ns + second * NS_PER_SECOND,
+            from_scaled(draw(st.integers(-10_000, 10_000)), 6),
+            draw(prices),
+        )
+        for second, number in sorted(keys)
+    )
+
+
+@st.composite
 def requests(draw: st.DrawFn) -> SpreadBacktestRequest:
     """Return backtests that both engines can run, of all markets, costs and sizes."""
     steps = st.sampled_from(("0.00000001", "0.001", "0.25", "1"))
@@ -182,11 +202,13 @@ def requests(draw: st.DrawFn) -> SpreadBacktestRequest:
     count = draw(st.integers(2, 40))
     script = draw(scripts(count))
     taker = draw(st.one_of(st.none(), fractions(300)))
+    source = join_bars([ColumnsSource(draw(bars(each, count))) for each in legs])
     return SpreadBacktestRequest(
         name="scripted",
         make_strategy=lambda: Scripted(legs, script),
         instruments=tuple(legs),
-        source=join_bars([ColumnsSource(draw(bars(each, count))) for each in legs]),
+        source=source,
+        funding=draw(st.one_of(st.just(()), fundings(legs, source))),
         config=BacktestConfig(
             initial_capital=draw(st.sampled_from((Decimal(10_000), Decimal("99.123"), Decimal(3)))),
             fees=FeeModel(taker=taker, per_unit=draw(fractions(200))),
@@ -229,7 +251,8 @@ def test_equity_is_cash_and_both_legs_at_their_closes(request: SpreadBacktestReq
         gross = abs(float(cash)) + sum(map(abs, parts))
         assert equity == pytest.approx(float(cash) + sum(parts), abs=1e-12 * gross)
     gains = sum((Decimal(trade.pnl) for trade in trades), Decimal(0))
-    assert Decimal(result["net_profit"]) == gains
+    funding = sum(map(Decimal, (result["funding_received"] or {}).values()), Decimal(0))
+    assert Decimal(result["net_profit"]) == gains + funding
 
 
 # --- examples --------------------------------------------------------------------------------
@@ -332,6 +355,63 @@ def test_a_size_that_rounds_to_nothing_is_told(engine: EngineChoice) -> None:
     (note,) = result["notes"]
     assert note.startswith("2 spreads were not opened: ")
     assert "rounds to nothing" in note
+
+
+PERPETUALS = leg(LINEAR_PERPETUAL, "A"), leg(LINEAR_PERPETUAL, "B")
+PAID_AT = {
+    # seconds after the close of the first bar -> what is held of the first leg then
+    "before the entry can fill": (0, {"next-open": 0, "next-close": 0}),
+    "inside the bar of the entry": (30, {"next-open": 50, "next-close": 0}),
+    "at the close of the entry's bar": (60, {"next-open": 50, "next-close": 50}),
+    "at the open of the exit's bar": (180, {"next-open": 50, "next-close": 50}),
+    "inside the bar of the exit": (210, {"next-open": 0, "next-close": 50}),
+    "at the close of the exit's bar": (240, {"next-open": 0, "next-close": 0}),
+}
+
+
+@pytest.mark.parametrize("timing", FillTiming)
+@pytest.mark.parametrize("case", PAID_AT.values(), ids=list(PAID_AT))
+@pytest.mark.parametrize("engine", [EVENT, VECTOR])
+def test_funding_is_paid_on_what_is_held_at_its_moment(
+    engine: EngineChoice, case: tuple[int, dict[str, int]], timing: FillTiming
+) -> None:
+    """Long at 100 from the second bar to the fifth: a rate of one per mille costs 0.1 a unit."""
+    seconds, held = case
+    plain = request_of(
+        script(6, enter_long=(0,), leave_long=(3,)),
+        [10_000] * 6,
+        [5_000] * 6,
+        PERPETUALS,
+        config=BacktestConfig(fill=timing),
+    )
+    moment = plain.source.first_ns + seconds * NS_PER_SECOND
+    request = evolve(plain, funding=(FundingRate(PERPETUALS[0].id, moment, Decimal("0.001")),))
+    result, _, rows = run(request, engine)
+    paid = Decimal(held[timing.value]) * Decimal("-0.1")
+    assert ({"USD": f"{paid.normalize():f}"} if paid else {}) == result["funding_received"]
+    assert 10_000 + paid == Decimal(result["final_capital"])
+    assert float(10_000 + paid) == rows[-1][1]
+
+
+@pytest.mark.parametrize("engine", [EVENT, VECTOR])
+def test_funding_is_reckoned_at_the_venues_price_else_at_the_last_close(
+    engine: EngineChoice,
+) -> None:
+    """Short the second leg, which rises from 50 to 60: 100 units at 50, 60 and a stated 70."""
+    plain = request_of(
+        script(6, enter_long=(0,)),
+        [10_000] * 6,
+        [5_000, 5_000, 6_000, 6_000, 6_000, 6_000],
+        PERPETUALS,
+    )
+    minute, rate, leg_b = 60 * NS_PER_SECOND, Decimal("0.001"), PERPETUALS[1].id
+    rates = (
+        FundingRate(leg_b, plain.source.first_ns + 2 * minute - 1, rate),
+        FundingRate(leg_b, plain.source.first_ns + 2 * minute, rate),
+        FundingRate(leg_b, plain.source.first_ns + 3 * minute, rate, Decimal(70)),
+    )
+    result, *_ = run(evolve(plain, funding=rates), engine)
+    assert {"USD": "18"} == result["funding_received"]
 
 
 def test_full_margin_counts_both_legs() -> None:

@@ -107,6 +107,12 @@ class BacktestOptions:
     instruments: str | None = option(
         None, help="TOML file that describes the instruments.", section=_DATA, metavar="FILE.toml"
     )
+    funding: str | None = option(
+        None,
+        help="CSV file of funding rates of perpetuals: time, symbol, rate; none is zero.",
+        section=_DATA,
+        metavar="FILE.csv",
+    )
     market: Market = option(Market.RANDOM_WALK, help="Kind of synthetic market.", section=_DATA)
     duration: str = option(
         "30d",

@@ -7,7 +7,7 @@ from typing import Final
 from attrs import frozen
 
 from algopioneer_core.domain.market_data import NS_PER_SECOND
-from algopioneer_core.domain.money import ONE, Money, divide_half_even, mul, scaled
+from algopioneer_core.domain.money import ONE, ZERO, Money, divide_half_even, mul, scaled
 from algopioneer_core.history.intervals import format_interval
 from algopioneer_core.simulation.config import BacktestConfig, FillTiming
 from algopioneer_core.simulation.result import BacktestResult, costs_as_dict
@@ -87,12 +87,21 @@ def _capital(result: BacktestResult) -> Section:
             ("Initial capital", amount_text(result.initial_capital, currency)),
             ("Final capital", amount_text(result.final_capital, currency)),
             ("Net profit", amount_text(result.net_profit, currency)),
+            *_funding(result),
             ("Return", percent_text(equity.return_pct, signed=True)),
             ("Buy and hold", percent_text(equity.buy_and_hold_return_pct, signed=True)),
             ("Growth per year (CAGR)", percent_text(equity.cagr_pct, signed=True)),
             ("Time in the market", percent_text(equity.exposure_pct)),
         ),
     )
+
+
+def _funding(result: BacktestResult) -> tuple[tuple[str, str], ...]:
+    """Return the row of what funding brought or cost, where it was given."""
+    if result.funding is None:
+        return ()
+    amounts = [amount_text(amount, asset) for asset, amount in result.funding.items()]
+    return (("\N{BULLET} of it funding", " and ".join(amounts) or amount_text(ZERO)),)
 
 
 def _risk(result: BacktestResult) -> Section:
@@ -181,8 +190,7 @@ def assumptions(result: BacktestResult) -> tuple[str, ...]:
     return (
         _fill_rule(result.config),
         _cost_rule(result.config),
-        "Borrowing, funding, dividends and interest on cash cost and earn nothing unless a note "
-        "below says otherwise.",
+        _carry_rule(result),
         "Positions open at the end were liquidated at the last close, with costs.",
         "Returns are annualised by "
         + (
@@ -194,6 +202,15 @@ def assumptions(result: BacktestResult) -> tuple[str, ...]:
         *(("Equity reached zero: the run ended early.",) if result.ruined else ()),
         *result.notes,
     )
+
+
+def _carry_rule(result: BacktestResult) -> str:
+    nothing = (
+        "Borrowing, dividends and interest on cash"
+        if result.funding is not None
+        else ("Borrowing, funding, dividends and interest on cash")
+    )
+    return f"{nothing} were not given as inputs: they cost and earn nothing."
 
 
 def _buy_and_hold_rule(result: BacktestResult) -> str:

@@ -14,6 +14,7 @@ from typing import Final
 from attrs import evolve, field, frozen
 
 from algopioneer_core.domain.errors import DataError, NotEnoughData, RefusedError
+from algopioneer_core.domain.funding import FundingRate
 from algopioneer_core.domain.instruments import Instrument
 from algopioneer_core.domain.orders import Order
 from algopioneer_core.domain.round_trips import RoundTrip
@@ -32,6 +33,7 @@ from algopioneer_core.simulation.config import BacktestConfig, EngineChoice, Mar
 from algopioneer_core.simulation.costs import CostModel
 from algopioneer_core.simulation.equity_statistics import EquityStatistics
 from algopioneer_core.simulation.event_backtest import EventBacktest
+from algopioneer_core.simulation.funding import FundingDesk
 from algopioneer_core.simulation.matching import BarMatcher
 from algopioneer_core.simulation.performance import Performance
 from algopioneer_core.simulation.result import BacktestResult, Plain
@@ -68,6 +70,8 @@ class BacktestRequest:
     """Where the bars came from, for the report."""
     notes: tuple[str, ...] = ()
     """What a reader must know to judge the figures."""
+    funding: tuple[FundingRate, ...] = ()
+    """Payments of perpetuals, by ascending time; none where funding is not counted."""
 
 
 def run_backtest(request: BacktestRequest, sinks: Sequence[ResultSink] = ()) -> BacktestResult:
@@ -121,7 +125,11 @@ def _obstacle(strategy: Strategy, request: BacktestRequest) -> str:
         return "risk limits look at every order"
     if engine is EngineChoice.AUTO and request.source.count > AUTO_VECTOR_BARS:
         return "so many bars are better streamed"
-    return why_not(request.instrument, request.config)
+    return (
+        "funding is paid at times of its own"
+        if request.funding
+        else (why_not(request.instrument, request.config))
+    )
 
 
 def _signals(strategy: SupportsSignals, bars: BarColumns, name: str) -> Signals:
@@ -179,7 +187,8 @@ def _run_event(
         risk=RiskGate(request.limits or RiskLimits(), numeraire=portfolio.numeraire),
         on_denied=on_denied,
     )
-    run = EventBacktest(engine, instrument, _matcher(request, costs, portfolio), tape)
+    funding = FundingDesk(request.funding, portfolio)
+    run = EventBacktest(engine, instrument, _matcher(request, costs, portfolio), tape, funding)
     run.run(request.source)
     figures = Performance(statistics.finish(run.final_capital), trades.finish())
     notes = _counted(denials, "denied by the risk gate")
@@ -225,6 +234,7 @@ def _result(
         config=evolve(request.config, fees=request.config.fees.on(request.instrument)),
         parameters=request.parameters,
         data=request.data,
+        funding=run.funding if isinstance(run, EventBacktest) and request.funding else None,
         notes=(*request.notes, *_counted(run.rejections, "refused"), *notes),
     )
 

@@ -6,18 +6,25 @@ orders, its timers. On the last bar nothing new is ordered, what waits is cancel
 open is closed at the last price.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from itertools import islice
 
 from algopioneer_core.domain.commands import Cancel, Command, SetTimer, Submit
 from algopioneer_core.domain.errors import DataError
-from algopioneer_core.domain.events import ExecutionReport, OrderRejected, TimerFired
+from algopioneer_core.domain.events import (
+    ExecutionReport,
+    OrderFilled,
+    OrderRejected,
+    TimerFired,
+)
+from algopioneer_core.domain.fills import Fill
 from algopioneer_core.domain.instruments import Instrument
 from algopioneer_core.domain.market_data import Bar
 from algopioneer_core.domain.money import Money, add, sub
 from algopioneer_core.engine.engine import TradingEngine
 from algopioneer_core.history.columns import BarColumns, BarSource
+from algopioneer_core.simulation.funding import FundingDesk
 from algopioneer_core.simulation.matching import BarMatcher
 from algopioneer_core.simulation.tape import EquityTape
 
@@ -33,6 +40,7 @@ class EventBacktest:
         instrument: What is traded.
         matcher: Fills the orders.
         tape: Takes the holdings at each fill.
+        funding: Says what is paid, and when.
     """
 
     def __init__(
@@ -41,6 +49,7 @@ class EventBacktest:
         instrument: Instrument,
         matcher: BarMatcher,
         tape: EquityTape,
+        funding: FundingDesk,
     ) -> None:
         self._engine = engine
         self._portfolio = engine.portfolio
@@ -48,6 +57,8 @@ class EventBacktest:
         self._is_paid_for = instrument.delivers_base
         self._matcher = matcher
         self._tape = tape
+        self._funding = funding
+        self._fills: list[Fill] = []  # of the latest bar that had any
         self._index = 0  # of the bar being handled, over the whole run
         self._held = self._holding()
         self._may_be_ruined = False
@@ -61,6 +72,11 @@ class EventBacktest:
         """Bars of the chunks before this one; after `run`, the bars that were used."""
         self.last_ns = 0
         """Close time of the last bar handled, UTC nanoseconds."""
+
+    @property
+    def funding(self) -> Mapping[str, Money]:
+        """Funding received so far, by asset; negative is paid."""
+        return self._funding.received
 
     @property
     def final_capital(self) -> Money:
@@ -94,11 +110,14 @@ class EventBacktest:
     def _chunk(self, chunk: BarColumns, *, is_last: bool) -> int:
         """Trade one chunk; return how many of its bars were used."""
         handle, resting, length = self._engine.handle, self._matcher.resting, len(chunk)
+        funding = self._funding
         decided = length - 1 if is_last else length
         bars = chunk.bars()
         for position, bar in enumerate(islice(bars, decided)):
             if resting:
                 self._match(bar, position)
+            if bar.ts_event >= funding.next_ns:
+                self._pay_funding(bar, position)
             commands = handle(bar)
             if commands:
                 self._index = self.bars + position
@@ -123,6 +142,8 @@ class EventBacktest:
         """Fill what waits for the last bar, and close what is open: it decides nothing."""
         if self._matcher.resting:
             self._match(bar, position)
+        if bar.ts_event >= self._funding.next_ns:
+            self._pay_funding(bar, position)
         self.ruined = self._may_be_ruined and self._is_ruined(bar)
         self._finish(bar, position, "ruined" if self.ruined else "end_of_data")
 
@@ -144,15 +165,25 @@ class EventBacktest:
 
     def _match(self, bar: Bar, position: int) -> None:
         self._index = self.bars + position
+        self._fills.clear()
         if self._report(self._matcher.on_bar(bar, self._index)):
             self._note_holding(position)
+
+    def _pay_funding(self, bar: Bar, position: int) -> None:
+        """Book the payments that are due, on what was held at the time of each."""
+        self._index = self.bars + position
+        for payment in self._funding.due((bar,), bar.ts_event, self._fills):
+            self._obey(self._engine.handle(payment))
+        self._note_holding(position)
 
     def _report(self, reports: Iterable[ExecutionReport]) -> bool:
         """Tell the engine what became of its orders; return whether there was anything to tell."""
         told = False
         for report in reports:
             told = True
-            if type(report) is OrderRejected:
+            if type(report) is OrderFilled:
+                self._fills.append(report.fill)
+            elif type(report) is OrderRejected:
                 self.rejections[report.message] = self.rejections.get(report.message, 0) + 1
             commands = self._engine.handle(report)
             if commands:

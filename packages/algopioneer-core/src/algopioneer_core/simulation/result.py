@@ -80,6 +80,8 @@ class BacktestResult:
     """The strategy's own configuration."""
     data: Mapping[str, Plain] = field(factory=dict)
     """Where the bars came from: file or seed, stamp, gaps."""
+    funding: Mapping[str, Money] | None = None
+    """Funding received, by asset, negative when paid; None where none was given as an input."""
     notes: tuple[str, ...] = ()
     """What a reader must know to judge the figures, one sentence each."""
 
@@ -107,6 +109,7 @@ class BacktestResult:
             "final_capital": money_text(self.final_capital),
             "net_profit": money_text(self.net_profit),
             **self.performance.as_dict(),
+            "funding_received": None if self.funding is None else _plain(self.funding),
             "ruined": self.ruined,
             "engine": self.engine,
             "costs": costs_as_dict(self.config),

@@ -15,6 +15,7 @@ from attrs import evolve, field, frozen
 
 from algopioneer_core.domain.commands import OpenSpread, StrategyCommand
 from algopioneer_core.domain.errors import ConfigError, DataError, NotEnoughData, RefusedError
+from algopioneer_core.domain.funding import FundingRate
 from algopioneer_core.domain.instruments import Instrument
 from algopioneer_core.domain.orders import Order
 from algopioneer_core.domain.round_trips import RoundTrip
@@ -34,6 +35,7 @@ from algopioneer_core.simulation.backtest import AUTO_VECTOR_BARS
 from algopioneer_core.simulation.config import BacktestConfig, EngineChoice, MarginModel
 from algopioneer_core.simulation.costs import CostModel
 from algopioneer_core.simulation.equity_statistics import EquityStatistics
+from algopioneer_core.simulation.funding import FundingDesk
 from algopioneer_core.simulation.matching import BarMatcher
 from algopioneer_core.simulation.performance import Performance
 from algopioneer_core.simulation.result import BacktestResult, Plain
@@ -93,6 +95,8 @@ class SpreadBacktestRequest:
     """Where the bars came from, for the report."""
     notes: tuple[str, ...] = ()
     """What a reader must know to judge the figures."""
+    funding: tuple[FundingRate, ...] = ()
+    """Payments of perpetuals, by ascending time; none where funding is not counted."""
 
     def __attrs_post_init__(self) -> None:
         if tuple(each.id for each in self.instruments) != self.source.instrument_ids:
@@ -129,7 +133,9 @@ def run_spread_backtest(
         obstacle = why_not_pair_signals(signals, request.legs)
         if not obstacle and signals is not None:
             _check_length(signals, len(joint), request.name)
-            run = SpreadVectorBacktest(request.legs, request.config, joint, signals)
+            run = SpreadVectorBacktest(
+                request.legs, request.config, joint, signals, request.funding
+            )
             return _run_vector(request, run, sinks)
         strategy = request.make_strategy()  # whatever it remembers, it has seen the future
     if request.config.engine is EngineChoice.VECTOR:
@@ -250,7 +256,7 @@ def _run_event(
         if wanted and isinstance(strategy, SupportsReading)
         else None
     )
-    run = SpreadEventBacktest(engine, matchers, tape, log)
+    run = SpreadEventBacktest(engine, matchers, tape, FundingDesk(request.funding, portfolio), log)
     run.run(request.source)
     figures = Performance(statistics.finish(run.final_capital), trades.statistics.finish())
     notes = [
@@ -312,6 +318,7 @@ def _result(
         config=evolve(request.config, fees=fees[0]) if alike else request.config,
         parameters=request.parameters,
         data=request.data,
+        funding=run.funding if request.funding else None,
         notes=(
             *request.notes,
             *_join_notes(request.source),

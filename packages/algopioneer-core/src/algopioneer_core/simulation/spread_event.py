@@ -7,18 +7,25 @@ engine order is carried out once all fills of the bar are known, because they ha
 the last bar nothing new is ordered, what waits is cancelled, and what is open is closed.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Final
 
 from algopioneer_core.domain.commands import Cancel, Command, SetTimer, Submit
 from algopioneer_core.domain.errors import DataError
-from algopioneer_core.domain.events import ExecutionReport, OrderRejected, TimerFired
+from algopioneer_core.domain.events import (
+    ExecutionReport,
+    OrderFilled,
+    OrderRejected,
+    TimerFired,
+)
+from algopioneer_core.domain.fills import Fill
 from algopioneer_core.domain.instruments import InstrumentId
 from algopioneer_core.domain.market_data import JointBar
 from algopioneer_core.domain.money import Money
 from algopioneer_core.engine.engine import TradingEngine
 from algopioneer_core.history.joined import JoinedSource, JointColumns
+from algopioneer_core.simulation.funding import NEVER_NS, FundingDesk
 from algopioneer_core.simulation.matching import BarMatcher
 from algopioneer_core.simulation.spread_account import account_holding, account_worth
 from algopioneer_core.simulation.spread_readings import ReadingLog
@@ -26,7 +33,6 @@ from algopioneer_core.simulation.spread_tape import SpreadTape
 
 __all__ = ["SpreadEventBacktest"]
 
-_NEVER_NS: Final = 2**63
 _DOUBT: Final = 1e-12
 """Share of all amounts by which a float equity is wrong at most, with room to spare."""
 
@@ -39,6 +45,7 @@ class SpreadEventBacktest:
         engine: Already holds the strategy, its legs, its portfolio and its orders.
         matchers: Fills the orders of each instrument, in the configured order.
         tape: Takes the holdings at each fill.
+        funding: Says what is paid, and when.
         readings: Notes what the strategy saw at each bar; None when nobody wants to know.
     """
 
@@ -47,6 +54,7 @@ class SpreadEventBacktest:
         engine: TradingEngine,
         matchers: dict[InstrumentId, BarMatcher],
         tape: SpreadTape,
+        funding: FundingDesk,
         readings: ReadingLog | None = None,
     ) -> None:
         self._engine = engine
@@ -55,6 +63,8 @@ class SpreadEventBacktest:
         self._matchers = matchers
         self._venues = tuple(matchers.values())
         self._tape = tape
+        self._funding = funding
+        self._fills: list[Fill] = []  # of the latest bar that had any
         self._readings = readings
         self._index = 0  # of the bar being handled, over the whole run
         self._held = account_holding(self._portfolio)
@@ -62,7 +72,7 @@ class SpreadEventBacktest:
         self._may_be_ruined = False
         self._is_waiting = False  # whether some order is
         self._timers: dict[str, int] = {}
-        self._look_ns = _NEVER_NS  # from when on a timer or possible ruin wants a look
+        self._look_ns = NEVER_NS  # from when on a timer or possible ruin wants a look
         self.ruined = False
         """Whether equity fell to zero; known after `run`."""
         self.rejections: dict[str, int] = {}
@@ -71,6 +81,11 @@ class SpreadEventBacktest:
         """Joint bars of the chunks before this one; after `run`, those that were used."""
         self.last_ns = 0
         """Close time of the last joint bar handled, UTC nanoseconds."""
+
+    @property
+    def funding(self) -> Mapping[str, Money]:
+        """Funding received so far, by asset; negative is paid."""
+        return self._funding.received
 
     @property
     def final_capital(self) -> Money:
@@ -106,11 +121,14 @@ class SpreadEventBacktest:
     def _chunk(self, chunk: JointColumns, *, is_last: bool) -> int:
         """Trade one chunk; return how many of its bars were used."""
         handle, readings, length = self._engine.handle, self._readings, len(chunk)
+        funding = self._funding
         decided = length - 1 if is_last else length
         joints = chunk.joints()
         for position, joint in enumerate(islice(joints, decided)):
             if self._is_waiting:
                 self._match(joint, position)
+            if joint.ts_event >= funding.next_ns:
+                self._pay_funding(joint, position)
             commands = handle(joint)
             if commands:
                 self._index = self.bars + position
@@ -135,6 +153,8 @@ class SpreadEventBacktest:
         """Fill what waits for the last bar, and close what is open: it decides nothing."""
         if self._is_waiting:
             self._match(joint, position)
+        if joint.ts_event >= self._funding.next_ns:
+            self._pay_funding(joint, position)
         self.ruined = self._may_be_ruined and self._is_ruined(joint)
         self._finish(joint, position, "ruined" if self.ruined else "end_of_data")
 
@@ -167,6 +187,7 @@ class SpreadEventBacktest:
 
     def _match(self, joint: JointBar, position: int) -> None:
         self._index = self.bars + position
+        self._fills.clear()
         commands: list[Command] = []
         for venue, bar in zip(self._venues, joint.bars, strict=True):
             if venue.resting:
@@ -175,11 +196,20 @@ class SpreadEventBacktest:
         self._is_waiting = any(venue.resting for venue in self._venues)
         self._note_holding(position)
 
+    def _pay_funding(self, joint: JointBar, position: int) -> None:
+        """Book the payments that are due, on what was held at the time of each."""
+        self._index = self.bars + position
+        for payment in self._funding.due(joint.bars, joint.ts_event, self._fills):
+            self._obey(self._engine.handle(payment))
+        self._note_holding(position)
+
     def _reports(self, reports: Iterable[ExecutionReport]) -> list[Command]:
         """Tell the engine what became of its orders; return what it wants done."""
         commands: list[Command] = []
         for report in reports:
-            if type(report) is OrderRejected:
+            if type(report) is OrderFilled:
+                self._fills.append(report.fill)
+            elif type(report) is OrderRejected:
                 self.rejections[report.message] = self.rejections.get(report.message, 0) + 1
             commands += self._engine.handle(report)
         return commands
@@ -214,7 +244,7 @@ class SpreadEventBacktest:
 
     def _set_look(self) -> None:
         times = self._timers.values()
-        self._look_ns = 0 if self._may_be_ruined else min(times, default=_NEVER_NS)
+        self._look_ns = 0 if self._may_be_ruined else min(times, default=NEVER_NS)
 
     # --- holdings ----------------------------------------------------------------------------
 

@@ -16,8 +16,9 @@ import numpy as np
 
 from algopioneer_core.domain.errors import RefusedError
 from algopioneer_core.domain.fills import Side
+from algopioneer_core.domain.funding import FundingRate, funding_received
 from algopioneer_core.domain.instruments import Instrument
-from algopioneer_core.domain.money import Money, from_scaled, mul, scaled
+from algopioneer_core.domain.money import ZERO, Money, from_scaled, mul, scaled
 from algopioneer_core.domain.positions import average_price
 from algopioneer_core.domain.round_trips import RoundTrip
 from algopioneer_core.domain.spreads import Neutrality
@@ -27,12 +28,14 @@ from algopioneer_core.history.joined import JointColumns
 from algopioneer_core.simulation.config import BacktestConfig, FillTiming, MarginModel
 from algopioneer_core.simulation.costs import CostModel
 from algopioneer_core.simulation.equity_statistics import EquityStatistics
+from algopioneer_core.simulation.funding import ScheduledFunding, schedule_funding
 from algopioneer_core.simulation.scaled_costs import ScaledCosts, decimals_of
 from algopioneer_core.simulation.sinks import Float64Array, Holding, ResultSink
 from algopioneer_core.simulation.spread_readings import Readings, TakesReadings, takers
 from algopioneer_core.simulation.spread_signals import ChartedSignals, SpreadSignals
 from algopioneer_core.simulation.spread_tape import Basket, spread_equity
 from algopioneer_core.simulation.spread_walk import (
+    Payment,
     ScaledLeg,
     SpreadPlan,
     SpreadTrade,
@@ -76,6 +79,7 @@ class SpreadVectorBacktest:
         config: Fees, slippage, fill timing, capital.
         joint: All joint bars of the run.
         signals: The strategy's decisions on them.
+        funding: Payments of perpetuals, by ascending time.
     """
 
     def __init__(
@@ -84,6 +88,7 @@ class SpreadVectorBacktest:
         config: BacktestConfig,
         joint: JointColumns,
         signals: SpreadSignals,
+        funding: Sequence[FundingRate] = (),
     ) -> None:
         self._instruments = legs
         self._joint = joint
@@ -93,13 +98,19 @@ class SpreadVectorBacktest:
         first, second = (
             self._leg(instrument, config, number) for number, instrument in enumerate(legs)
         )
-        self._places = max(first.costs.places, second.costs.places)
+        scheduled = schedule_funding(funding, joint, config.fill)
+        per_step = [self._funding_of_a_step(each, legs) for each in scheduled]
+        self._places = max(first.costs.places, second.costs.places, decimals_of(ZERO, *per_step))
         self._legs = (first.on(self._places), second.on(self._places))
         self._walk = SpreadWalk(
             legs=self._legs,
             size=signals.size,
             hedge_ratio=signals.hedge_ratio,
             cash=scaled(config.initial_capital, self._places),
+            payments=[
+                Payment(each.bar, each.held_at, each.leg, scaled(amount, self._places))
+                for each, amount in zip(scheduled, per_step, strict=True)
+            ],
         )
         self.ruined = False
         """Whether equity fell to zero; known after `run`."""
@@ -117,6 +128,22 @@ class SpreadVectorBacktest:
             bars.close if self._at_close else bars.open,
             bars.close,
         )
+
+    @staticmethod
+    def _funding_of_a_step(each: ScheduledFunding, legs: Sequence[Instrument]) -> Money:
+        """Return what one long quantity step receives, exactly."""
+        instrument = legs[each.leg]
+        step = instrument.quantity_increment.step
+        return funding_received(instrument, step, each.price, each.rate)
+
+    @property
+    def funding(self) -> dict[str, Money]:
+        """Funding received, by asset; negative is paid."""
+        sums: dict[str, int] = {}
+        for _, leg, amount in self._walk.paid:
+            asset = self._instruments[leg].settlement_asset
+            sums[asset] = sums.get(asset, 0) + amount
+        return {asset: self._money(amount) for asset, amount in sums.items()}
 
     @property
     def last_ns(self) -> int:

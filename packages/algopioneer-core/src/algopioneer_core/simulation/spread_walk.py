@@ -6,6 +6,7 @@ between. All amounts are integers of one grid 10**-K (`scaled_costs`), all times
 """
 
 from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Final, NamedTuple, Self
 
@@ -17,7 +18,15 @@ from algopioneer_core.domain.spreads import Neutrality, SpreadSize
 from algopioneer_core.simulation.scaled_costs import ScaledCosts, Way
 from algopioneer_core.simulation.spread_signals import SpreadSignals
 
-__all__ = ["LegTrade", "OpenSpreadTrade", "ScaledLeg", "SpreadPlan", "SpreadTrade", "SpreadWalk"]
+__all__ = [
+    "LegTrade",
+    "OpenSpreadTrade",
+    "Payment",
+    "ScaledLeg",
+    "SpreadPlan",
+    "SpreadTrade",
+    "SpreadWalk",
+]
 
 _SIGNAL: Final = "signal"
 _Z_STOP: Final = "z_stop"
@@ -123,6 +132,18 @@ class SpreadTrade(NamedTuple):
         return OpenSpreadTrade(self.entry_bar, (a, b))
 
 
+class Payment(NamedTuple):
+    """Funding of one leg."""
+
+    bar: int
+    """Bar at whose close it is booked."""
+    held_at: int
+    """Bar at whose close stood what it is paid on: `bar`, or the one before."""
+    leg: int
+    per_step: int
+    """What one long quantity step receives, in 10**-K; negative is paid."""
+
+
 @frozen(eq=False)
 class SpreadPlan:
     """The possible entries of a run in the order of time, and where each would leave again."""
@@ -207,6 +228,7 @@ class SpreadWalk:
         size: The size of every entry.
         hedge_ratio: For beta-neutral sizes.
         cash: The capital, in 10**-K.
+        payments: Funding, by ascending bar.
     """
 
     legs: tuple[ScaledLeg, ScaledLeg]
@@ -214,6 +236,7 @@ class SpreadWalk:
     hedge_ratio: Decimal
     cash: int
     """Cash now."""
+    payments: Sequence[Payment] = ()
     trades: list[SpreadTrade] = field(factory=list)
     open: OpenSpreadTrade | None = None
     starts: list[int] = field(factory=list)
@@ -224,6 +247,10 @@ class SpreadWalk:
     refused: list[tuple[int, int, int]] = field(factory=list)
     """Entries whose size was refused: bar of the signal, the leg that rounds to nothing (0 or 1),
     and the cash then."""
+
+    paid: list[tuple[int, int, int]] = field(factory=list)
+    """Funding that was received: bar, leg and amount."""
+    _next_payment: int = 0
 
     def __attrs_post_init__(self) -> None:
         self._hold(0, (0, 0))
@@ -240,10 +267,13 @@ class SpreadWalk:
                 continue
             if signal + plan.wait >= plan.bars:
                 return  # ordered, and never filled
+            self._pay_until(signal + plan.wait)
             self._enter(signal + plan.wait, plan.direction[position], sizes)
             leave, reason = plan.exit_of(position)
             if leave + plan.wait >= plan.bars:
+                self._pay_until(plan.bars)
                 return  # open until the end
+            self._pay_until(leave + plan.wait)
             self.leave(leave + plan.wait, reason)
             free = leave + plan.wait
             if reason != _SIGNAL:
@@ -282,6 +312,23 @@ class SpreadWalk:
         self.open = OpenSpreadTrade(bar, (a, b))
         self._hold(bar, (a.steps, b.steps))
 
+    def _pay_until(self, bar: int) -> None:
+        """Book the payments on what stood at the closes before that of *bar*."""
+        while self._next_payment < len(self.payments):
+            payment = self.payments[self._next_payment]
+            if payment.held_at >= bar:
+                return
+            self._next_payment += 1
+            if self.open is not None and payment.held_at >= self.open.entry_bar:
+                self._pay(payment, self.open)
+
+    def _pay(self, payment: Payment, trade: OpenSpreadTrade) -> None:
+        first, second = (leg.steps for leg in trade.legs)
+        amount = payment.per_step * (second if payment.leg else first)
+        self.cash += amount
+        self.paid.append((payment.bar, payment.leg, amount))
+        self._hold(payment.bar, (first, second))
+
     def leave(self, bar: int, reason: str, *, at_close: bool = False) -> None:
         """Close the open trade in *bar*, where market orders fill or at its close."""
         assert self.open is not None
@@ -312,6 +359,7 @@ class SpreadWalk:
         del self.starts[keep:], self.held_cash[keep:], self.held_steps[keep:]
         self.cash = self.held_cash[-1]
         self.refused = [each for each in self.refused if each[0] <= bar]
+        self.paid = [each for each in self.paid if each[0] <= bar]
         undone = [trade for trade in self.trades if trade.exit_bar > bar]
         del self.trades[len(self.trades) - len(undone) :]
         entries = [trade.entry for trade in undone]
