@@ -1,17 +1,14 @@
 """A stranger's strategy: built, installed from its wheel, found by name and traded."""
 
 import json
-import os
 import re
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
+from tests.example_distributions import ROOT, copied, install, run
+
 EXAMPLE = ROOT / "examples" / "acme-breakout"
 GUIDE = ROOT / "docs" / "howto" / "write-a-strategy.md"
 BARS = ROOT / "examples" / "data" / "made-up-1h.csv"
@@ -19,44 +16,16 @@ WINDOWS = ("--entry-window", "6", "--exit-window", "3", "--fee-bps", "5")
 CONFIGURATIONS = sorted((ROOT / "examples").glob("*.toml"))
 
 
-def run(*words: str, folder: Path, path: Path | None = None) -> subprocess.CompletedProcess[str]:
-    """Run a module of this interpreter in *folder*, with *path* to import from too."""
-    environment = os.environ | {"COLUMNS": "120"}
-    environment.pop("ALGOPIONEER_PLUGINS", None)
-    if path is not None:
-        environment["PYTHONPATH"] = str(path)
-    return subprocess.run(
-        [sys.executable, "-m", *words],
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a copy of the example outside the checkout, as its author would have it."""
-    ignored = shutil.ignore_patterns("ruff.toml", "dist", ".*", "__pycache__")
-    copy = tmp_path_factory.mktemp("author") / "acme-breakout"
-    return Path(shutil.copytree(EXAMPLE, copy, ignore=ignored))
+    return copied(EXAMPLE.name, tmp_path_factory.mktemp("author"))
 
 
 @pytest.fixture(scope="module")
 def installed(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Build the wheel, install it, and return the folder it was installed into."""
-    built, folder = tmp_path_factory.mktemp("dist"), tmp_path_factory.mktemp("installed")
-    build = run("hatchling", "build", "-t", "wheel", "-d", str(built), folder=source)
-    assert build.returncode == 0, build.stderr
-    [wheel] = built.glob("*.whl")
-    # Its dependencies are here already, and nothing may be fetched.
-    offline = ["--no-index", "--no-deps", "--no-compile", "--disable-pip-version-check"]
-    install = run(
-        "pip", "install", "-q", *offline, "--target", str(folder), str(wheel), folder=built
-    )
-    assert install.returncode == 0, install.stderr
-    return folder
+    """Return the folder into which its wheel was installed."""
+    return install(source, tmp_path_factory.mktemp("user"))
 
 
 def algopioneer(installed: Path, *words: str) -> str:

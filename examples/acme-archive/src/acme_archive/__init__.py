@@ -1,0 +1,1 @@
+"""A venue for algopioneer whose history is a folder of CSV files."""
