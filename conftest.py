@@ -1,7 +1,9 @@
-"""How Hypothesis behaves in every test of the project."""
+"""How Hypothesis and asynchronous tests behave in every test of the project."""
 
 import os
+from typing import Any
 
+import pytest
 from hypothesis import settings
 
 # No deadline: coverage and a busy machine slow single examples down at random. Where CI says so,
@@ -17,3 +19,9 @@ settings.register_profile(
 settings.register_profile("measured", settings.get_profile("project"), max_examples=30)
 settings.register_profile("thorough", settings.get_profile("project"), max_examples=2000)
 settings.load_profile("project")
+
+
+@pytest.fixture
+def anyio_backend(virtual_backend: tuple[str, dict[str, Any]]) -> tuple[str, dict[str, Any]]:
+    """Run every `async def` test on trio and on asyncio, in virtual time."""
+    return virtual_backend

@@ -235,7 +235,9 @@ def demo(session: nox.Session) -> None:
 @nox.session(default=False)
 def build(session: nox.Session) -> None:
     """Wheels and source distributions in dist/, their contents and metadata checked."""
-    session.install("build>=1.2", "packaging>=24.2", "pytest>=8.2", "trove-classifiers")
+    # anyio owns a setting of pytest in pyproject.toml, which an unknown one would be an error in.
+    tools = ("anyio>=4.14", "build>=1.2", "packaging>=24.2", "pytest>=8.2", "trove-classifiers")
+    session.install(*tools)
     shutil.rmtree(ROOT / "dist", ignore_errors=True)
     with_uv, with_pip = "uv build --out-dir=dist", "python -m build --outdir=dist"
     command = with_uv if session.venv_backend == "uv" else with_pip

@@ -191,7 +191,8 @@ def test_a_process_that_decides_has_loaded_no_io() -> None:
 
 def test_help_loads_no_heavy_package() -> None:
     """`algopioneer --help` answers before anybody has put the coffee down."""
-    heavy = {"numpy", "plotly", "pyarrow", "rich", "statsmodels", "structlog", "trio"}
+    heavy = {"numpy", "plotly", "pyarrow", "rich", "statsmodels", "structlog"}
+    heavy |= {"anyio", "asyncio", "httpx", "trio", "websockets"}
     statement = (
         "from algopioneer_core.cli.main import main\n"
         "sys.argv = ['algopioneer', '--help']\n"
