@@ -1,6 +1,6 @@
 """What changes a strategy's books without an order of its own: funding, dividends, splits, …"""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final, TypeAlias
 
 from attrs import evolve
@@ -80,6 +80,14 @@ class AccountBook:
             UnknownOrder: A fill was busted or corrected whose order is not known here.
         """
         return self._bookings[type(event)](event)
+
+    def snapshot(self) -> dict[str, object]:
+        """Return the liquidations that were booked, by fill id; a busted one is None."""
+        return dict(self._liquidations)
+
+    def restore(self, state: Mapping[str, Fill | None]) -> None:
+        """Become what `snapshot` described."""
+        self._liquidations = dict(state)
 
     def _is_ours(self, instrument_id: InstrumentId) -> bool:
         return instrument_id in self._portfolio.instruments

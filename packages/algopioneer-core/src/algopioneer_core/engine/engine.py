@@ -9,8 +9,8 @@ The way of one decision: strategy → exits → risk → orders. The common case
 be done, and that case allocates nothing.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Final
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final
 
 from algopioneer_core.domain.commands import (
     Cancel,
@@ -94,6 +94,7 @@ class TradingEngine:
         self.name = name
         self.portfolio = portfolio
         self.orders = orders
+        self.legs = legs
         self._way_out = WayOut(portfolio, orders)
         self._exits = None if exits is None or exits.is_off else exits
         self._exit_gate = (
@@ -110,6 +111,7 @@ class TradingEngine:
             None if legs is None else SpreadDesk(name, legs, self._desk, portfolio, self._exits)
         )
         self._carry_out = (self._spreads or self._desk).carry_out
+        self._check = (self._spreads or self._desk).check
         self._accounts = AccountBook(portfolio, orders, self._on_fill, self._on_transfer)
         self._context = EngineContext(portfolio, orders)
         self._on_event = strategy.on_event
@@ -155,12 +157,72 @@ class TradingEngine:
         for _ in self._on_event(event, self._context):
             pass
 
+    def check(self, wish: StrategyCommand) -> None:
+        """
+        Refuse a wish of the strategy that can never be carried out; no order is made.
+
+        Raises:
+            RefusedError: An instrument was not given to the strategy, or a spread is asked for by
+                one that trades single instruments.
+            UnknownOrder: A cancel of what was never ordered.
+        """
+        self._check(wish)
+
+    def flatten(self, reason: str) -> Sequence[Command]:
+        """
+        Return what takes the strategy out of everything, for *reason*: cancels, closing orders.
+
+        A spread is closed by its leg manager, as a stop.
+        """
+        wishes: list[StrategyCommand] = []
+        if self._spreads is not None:
+            wishes.append(CloseSpread(reason, stop=True))
+        else:
+            for instrument_id in self._instruments:
+                wishes += self._way_out.of(instrument_id, reason)
+        return self._carry_out(wishes, self._context.now_ns)
+
     def close_positions(self, reason: str) -> Sequence[Command]:
         """Return market orders that close what open orders leave of all positions, for *reason*."""
         wishes: list[StrategyCommand] = []
         for instrument_id in self._instruments:
             wishes += self._way_out.closing(instrument_id, reason)
         return self._carry_out(wishes, self._context.now_ns)
+
+    # --- memory ------------------------------------------------------------------------------
+
+    def snapshot(self) -> dict[str, object]:
+        """
+        Return books, orders, exits and legs, as JSON values and domain objects (orders, fills).
+
+        The strategy's own state and the shared risk gate's are kept by their owners.
+        """
+        return {
+            "now_ns": self.now_ns,
+            "portfolio": self.portfolio.snapshot(),
+            "orders": self.orders.snapshot(),
+            "accounts": self._accounts.snapshot(),
+            "exits": None if self._exits is None else self._exits.snapshot(),
+            "legs": None if self.legs is None else self.legs.snapshot(),
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """
+        Become what `snapshot` described; called before any event.
+
+        Exit policies or legs that were added since begin without a memory.
+
+        Raises:
+            LedgerError: The saved ledger is out of balance.
+        """
+        self._context.now_ns = state["now_ns"]
+        self.portfolio.restore(state["portfolio"])
+        self.orders.restore(state["orders"])
+        self._accounts.restore(state["accounts"])
+        if self._exits is not None and state["exits"] is not None:
+            self._exits.restore(state["exits"])
+        if self.legs is not None and state["legs"] is not None:
+            self.legs.restore(state["legs"])
 
     # --- market data -------------------------------------------------------------------------
 

@@ -67,7 +67,7 @@ class OrderDesk:
         """
         wishes = tuple(wishes)
         for wish in wishes:  # before any order is made, so that none is made and then not sent
-            self._check(wish)
+            self.check(wish)
         commands: list[Command] = []
         for wish in wishes:
             if type(wish) is OrderIntent:
@@ -76,7 +76,14 @@ class OrderDesk:
                 self._command(wish, commands)
         return commands or NOTHING
 
-    def _check(self, wish: StrategyCommand) -> None:
+    def check(self, wish: StrategyCommand) -> None:
+        """
+        Refuse a wish that can never be carried out here.
+
+        Raises:
+            RefusedError: An instrument was not given to the strategy, or a spread is asked for.
+            UnknownOrder: A cancel of what was never ordered.
+        """
         match wish:
             case OrderIntent() | CancelAll():
                 instrument_id = wish.instrument_id

@@ -1,8 +1,8 @@
 """The orders of one strategy: which exist, which may still trade, and what became of them."""
 
 from collections import OrderedDict
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
 from algopioneer_core.domain.errors import UnknownOrder
 from algopioneer_core.domain.events import (
@@ -29,10 +29,13 @@ from algopioneer_core.domain.orders import (
     remove_fill,
 )
 
-__all__ = ["DEFAULT_RETAINED", "REPORTS", "OrderManager"]
+__all__ = ["DEFAULT_RETAINED", "REPORTS", "SAVED_ENDED", "OrderManager"]
 
 DEFAULT_RETAINED: Final = 4096
 """Ended orders that are remembered, so that a late report still finds its order."""
+
+SAVED_ENDED: Final = 64
+"""Ended orders that a snapshot keeps; a report about an older one needs the journal."""
 
 _STEPS: Final[dict[type, Step]] = {
     OrderAccepted: Step.ACCEPT,
@@ -71,13 +74,17 @@ class OrderManager:
         self._corrections: dict[str, dict[str, Fill]] = {}  # by order, by fill id; mostly empty
         self.working: dict[str, Order] = {}
         """Orders that may still trade, oldest first. Read only."""
+        self.made = 0
+        """How many orders were made, denied ones included; the last number given to an id."""
 
     def submit(self, intent: OrderIntent, now_ns: int) -> Order:
         """Return a new order for *intent*, handed over for sending at *now_ns* (UTC)."""
+        self.made += 1
         return self._keep(Order(self._next_id(), intent, now_ns, OrderStatus.PENDING))
 
     def deny(self, intent: OrderIntent, now_ns: int, message: str) -> Order:
         """Return a new order for *intent*, refused by our own rules: it will not be sent."""
+        self.made += 1
         order = Order(self._next_id(), intent, now_ns)
         return self._keep(advance(order, Step.DENY, message=message))
 
@@ -163,6 +170,36 @@ class OrderManager:
     def replace(self, order: Order) -> None:
         """Put *order* in the place of its earlier state, or bring it back from a journal."""
         self._keep(order)
+
+    # --- memory ------------------------------------------------------------------------------
+
+    def snapshot(self) -> dict[str, object]:
+        """Return working orders and the latest ended ones, as JSON values and domain objects."""
+        ended = list(self._ended)[-SAVED_ENDED:]
+        kept = [*(self._orders[key] for key in ended), *self.working.values()]
+        return {
+            "made": self.made,
+            "orders": kept,
+            "corrections": {
+                order.client_order_id: self._corrections[order.client_order_id]
+                for order in kept
+                if order.client_order_id in self._corrections
+            },
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """
+        Become what `snapshot` described.
+
+        Ids go on where the generator stands: whoever made it starts it after `made`.
+        """
+        self.made = state["made"]
+        self._orders.clear()
+        self._ended.clear()
+        self.working.clear()
+        for order in state["orders"]:
+            self._keep(order)
+        self._corrections = {key: dict(fills) for key, fills in state["corrections"].items()}
 
     @staticmethod
     def _advance(order: Order, report: ExecutionReport) -> Order:

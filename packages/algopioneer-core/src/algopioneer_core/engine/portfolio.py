@@ -7,6 +7,7 @@ whatever else is in it; reconciling the two is the runtime's work.
 
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
+from typing import Any
 
 from algopioneer_core.domain.errors import ConfigError, RefusedError
 from algopioneer_core.domain.fills import PRICE_PLACES, Fill
@@ -210,6 +211,55 @@ class Portfolio:
             old, new = Decimal(denominator), Decimal(numerator)
             price = divide_half_even(mul(mark, old), new, places=PRICE_PLACES)
             self.mark_price(instrument_id, price, marked_ns)
+
+    # --- memory ------------------------------------------------------------------------------
+
+    def snapshot(self) -> dict[str, object]:
+        """Return positions, open round trips, marks and ledger, as JSON values."""
+        return {
+            "positions": {
+                str(key): [*map(str, (each.quantity, each.cost, each.realised, each.fees))]
+                for key, each in self._positions.items()
+            },
+            "other_fees": {
+                str(key): [[asset, str(amount)] for asset, amount in each.other_fees]
+                for key, each in self._positions.items()
+                if each.other_fees
+            },
+            "open": {str(key): each.snapshot() for key, each in self._open.items()},
+            "marks": {str(key): [str(self.mark(key)), self.mark_ns(key)] for key in self._marks},
+            "ledger": [
+                [account.value, asset, str(amount)]
+                for (account, asset), amount in self.ledger.balances().items()
+            ],
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """
+        Become what `snapshot` described; instruments that it does not know stay as they are.
+
+        Raises:
+            LedgerError: The saved ledger is out of balance.
+        """
+        for key in self._instruments:
+            name = str(key)
+            if name in state["positions"]:
+                quantity, cost, realised, fees = map(Decimal, state["positions"][name])
+                others = tuple(
+                    (asset, Decimal(amount)) for asset, amount in state["other_fees"].get(name, ())
+                )
+                self._positions[key] = Position(
+                    self._instruments[key], quantity, cost, realised, fees, others
+                )
+                self._open[key].restore(state["open"][name])
+            if name in state["marks"]:
+                price, marked_ns = state["marks"][name]
+                self.mark_price(key, Decimal(price), marked_ns)
+        balances = {
+            (Account(account), asset): Decimal(amount) for account, asset, amount in state["ledger"]
+        }
+        self.ledger.restore(balances)
+        self.cash = self.ledger.balance(Account.HOLDINGS, self.numeraire)
 
     def _finish(self, trip: RoundTrip | None) -> None:
         if trip is not None and self._on_round_trip is not None:

@@ -1,7 +1,8 @@
 """From fills to round trips: when a position began, what it cost, and when it was flat again."""
 
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 
 from attrs import evolve
 
@@ -62,6 +63,19 @@ class _Way:
         units = mul(self.quantity, Decimal(numerator))
         self.quantity = divide_half_even(units, Decimal(denominator), places=COST_PLACES)
         self.price = None
+
+    def snapshot(self) -> list[str | None]:
+        return [
+            str(self.quantity),
+            str(self.value),
+            None if self.price is None else str(self.price),
+        ]
+
+    def restore(self, state: Sequence[str | None]) -> None:
+        quantity, value, price = (None if each is None else Decimal(each) for each in state)
+        assert quantity is not None
+        assert value is not None
+        self.quantity, self.value, self.price = quantity, value, price
 
     def average(self, instrument: Instrument) -> Price:
         """Return the average price; zero where nothing was traded."""
@@ -161,6 +175,22 @@ class OpenRoundTrip:
         """Count in new units from now on, of which *denominator* old ones made *numerator*."""
         self._entries.split(numerator, denominator)
         self._exits.split(numerator, denominator)
+
+    def snapshot(self) -> dict[str, object]:
+        """Return what is remembered of the open round trip, as JSON values."""
+        return {
+            "entry_ns": self.entry_ns,
+            "realised": str(self._realised),
+            "fees": str(self._fees),
+            "entries": self._entries.snapshot(),
+            "exits": self._exits.snapshot(),
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Become what `snapshot` described."""
+        self._begin(state["entry_ns"], Decimal(state["realised"]), Decimal(state["fees"]))
+        self._entries.restore(state["entries"])
+        self._exits.restore(state["exits"])
 
     def _turn(
         self, before: Position, after: Position, fill: Fill, closed: Quantity, reason: str

@@ -11,6 +11,7 @@ from algopioneer_core.domain.commands import (
     OpenSpread,
     StrategyCommand,
 )
+from algopioneer_core.domain.errors import RefusedError
 from algopioneer_core.domain.events import (
     Event,
     FeedDown,
@@ -76,6 +77,25 @@ class SpreadDesk:
             else:
                 orders.append(wish)
         return self._settle(orders, now_ns)
+
+    def check(self, wish: StrategyCommand) -> None:
+        """
+        Refuse a wish that can never be carried out here.
+
+        Raises:
+            RefusedError: An instrument is not one of the strategy's.
+            UnknownOrder: A cancel of what was never ordered.
+        """
+        if isinstance(wish, OpenSpread):
+            for each in (wish.buy, wish.sell):
+                if each not in self._portfolio.instruments:
+                    raise RefusedError(
+                        "the strategy wants a spread in what it was not given",
+                        where=each,
+                        remedy="name both legs in the strategy's configuration",
+                    )
+        elif not isinstance(wish, CloseSpread):
+            self._desk.check(wish)
 
     def follow(self, event: Event, done: Sequence[Command], now_ns: int) -> Sequence[Command]:
         """Return *done*, and what the spread needs now that *event* has been handled."""
