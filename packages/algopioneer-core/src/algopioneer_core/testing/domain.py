@@ -27,7 +27,7 @@ from algopioneer_core.domain.events import (
 )
 from algopioneer_core.domain.fills import Fill, Liquidity, Side
 from algopioneer_core.domain.instruments import Instrument, InstrumentId, InstrumentKind
-from algopioneer_core.domain.money import Increment, Price, Quantity, from_scaled, total
+from algopioneer_core.domain.money import Increment, Price, Quantity, from_scaled, mul, total
 from algopioneer_core.domain.orders import Order, OrderIntent, Step, advance, apply_fill
 
 __all__ = [
@@ -143,21 +143,33 @@ def fills(
     assets = fee_assets or (instrument.base, instrument.quote, "POINTS")
     sizes = draw(st.lists(quantities(), min_size=1, max_size=3))
     count = draw(st.integers(0, max_size))
-    return [
-        Fill(
-            f"fill-{number}",
-            f"order-{number}",
-            instrument.id,
-            draw(sides),
-            draw(st.sampled_from(sizes)),
-            draw(prices()),
-            draw(_scaled(-(10**4), 10**4, 6)),
-            draw(st.sampled_from(assets)),
-            draw(st.sampled_from(Liquidity)),
-            number,
-        )
-        for number in range(count)
-    ]
+    return [_fill(draw, number, instrument, sizes, assets) for number in range(count)]
+
+
+def _fill(
+    draw: st.DrawFn,
+    number: int,
+    instrument: Instrument,
+    sizes: Sequence[Quantity],
+    assets: Sequence[str],
+) -> Fill:
+    quantity, asset = draw(st.sampled_from(sizes)), draw(st.sampled_from(assets))
+    if asset == instrument.base:
+        fee = mul(quantity, from_scaled(draw(st.integers(-100, 100)), 4))
+    else:
+        fee = draw(_scaled(-(10**4), 10**4, 6))
+    return Fill(
+        f"fill-{number}",
+        f"order-{number}",
+        instrument.id,
+        draw(sides),
+        quantity,
+        draw(prices()),
+        fee,
+        asset,
+        draw(st.sampled_from(Liquidity)),
+        number,
+    )
 
 
 @frozen
