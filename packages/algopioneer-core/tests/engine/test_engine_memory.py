@@ -209,7 +209,7 @@ def test_flattening_cancels_what_works_and_closes_what_is_held() -> None:
     cancel, close = engine.flatten("asked")
     assert cancel == Cancel(command.order.client_order_id)
     assert isinstance(close, Submit)
-    assert (close.order.intent.side, close.order.intent.quantity) == (Side.SELL, 1)
+    assert (close.order.intent.side, close.order.intent.quantity) == (Side.SELL, D(1))
 
 
 def test_wishes_can_be_checked_without_making_an_order() -> None:
