@@ -1,0 +1,1 @@
+"""The memory: an append-only, hash-chained log of what happened, was decided and was sent."""
