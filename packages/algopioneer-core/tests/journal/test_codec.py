@@ -2,6 +2,7 @@ import enum
 import json
 import subprocess
 import sys
+import typing
 from decimal import Decimal
 from typing import Any, get_args
 
@@ -48,13 +49,10 @@ def words(draw: st.DrawFn, kind: type) -> Any:
         return draw(instruments())
     if issubclass(kind, enum.Enum):
         return draw(st.sampled_from(kind))
-    hints = attrs.resolve_types(kind) if attrs.has(kind) else kind
-    fields = (
-        {each.name: each.type for each in attrs.fields(hints) if each.init}
-        if attrs.has(kind)
-        else kind.__annotations__
-    )
-    values = {name.lstrip("_"): draw(of_hint(hint)) for name, hint in fields.items()}
+    fields = typing.get_type_hints(kind)
+    if attrs.has(kind):
+        fields = {each.name: fields[each.name] for each in attrs.fields(kind) if each.init}
+    values = {name: draw(of_hint(hint)) for name, hint in fields.items()}
     try:
         return kind(**values)
     except AlgopioneerError:

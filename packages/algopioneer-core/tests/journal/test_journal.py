@@ -1,7 +1,7 @@
 import contextlib
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from algopioneer_core.journal.errors import (
 )
 from algopioneer_core.journal.journal import Journal, open_journal, open_journal_on
 from algopioneer_core.journal.lock import holder_of
-from algopioneer_core.journal.rows import Row, SnapshotRow, StorageFailed
+from algopioneer_core.journal.rows import Heading, Row, SnapshotRow, StorageFailed
 from algopioneer_core.journal.sqlite_storage import SqliteStorage
 
 pytestmark = pytest.mark.anyio
@@ -246,10 +246,8 @@ async def test_a_disk_that_is_full_at_the_start_is_told(path: Path, make_uuid: M
     """A journal that cannot be begun is not opened."""
 
     class Full(SqliteStorage):
-        @contextlib.contextmanager
-        def _transaction(self) -> Iterator[None]:
+        def begin(self, heading: Heading) -> None:
             raise StorageFailed("database or disk is full")
-            yield
 
     with pytest.raises(JournalFailed, match="cannot be begun"):
         async with open_journal_on(Full(path, create=True), make_uuid=make_uuid):
