@@ -118,16 +118,24 @@ def option(
     return attrs.field(default=default, validator=checks, metadata={_METADATA: about})
 
 
-def secret(*, environment: str, help: str) -> Any:  # noqa: A002 - as for `option`
+def secret(
+    *,
+    environment: str,
+    help: str,  # noqa: A002 - as for `option`
+    required: bool = False,
+) -> Any:
     """
     Return an attrs field for a value that must never be printed, logged or passed as an argument.
 
     Args:
         environment: Name of the environment variable it is read from.
         help: One sentence that says what it is.
+        required: Whether nothing works without it. A venue's keys are not required: they are
+            asked for when it trades with money, whatever is said here.
     """
     about = _About(help=help, environment=environment)
-    return attrs.field(default="", repr=False, metadata={_METADATA: about})
+    default: Any = attrs.NOTHING if required else ""
+    return attrs.field(default=default, repr=False, metadata={_METADATA: about})
 
 
 def settings_of(config: type[Any]) -> tuple[Setting, ...]:

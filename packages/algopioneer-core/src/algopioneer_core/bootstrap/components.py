@@ -3,12 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from attrs import evolve
-
+from algopioneer_core.config.environment import with_secrets
 from algopioneer_core.config.runs import Settings
 from algopioneer_core.domain.errors import ConfigError
 from algopioneer_core.plugins.specs import ComponentSpec
-from algopioneer_core.settings import Setting, settings_of
 
 __all__ = ["component_config"]
 
@@ -19,6 +17,7 @@ def component_config(
     environment: Mapping[str, str],
     *,
     elsewhere: Mapping[str, str] | None = None,
+    all_secrets: bool = False,
 ) -> Any:
     """
     Return the checked configuration of *spec*; None when it has nothing to configure.
@@ -27,22 +26,21 @@ def component_config(
         spec: What is configured.
         asked: What the user set, and where.
         environment: Where the fields made with `settings.secret` are read from: `os.environ`. One
-            that is not there is empty, and whoever needs it says so when it does.
+            that is not there is empty where the class does not require it.
         elsewhere: Keys of other tables and where they belong, for the hint about a stray one.
+        all_secrets: Whether every secret must be there, as where trading with money begins.
 
     Raises:
-        ConfigError: A key is unknown or missing, a value is wrong, or a secret stands in a file.
+        ConfigError: A key is unknown or missing, a value is wrong, or a secret is missing or
+            stands in a file.
         PluginError: The configuration class cannot be loaded.
     """
     config = spec.load_config()
     if config is None:
         _refuse_keys(spec, asked)
         return None
-    secrets = [setting for setting in settings_of(config) if setting.secret]
-    _refuse_secrets(secrets, asked)
-    read = {setting.key: environment.get(setting.environment or "") for setting in secrets}
-    found = {key: value for key, value in read.items() if value is not None}
-    return evolve(asked, filed={**asked.filed, **found}).make(config, elsewhere=elsewhere)
+    filled = with_secrets(asked, config, environment, all_needed=all_secrets)
+    return filled.make(config, elsewhere=elsewhere)
 
 
 def _refuse_keys(spec: ComponentSpec, asked: Settings) -> None:
@@ -52,13 +50,3 @@ def _refuse_keys(spec: ComponentSpec, asked: Settings) -> None:
             where=asked.place(key),
             remedy="leave it out",
         )
-
-
-def _refuse_secrets(secrets: list[Setting], asked: Settings) -> None:
-    for setting in secrets:
-        if setting.key in asked.filed or setting.key in asked.flags:
-            raise ConfigError(
-                "a secret is not read from files and flags, where others can see it",
-                where=asked.place(setting.key),
-                remedy=f"set the environment variable {setting.environment}",
-            )

@@ -1,6 +1,7 @@
 """Reading TOML files, with numbers exactly as they are written."""
 
 import tomllib
+from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -46,7 +47,7 @@ def _not_toml(path: Path, reason: str) -> ConfigError:
     )
 
 
-def table(content: dict[str, Any], name: str, *, path: Path) -> dict[str, Any]:
+def table(content: Mapping[str, Any], name: str, *, path: Path | None) -> dict[str, Any]:
     """
     Return the table *name* of a file, empty when it is absent.
 
@@ -56,6 +57,8 @@ def table(content: dict[str, Any], name: str, *, path: Path) -> dict[str, Any]:
     found = content.get(name, {})
     if not isinstance(found, dict):
         raise ConfigError(
-            f"{name!r} must be a table", where=f"{path}: {name}", remedy=f"write [{name}]"
+            f"{name!r} must be a table",
+            where=f"{path}: {name}" if path else name,
+            remedy=f"write [{name}]",
         )
     return found

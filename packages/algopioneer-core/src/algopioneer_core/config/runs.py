@@ -38,7 +38,7 @@ from algopioneer_core.config.structure import structure
 from algopioneer_core.domain.errors import ConfigError
 from algopioneer_core.settings import nearest
 
-__all__ = ["Part", "RunFile", "Settings", "parse_part", "read_run_file"]
+__all__ = ["Part", "RunFile", "Settings", "parse_part", "read_allowed", "read_run_file"]
 
 T = TypeVar("T")
 _TABLES: Final = ("backtest", "strategy", "legs", "exit", "venues", "plugins")
@@ -143,7 +143,7 @@ def read_run_file(path: Path) -> RunFile:
         legs=table(content, "legs", path=path),
         exits=_exits(content.get("exit", []), path),
         venues=_venues(table(content, "venues", path=path), path),
-        allow=_allowed(table(content, "plugins", path=path), path),
+        allow=read_allowed(table(content, "plugins", path=path), path),
     )
 
 
@@ -178,17 +178,24 @@ def _venues(tables: dict[str, Any], path: Path) -> dict[str, Settings]:
     }
 
 
-def _allowed(plugins: Mapping[str, Any], path: Path) -> tuple[str, ...] | None:
+def read_allowed(plugins: Mapping[str, Any], path: Path | None) -> tuple[str, ...] | None:
+    """
+    Return the names in the table `[plugins]` of plugins that may be loaded; None for all.
+
+    Raises:
+        ConfigError: The table has another key, or the names are not a list of texts.
+    """
+    settings = Settings("plugins", plugins, path)
     for key in plugins:
         if key != "allow":
             raise ConfigError(
-                f"unknown option {key!r}", where=f"{path}: plugins.{key}", remedy="known: allow"
+                f"unknown option {key!r}", where=settings.place(key), remedy="known: allow"
             )
     allow = plugins.get("allow")
     if allow is None:
         return None
     if not isinstance(allow, list) or not all(isinstance(name, str) for name in allow):
-        raise ConfigError("must be a list of names", where=f"{path}: plugins.allow")
+        raise ConfigError("must be a list of names", where=settings.place("allow"))
     return tuple(allow)
 
 

@@ -78,7 +78,9 @@ def check_keys(
 def _hint(key: str, keys: list[str], elsewhere: Mapping[str, str]) -> str:
     if key in elsewhere:
         return f"it belongs to {elsewhere[key]}"
-    near = nearest(key, keys)
+    near = nearest(key, [*keys, *elsewhere])
+    if near is not None and near in elsewhere and near not in keys:
+        return f"did you mean {near!r} of {elsewhere[near]}?"
     return f"did you mean {near!r}?" if near else f"known: {', '.join(keys)}"
 
 
