@@ -127,6 +127,34 @@ def test_a_linear_perpetual_equals_a_second_program(
         assert "Funding of BTC-PERP was not given and counts as zero." in found["notes"]
 
 
+@pytest.mark.parametrize("funding", [True, False], ids=["funding", "none"])
+def test_an_inverse_perpetual_equals_a_second_program(
+    backtest: Callable[..., Any], *, funding: bool
+) -> None:
+    """Gains, fees and funding in coins, equity in money at the spot's close, to the last digit."""
+    more = ("--funding", "funding.csv") if funding else ()
+    found = backtest(*RULE, "--instruments", "inverse.toml", *more, "--output-dir", "out")
+    book = expected(inverse=True, funding=funding)
+    assert len(book.entries) > 5
+    assert "USD" == found["currency"]
+    assert book.equity[-1] == Fraction(found["final_capital"])
+    with Path("out/equity.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert book.equity == [Fraction(row["equity"]) for row in rows]
+    assert book.coins == Fraction(rows[-1]["coins"]) != 0
+    with Path("out/trades.csv").open(newline="") as file:
+        trades = list(csv.DictReader(file))
+    assert {("BTC-USD", "USD"), ("BTC-PERP", "BTC")} == {
+        (trade["symbol"], trade["currency"]) for trade in trades
+    }
+    for _, units, contracts in book.entries:  # the same base on both sides, at the signal's prices
+        assert units > 0 > contracts
+        assert contracts.denominator == 1
+    assert any("are in BTC" in note for note in found["notes"])
+    if funding:
+        assert book.funding_of_all == Fraction(found["funding_received"]["BTC"])
+
+
 def test_the_report_says_what_funding_brought(backtest: Callable[..., Any]) -> None:
     """In its table of returns; and that nothing else is carried."""
     backtest(

@@ -215,11 +215,41 @@ def test_bar_and_price_mark_with_their_time() -> None:
     assert (D(13), 4) == (portfolio.mark(BITCOIN.id), portfolio.mark_ns(BITCOIN.id))
 
 
+def test_gains_in_coins_count_at_the_price_of_the_coin() -> None:
+    """Spot against an inverse contract: every asset is kept apart, equity is in quote currency."""
+    portfolio = Portfolio([INVERSE_PERPETUAL, BITCOIN], CAPITAL)
+    assert "USD" == portfolio.numeraire
+    contracts = D(200)
+    portfolio.mark_price(INVERSE_PERPETUAL.id, D(10_000), 1)
+    portfolio.apply(
+        _fill(INVERSE_PERPETUAL, -contracts, D(10_000), 1, fee=D("0.01"), asset="BTC"), "in"
+    )
+    with pytest.raises(RefusedError, match="BTC cannot be valued in USD"):
+        _ = portfolio.equity
+    portfolio.mark_price(BITCOIN.id, D(10_000), 1)
+    assert sub(CAPITAL, D(100)) == portfolio.equity
+    portfolio.apply(_fill(BITCOIN, D(2), D(10_000), 2), "in")
+    portfolio.mark_price(INVERSE_PERPETUAL.id, D(8_000), 2)
+    portfolio.mark_price(BITCOIN.id, D(8_000), 2)
+    # The contract gains half a coin, which is what the two coins lost in money: less the fee.
+    assert sub(CAPITAL, D(80)) == portfolio.equity
+    portfolio.apply(
+        _fill(INVERSE_PERPETUAL, contracts, D(8_000), 3, fee=D("0.01"), asset="BTC"), "out"
+    )
+    assert D("0.48") == portfolio.coins("BTC")
+    assert D("2.48") == portfolio.ledger.balance(Account.HOLDINGS, "BTC")
+    money = portfolio.ledger.balance(Account.HOLDINGS, "USD")
+    assert sub(CAPITAL, D(20_000)) == portfolio.cash == money
+    assert ZERO == portfolio.ledger.imbalance("BTC") == portfolio.ledger.imbalance("USD")
+    with pytest.raises(RefusedError, match="EUR cannot be valued"):
+        portfolio.worth(D(1), "EUR")
+
+
 @pytest.mark.parametrize(
     ("traded", "message"),
     [
         ((), "settle in nothing"),
-        ((BITCOIN, INVERSE_PERPETUAL), "settle in BTC and USD"),
+        ((evolve(ETHER, quote="EUR"), INVERSE_PERPETUAL), "settle in BTC and EUR"),
         ((BITCOIN, evolve(BITCOIN, base="XBT")), "there twice"),
     ],
 )

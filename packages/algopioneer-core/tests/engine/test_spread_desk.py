@@ -36,7 +36,7 @@ from algopioneer_core.domain.orders import Order
 from algopioneer_core.domain.positions import Position
 from algopioneer_core.domain.spreads import SpreadSize
 from algopioneer_core.engine.engine import NOTHING, TradingEngine
-from algopioneer_core.engine.exit_monitor import ExitMonitor
+from algopioneer_core.engine.exit_monitor import ExitMonitor, MarkedLeg
 from algopioneer_core.engine.exits import ExitPolicy, ExitVerdict, OpenPosition
 from algopioneer_core.engine.leg_clock import LEG_TIMER
 from algopioneer_core.engine.leg_manager import LegManager
@@ -335,7 +335,7 @@ def test_own_orders_and_spreads_can_be_wished_together() -> None:
 
 def test_a_spread_without_policies_or_without_legs_is_not_judged() -> None:
     """There is nothing to say about what is not held, or where nobody has an opinion."""
-    flat = [(Position(FIRST), Decimal(100)), (Position(SECOND), Decimal(50))]
+    flat = [MarkedLeg(Position(FIRST), Decimal(100)), MarkedLeg(Position(SECOND), Decimal(50))]
 
     assert ExitMonitor().on_spread(flat, 1) is None
     assert ExitMonitor([Says(ExitVerdict.EXIT)]).on_spread(flat, 1) is None
@@ -348,11 +348,11 @@ def test_the_best_gain_of_a_spread_is_remembered_and_survives_a_restart() -> Non
     long = Position(FIRST, Decimal(1), Decimal(100))
     short = Position(SECOND, Decimal(-2), Decimal(-100))
 
-    monitor.on_spread([(long, Decimal(110)), (short, Decimal(50))], 1)
+    monitor.on_spread([MarkedLeg(long, Decimal(110)), MarkedLeg(short, Decimal(50))], 1)
     again = ExitMonitor([policy])
     again.restore(json.loads(json.dumps(monitor.snapshot())))
-    again.on_spread([(long, Decimal(100)), (short, Decimal(48))], 2)
+    again.on_spread([MarkedLeg(long, Decimal(100)), MarkedLeg(short, Decimal(48))], 2)
 
     assert (Decimal(4), Decimal(10)) == (policy.seen[-1].net_pnl, policy.seen[-1].peak_net_pnl)
-    again.on_spread([(long, Decimal(111)), (short, Decimal(50))], 3)
+    again.on_spread([MarkedLeg(long, Decimal(111)), MarkedLeg(short, Decimal(50))], 3)
     assert Decimal(11) == policy.seen[-1].peak_net_pnl

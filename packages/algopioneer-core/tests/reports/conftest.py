@@ -16,6 +16,7 @@ from algopioneer_core.simulation.config import BacktestConfig, FeeModel
 from algopioneer_core.simulation.equity_statistics import EquityStatistics
 from algopioneer_core.simulation.performance import Performance
 from algopioneer_core.simulation.result import BacktestResult
+from algopioneer_core.simulation.sinks import Holding
 from algopioneer_core.simulation.trade_statistics import TradeStatistics
 
 HOUR = 3_600_000_000_000
@@ -81,7 +82,7 @@ def run(trades: tuple[RoundTrip, ...]) -> Run:
     )
     exposed = np.array([False, True, False, True, False])
     statistics.add(bars.ts_ns, equity, bars.close_float(), exposed)
-    series.bars(JointColumns((bars,)), equity, [(0, Decimal(1_000), (Decimal(0),))])
+    series.bars(JointColumns((bars,)), equity, [Holding(0, Decimal(1_000), (Decimal(0),))])
     for trade in trades:
         counted.add(trade)
         series.round_trip(trade)

@@ -46,10 +46,9 @@ def _run(plan: BacktestPlan, *sinks: ResultSink) -> BacktestResult:
 def _run_into(plan: BacktestPlan, directory: Path) -> BacktestResult:
     prepare_output_dir(directory)
     series = ChartSeries() if len(plan.instruments) == 1 else SpreadSeries()
-    multipliers = [each.multiplier for each in plan.instruments]
     with ExitStack() as files:
-        trades = files.enter_context(TradesCsv(directory / "trades.csv"))
-        equity = files.enter_context(EquityCsv(directory / "equity.csv", multipliers=multipliers))
+        trades = files.enter_context(TradesCsv(directory / "trades.csv", plan.instruments))
+        equity = files.enter_context(EquityCsv(directory / "equity.csv", plan.instruments))
         result = _run(plan, trades, equity, series)
     write_results_json(directory / "results.json", result.as_dict())
     write_report(directory / "report.html", result, series)

@@ -7,6 +7,7 @@ decided on, at a mark that then is the fill, is the gain the round trip shows.
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from typing import NamedTuple
 
 from attrs import define
 
@@ -32,7 +33,7 @@ from algopioneer_core.engine.exits import (
     combined,
 )
 
-__all__ = ["ExitMonitor"]
+__all__ = ["ExitMonitor", "MarkedLeg"]
 
 
 @define
@@ -50,6 +51,15 @@ class _Trip:
     peak: Money | None = None
     shared_peak: Money | None = None
     """Best net gain of the spread whose first leg this is."""
+
+
+class MarkedLeg(NamedTuple):
+    """A leg of a spread, and what it is worth now."""
+
+    position: Position
+    mark: Price
+    rate: Price = ONE
+    """Worth of one unit of the asset it settles in, in the asset in which the spread counts."""
 
 
 class ExitMonitor:
@@ -146,7 +156,7 @@ class ExitMonitor:
 
     def on_spread(
         self,
-        legs: Sequence[tuple[Position, Price]],
+        legs: Sequence[MarkedLeg],
         now_ns: int,
         *,
         finished_bar: bool = True,
@@ -157,7 +167,7 @@ class ExitMonitor:
         Quantity, average entry and mark that the policies see are those of the first leg held.
 
         Args:
-            legs: Each leg's position and mark; flat ones are left out.
+            legs: The legs; flat ones are left out.
             now_ns: Time of the marks, UTC nanoseconds.
             finished_bar: As in `on_mark`.
 
@@ -167,8 +177,8 @@ class ExitMonitor:
         if self.is_off:
             return None
         views = [
-            view
-            for position, mark in legs
+            _converted(view, rate)
+            for position, mark, rate in legs
             if (view := self._look(position, mark, now_ns, finished_bar=finished_bar)) is not None
         ]
         return combined(self._policies, self._joined(views)) if views else None
@@ -246,6 +256,18 @@ class ExitMonitor:
     def restore(self, state: Mapping[str, Mapping[str, object]]) -> None:
         """Remember what `snapshot` returned, and nothing else."""
         self._trips = {InstrumentId.parse(key): _trip(saved) for key, saved in state.items()}
+
+
+def _converted(view: OpenPosition, rate: Price) -> OpenPosition:
+    """Return *view* with its gains and costs times *rate*."""
+    if rate == ONE:
+        return view
+    return view._replace(
+        cost=mul(view.cost, rate),
+        gross_pnl=mul(view.gross_pnl, rate),
+        net_pnl=mul(view.net_pnl, rate),
+        peak_net_pnl=mul(view.peak_net_pnl, rate),
+    )
 
 
 def _trip(saved: Mapping[str, object]) -> _Trip:

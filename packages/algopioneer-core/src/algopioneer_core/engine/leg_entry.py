@@ -110,7 +110,7 @@ def _sized(
         missing = legs[0].id if first is None else legs[1].id
         raise RefusedError("a leg has no price yet", where=missing, remedy="wait for its feed")
     equity = portfolio.equity
-    if legs[0].inverse:  # both settle in base (the portfolio sees to that): worth in quote
+    if legs[0].inverse and portfolio.numeraire == legs[0].base:  # both settle in base
         equity = mul(equity, first)
     return size_spread(legs, (first, second), wish.size, wish.hedge_ratio, equity)
 

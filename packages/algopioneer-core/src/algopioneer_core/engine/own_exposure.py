@@ -75,7 +75,7 @@ class OwnExposure:
         mark, free = self._portfolio.mark(instrument_id), self.equity
         if mark is None or free is None:
             return None
-        if asked.inverse:
+        if asked.inverse and asked.base == self._portfolio.numeraire:
             free = mul(free, mark)
         for exposure in self.exposures():
             instrument = exposure.instrument

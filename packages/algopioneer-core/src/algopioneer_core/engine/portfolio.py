@@ -28,20 +28,25 @@ from algopioneer_core.domain.positions import Position
 from algopioneer_core.domain.round_trips import RoundTrip
 from algopioneer_core.engine.round_trip_log import OpenRoundTrip
 
-__all__ = ["Portfolio"]
+__all__ = ["Portfolio", "numeraire_of", "pricing_of"]
 
 
 class Portfolio:
     """
     Cash, positions and marks of one strategy, in one numeraire.
 
+    Where all instruments settle in one asset, that is the numeraire. Where they do not (spot
+    BTC-USD against a contract that pays in BTC), it is the asset in which the others have a price
+    among the instruments, and what is held of another one counts at that price's mark. Nothing is
+    exchanged: gains in coins stay coins, and the ledger keeps every asset apart.
+
     Args:
-        instruments: Everything the strategy may trade; all settle in the same asset.
-        capital: What the strategy starts with, in that asset.
+        instruments: Everything the strategy may trade.
+        capital: What the strategy starts with, in the numeraire.
         on_round_trip: Called with each finished round trip.
 
     Raises:
-        ConfigError: The instruments settle in different assets, one is there twice, or there are
+        ConfigError: No asset can be the numeraire, an instrument is there twice, or there are
             none.
     """
 
@@ -52,8 +57,9 @@ class Portfolio:
         *,
         on_round_trip: Callable[[RoundTrip], None] | None = None,
     ) -> None:
-        self.numeraire = _common_asset(instruments)
+        self.numeraire = numeraire_of(instruments)
         """The asset in which cash and equity are counted."""
+        self._pricing = pricing_of(instruments)
         self.ledger = Ledger()
         self._instruments = {each.id: each for each in instruments}
         self._positions = {each.id: Position(each) for each in instruments}
@@ -82,16 +88,47 @@ class Portfolio:
         """
         Cash plus the value of all positions at their marks.
 
-        What is held of other assets (a venue's own coin, spent on fees) is in the ledger only.
+        What is held of an asset in which no instrument settles (a venue's own coin, spent on fees)
+        is in the ledger only.
 
         Raises:
-            RefusedError: A position was never marked, so its value is not known.
+            RefusedError: A position was never marked, or what converts its asset was not, so its
+                value is not known.
         """
         result = self.cash
         for position in self._positions.values():
             if position.quantity:
                 result = add(result, self._value(position))
+        for asset in self._pricing:
+            result = add(result, self.worth(self.coins(asset), asset))
         return result
+
+    def coins(self, asset: str) -> Money:
+        """Return what is held of *asset* besides the positions that deliver it; may be negative."""
+        held = self.ledger.balance(Account.HOLDINGS, asset)
+        for position in self._positions.values():
+            if position.instrument.delivers_base and position.instrument.base == asset:
+                held = sub(held, position.quantity)
+        return held
+
+    def worth(self, amount: Money, asset: str) -> Money:
+        """
+        Return what *amount* of *asset* is worth in the numeraire, at the mark that prices it.
+
+        Raises:
+            RefusedError: Nothing prices the asset, or not yet.
+        """
+        if asset == self.numeraire or not amount:
+            return amount
+        instrument_id = self._pricing.get(asset)
+        mark = None if instrument_id is None else self.mark(instrument_id)
+        if mark is None:
+            raise RefusedError(
+                f"{asset} cannot be valued in {self.numeraire}",
+                where=instrument_id,
+                remedy="wait for its first price",
+            )
+        return mul(amount, mark)
 
     def quantity(self, instrument_id: InstrumentId) -> Quantity:
         """Return the signed quantity held; zero when flat."""
@@ -118,9 +155,12 @@ class Portfolio:
                 "a position cannot be valued before its first price",
                 where=str(position.instrument.id),
             )
-        if position.instrument.delivers_base:
-            return position.instrument.value(position.quantity, mark)
-        return position.unrealised(mark)
+        instrument = position.instrument
+        if instrument.delivers_base:
+            value = instrument.value(position.quantity, mark)
+        else:
+            value = position.unrealised(mark)
+        return self.worth(value, instrument.settlement_asset) if self._pricing else value
 
     # --- what happens ------------------------------------------------------------------------
 
@@ -288,16 +328,53 @@ class Portfolio:
             self.pay(Account.MARKET, instrument.settlement_asset, neg(gain))
 
 
-def _common_asset(instruments: Sequence[Instrument]) -> str:
+def numeraire_of(instruments: Sequence[Instrument]) -> str:
+    """
+    Return the asset in which a portfolio of *instruments* counts.
+
+    Raises:
+        ConfigError: No asset can be it, an instrument is there twice, or there are none.
+    """
     assets = sorted({each.settlement_asset for each in instruments})
-    if len(assets) != 1:
+    possible = [each for each in assets if _prices_all(each, assets, instruments)]
+    if len(possible) != 1:
         raise ConfigError(
             f"the instruments settle in {' and '.join(assets) or 'nothing'}",
             where=", ".join(str(each.id) for each in instruments) or None,
-            remedy="choose instruments that settle in one asset",
+            remedy="choose instruments that settle in one asset, or that price the other's",
         )
     ids = [each.id for each in instruments]
     for each in ids:
         if ids.count(each) > 1:
             raise ConfigError("an instrument is there twice", where=each, remedy="name it once")
-    return assets[0]
+    return possible[0]
+
+
+def pricing_of(instruments: Sequence[Instrument]) -> Mapping[str, InstrumentId]:
+    """
+    Return what prices each asset that *instruments* settle in, other than the numeraire.
+
+    What delivers the asset comes before contracts on it.
+
+    Raises:
+        ConfigError: As `numeraire_of`.
+    """
+    numeraire = numeraire_of(instruments)
+    assets = dict.fromkeys(each.settlement_asset for each in instruments)
+    by_delivery = sorted(instruments, key=lambda each: not each.delivers_base)
+    return {
+        asset: next(each.id for each in by_delivery if _is_price(each, asset, numeraire))
+        for asset in assets
+        if asset != numeraire
+    }
+
+
+def _prices_all(quote: str, assets: Sequence[str], instruments: Sequence[Instrument]) -> bool:
+    return all(
+        asset == quote or any(_is_price(each, asset, quote) for each in instruments)
+        for asset in assets
+    )
+
+
+def _is_price(instrument: Instrument, base: str, quote: str) -> bool:
+    return instrument.base == base and instrument.quote == quote

@@ -24,7 +24,8 @@ from algopioneer_core.domain.events import (
     TimerFired,
 )
 from algopioneer_core.domain.market_data import Bar, JointBar, Quote, Trade
-from algopioneer_core.engine.exit_monitor import ExitMonitor
+from algopioneer_core.domain.money import ONE
+from algopioneer_core.engine.exit_monitor import ExitMonitor, MarkedLeg
 from algopioneer_core.engine.exits import ExitOutcome, ExitVerdict
 from algopioneer_core.engine.leg_clock import LEG_TIMER
 from algopioneer_core.engine.leg_manager import LegManager
@@ -125,10 +126,11 @@ class SpreadDesk:
     def _outcome(self, now_ns: int, *, finished_bar: bool) -> ExitOutcome | None:
         if self._exits is None or self._legs.state is not LegState.IN_POSITION:
             return None
+        portfolio = self._portfolio
         legs = [
-            (position, mark)
-            for position in self._portfolio.positions.values()
-            if (mark := self._portfolio.mark(position.instrument.id)) is not None
+            MarkedLeg(position, mark, portfolio.worth(ONE, position.instrument.settlement_asset))
+            for position in portfolio.positions.values()
+            if (mark := portfolio.mark(position.instrument.id)) is not None
         ]
         return self._exits.on_spread(legs, now_ns, finished_bar=finished_bar)
 

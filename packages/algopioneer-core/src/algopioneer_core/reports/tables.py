@@ -18,13 +18,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from algopioneer_core.domain.fills import Side
+from algopioneer_core.domain.instruments import Instrument
 from algopioneer_core.domain.market_data import NS_PER_SECOND
-from algopioneer_core.domain.money import ONE, Money, divide_half_even, mul, scaled
+from algopioneer_core.domain.money import Money, divide_half_even, from_scaled, mul, scaled
 from algopioneer_core.domain.round_trips import RoundTrip
 from algopioneer_core.history.joined import JointColumns
 from algopioneer_core.reports.output import PartFile
 from algopioneer_core.simulation.sinks import Float64Array, Holding
 from algopioneer_core.simulation.text import iso_utc, money_text
+from algopioneer_core.simulation.valuation import Held, Valuation
 
 __all__ = ["EQUITY_COLUMNS", "TRADE_COLUMNS", "EquityCsv", "TradesCsv", "iso_times", "pnl_pct"]
 
@@ -40,10 +42,12 @@ TRADE_COLUMNS: Final = (
     "fees",
     "exit_reason",
     "symbol",
+    "currency",
 )
 EQUITY_COLUMNS: Final = ("time", "equity", "cash", "quantity", "close")
 """Of a run on one instrument. With several, quantity and close are there for each, in the order of
-`symbols` in results.json: quantity_1, close_1, quantity_2, close_2."""
+`symbols` in results.json: quantity_1, close_1, quantity_2, close_2. Where some settle in coins,
+those come after cash."""
 
 _PCT_PLACES: Final = 6
 _SECONDS_PER_DAY: Final = 86_400
@@ -87,17 +91,20 @@ class TradesCsv(_CsvSink):
     """
     One row for each round trip, `TRADE_COLUMNS`.
 
-    `side` is `long` or `short`; `pnl` is net of `fees`; `pnl_pct` is empty where undefined.
+    `side` is `long` or `short`; `pnl` is net of `fees`, both in `currency`; `pnl_pct` is empty
+    where undefined.
 
     Args:
         path: The final name.
+        instruments: What is traded.
 
     Raises:
         OutputError: The file cannot be written, now or later.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, instruments: Sequence[Instrument]) -> None:
         super().__init__(path, TRADE_COLUMNS)
+        self._currencies = {each.id: each.settlement_asset for each in instruments}
 
     def bars(self, chunk: JointColumns, equity: Float64Array, segments: Sequence[Holding]) -> None:
         """Take no notice: only trades are written."""
@@ -117,6 +124,7 @@ class TradesCsv(_CsvSink):
             money_text(trade.fees),
             _quoted(trade.exit_reason),
             _quoted(trade.instrument_id.symbol),
+            _quoted(self._currencies[trade.instrument_id]),
         )
         self._file.write(",".join(cells) + "\n")
 
@@ -132,20 +140,23 @@ class EquityCsv(_CsvSink):
     """
     One row for each bar, `EQUITY_COLUMNS`: what the account held and was worth at the close.
 
-    `equity` is exact: cash + the sum of quantity * multiplier * close over the (linear)
-    instruments. Closes have the decimals of the data, and so may zeros at the end of equity.
+    `equity` is exact: cash + the sum of quantity * multiplier * close over linear instruments; see
+    `Valuation` for inverse contracts, and for `coins`, which are there where some instrument
+    settles in another asset than the rest. Closes have the decimals of the data, and so may zeros
+    at the end of equity.
 
     Args:
         path: The final name.
-        multipliers: Base units per contract, of each instrument.
+        instruments: What is traded.
 
     Raises:
         OutputError: The file cannot be written, now or later.
     """
 
-    def __init__(self, path: Path, *, multipliers: Sequence[Decimal] = (ONE,)) -> None:
-        super().__init__(path, _equity_columns(len(multipliers)))
-        self._multipliers = tuple(multipliers)
+    def __init__(self, path: Path, instruments: Sequence[Instrument]) -> None:
+        self._valuation = Valuation.of(instruments)
+        super().__init__(path, _equity_columns(self._valuation))
+        self._multipliers = [each.multiplier for each in instruments]
 
     def round_trip(self, trade: RoundTrip) -> None:
         """Take no notice: only bars are written."""
@@ -159,16 +170,35 @@ class EquityCsv(_CsvSink):
         """Write a row for each bar of *chunk*."""
         times, closes = iso_times(chunk.ts_ns), [leg.close.tolist() for leg in chunk.legs]
         decimals = [leg.price_decimals for leg in chunk.legs]
-        starts = [start for start, _, _ in segments]
-        for (start, stop), (_, cash, quantities) in zip(
-            pairwise((*starts, len(chunk))), segments, strict=True
-        ):
-            if len(quantities) == 1:
+        starts = [each.start for each in segments]
+        for (start, stop), segment in zip(pairwise((*starts, len(chunk))), segments, strict=True):
+            _, cash, quantities, _ = segment
+            if not self._valuation.is_linear:
+                make = self._exact_row_maker(segment, decimals)
+            elif len(quantities) == 1:
                 make = self._row_maker(cash, quantities[0], decimals[0])
             else:
                 make = self._joint_row_maker(cash, quantities, decimals)
             rows = map(make, times[start:stop], *(leg[start:stop] for leg in closes))
             self._file.write("".join(rows))
+
+    def _exact_row_maker(self, segment: Holding, decimals: Sequence[int]) -> Callable[..., str]:
+        """Return what writes a row where a division makes the worth, from closes in ticks."""
+        _, cash, quantities, coins = segment
+        held = Held(cash, quantities, coins)
+        fixed = money_text(cash)
+        if self._valuation.coin is not None:
+            fixed += f",{money_text(coins)}"
+
+        def row(time: str, *ticks: int) -> str:
+            closes = [from_scaled(*each) for each in zip(ticks, decimals, strict=True)]
+            legs = "".join(
+                f",{money_text(quantity)},{money_text(close)}"
+                for quantity, close in zip(quantities, closes, strict=True)
+            )
+            return f"{time},{money_text(self._valuation.worth(held, closes))},{fixed}{legs}\n"
+
+        return row
 
     def _joint_row_maker(
         self, cash: Money, quantities: Sequence[Decimal], decimals: Sequence[int]
@@ -213,11 +243,13 @@ class EquityCsv(_CsvSink):
         )
 
 
-def _equity_columns(legs: int) -> tuple[str, ...]:
+def _equity_columns(valuation: Valuation) -> tuple[str, ...]:
+    legs = len(valuation.instruments)
     if legs == 1:
         return EQUITY_COLUMNS
+    coins = () if valuation.coin is None else ("coins",)
     each = (f"{name}_{leg}" for leg in range(1, legs + 1) for name in ("quantity", "close"))
-    return (*EQUITY_COLUMNS[:3], *each)
+    return (*EQUITY_COLUMNS[:3], *coins, *each)
 
 
 def _places(value: Decimal) -> int:

@@ -1,21 +1,30 @@
 """Where a running backtest sends what it makes, bar by bar and trade by trade."""
 
 from collections.abc import Sequence
-from decimal import Decimal
-from typing import Protocol, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from algopioneer_core.domain.money import ZERO, Money, Quantity
 from algopioneer_core.domain.round_trips import RoundTrip
 from algopioneer_core.history.joined import JointColumns
 
 __all__ = ["Float64Array", "Holding", "ResultSink"]
 
 Float64Array: TypeAlias = NDArray[np.float64]
-Holding: TypeAlias = tuple[int, Decimal, tuple[Decimal, ...]]
-"""(index, cash, signed quantity of each instrument): what the account held from that bar of the
-chunk on."""
+
+
+class Holding(NamedTuple):
+    """What the account held from one bar of a chunk on; how it makes equity: `Valuation`."""
+
+    start: int
+    """Index of that bar."""
+    cash: Money
+    quantities: tuple[Quantity, ...]
+    """Signed, of each instrument."""
+    coins: Money = ZERO
+    """See `Held`."""
 
 
 class ResultSink(Protocol):
@@ -33,9 +42,9 @@ class ResultSink(Protocol):
         Args:
             chunk: The bars of each instrument, one leg where there is one; each bar is after the
                 ones of the call before.
-            equity: Equity at each close, in quote currency, as a float; same length.
+            equity: Equity at each close, in the run's currency, as a float; same length.
             segments: Holdings by ascending index; the first has index 0. The exact equity of a
-                bar is cash + the sum of quantity * multiplier * close over the instruments.
+                bar follows from one and the closes, see `Valuation`.
         """
         ...
 

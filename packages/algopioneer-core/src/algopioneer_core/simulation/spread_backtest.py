@@ -52,6 +52,7 @@ from algopioneer_core.simulation.spread_vector import (
 )
 from algopioneer_core.simulation.text import iso_utc
 from algopioneer_core.simulation.trade_statistics import TradeFigures
+from algopioneer_core.simulation.valuation import Valuation
 
 __all__ = ["PATIENT_RULES", "SpreadBacktestRequest", "run_spread_backtest"]
 
@@ -224,7 +225,8 @@ def _run_event(
 ) -> BacktestResult:
     config = request.config
     statistics = EquityStatistics(initial_capital=config.initial_capital)
-    tape = SpreadTape(request.instruments, statistics, sinks)
+    valuation = Valuation.of(request.instruments)
+    tape = SpreadTape(valuation, statistics, sinks)
     trades = SpreadTrades()
     denials: Counter[str] = Counter()
 
@@ -256,7 +258,9 @@ def _run_event(
         if wanted and isinstance(strategy, SupportsReading)
         else None
     )
-    run = SpreadEventBacktest(engine, matchers, tape, FundingDesk(request.funding, portfolio), log)
+    run = SpreadEventBacktest(
+        engine, valuation, matchers, tape, FundingDesk(request.funding, portfolio), log
+    )
     run.run(request.source)
     figures = Performance(statistics.finish(run.final_capital), trades.statistics.finish())
     notes = [
@@ -309,7 +313,7 @@ def _result(
         bars=run.bars,
         first_bar_ns=request.source.first_ns,
         last_bar_ns=run.last_ns,
-        currency=request.instruments[0].settlement_asset,
+        currency=Valuation.of(request.instruments).numeraire,
         initial_capital=request.config.initial_capital,
         final_capital=run.final_capital,
         performance=performance,
@@ -322,6 +326,7 @@ def _result(
         notes=(
             *request.notes,
             *_join_notes(request.source),
+            *_coin_notes(Valuation.of(request.instruments)),
             *([] if alike else ["Each leg is charged the fees of its own instrument."]),
             *_counted(run.rejections, "order", "refused"),
             *notes,
@@ -335,6 +340,19 @@ def _join_notes(source: JoinedSource) -> list[str]:
         f"first that of {iso_utc(each.first_ns[0])}."
         for each in source.unmatched
         if each.count
+    ]
+
+
+def _coin_notes(valuation: Valuation) -> list[str]:
+    if valuation.coin is None:
+        return []
+    instruments = valuation.instruments
+    ours = zip(instruments, valuation.in_coins, strict=True)
+    symbols = " and ".join(each.id.symbol for each, in_coins in ours if in_coins)
+    return [
+        f"Gains, fees and funding of {symbols} are in {valuation.coin}. They count at the close of "
+        f"{instruments[valuation.pricing].id.symbol} and are not exchanged, so they rise and fall "
+        f"with {valuation.coin}; a trade's gain is counted at its end."
     ]
 
 

@@ -27,9 +27,9 @@ from algopioneer_core.engine.engine import TradingEngine
 from algopioneer_core.history.joined import JoinedSource, JointColumns
 from algopioneer_core.simulation.funding import NEVER_NS, FundingDesk
 from algopioneer_core.simulation.matching import BarMatcher
-from algopioneer_core.simulation.spread_account import account_holding, account_worth
 from algopioneer_core.simulation.spread_readings import ReadingLog
 from algopioneer_core.simulation.spread_tape import SpreadTape
+from algopioneer_core.simulation.valuation import Valuation
 
 __all__ = ["SpreadEventBacktest"]
 
@@ -43,6 +43,7 @@ class SpreadEventBacktest:
 
     Args:
         engine: Already holds the strategy, its legs, its portfolio and its orders.
+        valuation: How the legs make equity.
         matchers: Fills the orders of each instrument, in the configured order.
         tape: Takes the holdings at each fill.
         funding: Says what is paid, and when.
@@ -52,6 +53,7 @@ class SpreadEventBacktest:
     def __init__(
         self,
         engine: TradingEngine,
+        valuation: Valuation,
         matchers: dict[InstrumentId, BarMatcher],
         tape: SpreadTape,
         funding: FundingDesk,
@@ -59,7 +61,7 @@ class SpreadEventBacktest:
     ) -> None:
         self._engine = engine
         self._portfolio = engine.portfolio
-        self._instruments = tuple(engine.portfolio.instruments.values())
+        self._valuation = valuation
         self._matchers = matchers
         self._venues = tuple(matchers.values())
         self._tape = tape
@@ -67,8 +69,8 @@ class SpreadEventBacktest:
         self._fills: list[Fill] = []  # of the latest bar that had any
         self._readings = readings
         self._index = 0  # of the bar being handled, over the whole run
-        self._held = account_holding(self._portfolio)
-        self._floats = (0.0, [0.0] * len(self._instruments))
+        self._held = valuation.holding(self._portfolio)
+        self._floats = (0.0, 0.0, [0.0] * len(matchers))
         self._may_be_ruined = False
         self._is_waiting = False  # whether some order is
         self._timers: dict[str, int] = {}
@@ -89,8 +91,8 @@ class SpreadEventBacktest:
 
     @property
     def final_capital(self) -> Money:
-        """Cash now; after `run` everything is liquidated."""
-        return self._portfolio.cash
+        """Equity now; after `run` everything is liquidated, and coins count at their mark."""
+        return self._portfolio.equity
 
     def run(self, source: JoinedSource) -> None:
         """
@@ -104,7 +106,7 @@ class SpreadEventBacktest:
             remaining -= len(chunk)
             if remaining < 0:
                 break
-            self._tape.begin(*self._held)
+            self._tape.begin(self._held)
             used = self._chunk(chunk, is_last=not remaining)
             self._tape.end(chunk if used == len(chunk) else chunk.slice(0, used))
             if self._readings is not None:
@@ -249,25 +251,32 @@ class SpreadEventBacktest:
     # --- holdings ----------------------------------------------------------------------------
 
     def _note_holding(self, position: int) -> None:
-        self._held = cash, quantities = account_holding(self._portfolio)
-        self._tape.hold(position, cash, quantities)
+        self._held = held = self._valuation.holding(self._portfolio)
+        self._tape.hold(position, held)
         sizes = [
             float(quantity) * float(instrument.multiplier)
-            for quantity, instrument in zip(quantities, self._instruments, strict=True)
+            for quantity, instrument in zip(
+                held.quantities, self._valuation.instruments, strict=True
+            )
         ]
-        self._floats = float(cash), sizes
-        self._may_be_ruined = any(quantities) or cash <= 0
+        self._floats = float(held.cash), float(held.coins), sizes
+        self._may_be_ruined = any(held.quantities) or held.cash <= 0 or bool(held.coins)
         self._set_look()
 
     def _is_ruined(self, joint: JointBar) -> bool:
         """Return whether nothing is left at the closes: by floats where those are sure of it."""
-        cash, sizes = self._floats
-        worth, gross = cash, abs(cash)
-        for size, bar, instrument in zip(sizes, joint.bars, self._instruments, strict=True):
-            close = bar.close_ticks / 10**bar.price_decimals
+        valuation = self._valuation
+        cash, coins, sizes = self._floats
+        closes = [bar.close_ticks / 10**bar.price_decimals for bar in joint.bars]
+        price = closes[valuation.pricing]
+        worth, gross = cash + coins * price, abs(cash) + abs(coins) * price
+        legs = zip(sizes, closes, valuation.instruments, valuation.in_coins, strict=True)
+        for size, close, instrument, in_coins in legs:
             value = -size / close if instrument.inverse else size * close
+            if in_coins:
+                value *= price
             worth += value
             gross += abs(value)
         if worth > _DOUBT * gross:
             return False
-        return account_worth(self._instruments, *self._held, joint.bars) <= 0
+        return valuation.worth(self._held, [bar.close for bar in joint.bars]) <= 0

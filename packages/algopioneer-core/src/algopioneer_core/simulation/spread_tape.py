@@ -1,23 +1,23 @@
 """
 The equity of a run of several legs, made from the few moments at which the holdings changed.
 
-Between two fills the account is worth cash + the sum of size * close over its legs. Both engines
+Between two fills the account is worth cash + the sum of size * close over its legs (see
+`valuation` for contracts that pay in coins). Both engines
 make the equity of all bars here, by the same operations in the same order, so they get the same
 floats; the exact equity of any bar can be made from the same holdings.
 """
 
 from collections.abc import Sequence
-from decimal import Decimal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from algopioneer_core.domain.instruments import Instrument
 from algopioneer_core.domain.money import mul
 from algopioneer_core.domain.round_trips import RoundTrip
 from algopioneer_core.history.joined import JointColumns
 from algopioneer_core.simulation.equity_statistics import EquityStatistics
 from algopioneer_core.simulation.sinks import Float64Array, Holding, ResultSink
+from algopioneer_core.simulation.valuation import Held, Valuation
 
 __all__ = ["Basket", "SpreadTape", "spread_equity"]
 
@@ -27,7 +27,8 @@ def spread_equity(
     starts: Sequence[int],
     cash: Sequence[float],
     sizes: Sequence[Sequence[float]],
-    inverse: Sequence[bool],
+    valuation: Valuation,
+    coins: Sequence[float] = (),
 ) -> tuple[Float64Array, NDArray[np.bool_]]:
     """
     Return the equity at each close, and whether anything was held there.
@@ -38,15 +39,24 @@ def spread_equity(
             one index the last one counts.
         cash: Cash of each holding.
         sizes: For each leg, the signed quantity times multiplier of each holding.
-        inverse: Whether each leg's contract is: then its worth is -size / close, in base.
+        valuation: How these make equity.
+        coins: Coins of each holding, where the valuation has any.
     """
     lengths = np.diff(np.append(np.asarray(starts, np.int64), len(closes[0])))
     equity = np.repeat(np.asarray(cash, np.float64), lengths)
     exposed = np.zeros(len(equity), np.bool_)
-    for close, size, is_inverse in zip(closes, sizes, inverse, strict=True):
+    earned = np.repeat(np.asarray(coins, np.float64), lengths) if valuation.coin else None
+    legs = zip(closes, sizes, valuation.instruments, valuation.in_coins, strict=True)
+    for close, size, instrument, in_coins in legs:
         held = np.repeat(np.asarray(size, np.float64), lengths)
-        equity += -held / close if is_inverse else held * close
+        worth = -held / close if instrument.inverse else held * close
+        if in_coins and earned is not None:
+            earned += worth
+        else:
+            equity += worth
         exposed |= held != 0
+    if earned is not None:
+        equity += earned * closes[valuation.pricing]
     return equity, exposed
 
 
@@ -71,36 +81,35 @@ class SpreadTape:
     Collects the holdings of the event engine, chunk by chunk, and passes the joint bars on.
 
     Args:
-        instruments: The legs.
+        valuation: How the legs make equity.
         statistics: Gets the equity of every bar.
         sinks: Get every chunk of bars and every round trip of a leg.
     """
 
     def __init__(
         self,
-        instruments: Sequence[Instrument],
+        valuation: Valuation,
         statistics: EquityStatistics,
         sinks: Sequence[ResultSink],
     ) -> None:
-        self._multipliers = [each.multiplier for each in instruments]
-        self._inverse = [each.inverse for each in instruments]
+        self._valuation = valuation
         self._statistics = statistics
         self._sinks = sinks
         self._basket = Basket()
         self._holdings: list[Holding] = []
 
-    def begin(self, cash: Decimal, quantities: tuple[Decimal, ...]) -> None:
+    def begin(self, held: Held) -> None:
         """Begin a chunk of bars, with what is held before its first bar."""
-        self._holdings = [(0, cash, quantities)]
+        self._holdings = [Holding(0, *held)]
 
-    def hold(self, index: int, cash: Decimal, quantities: tuple[Decimal, ...]) -> None:
+    def hold(self, index: int, held: Held) -> None:
         """Note what is held from the close of the bar at *index* of this chunk on."""
-        before, held_cash, held_quantities = self._holdings[-1]
-        if cash == held_cash and quantities == held_quantities:
+        before = self._holdings[-1]
+        if before[1:] == held:
             return  # an order was refused, cancelled or acknowledged
-        if before == index:
+        if before.start == index:
             self._holdings.pop()
-        self._holdings.append((index, cash, quantities))
+        self._holdings.append(Holding(index, *held))
 
     def end(self, chunk: JointColumns) -> None:
         """Pass on the equity of *chunk*, whose holdings are now known."""
@@ -108,13 +117,14 @@ class SpreadTape:
         closes = [leg.close_float() for leg in chunk.legs]
         equity, exposed = spread_equity(
             closes,
-            [index for index, _, _ in holdings],
-            [float(cash) for _, cash, _ in holdings],
+            [each.start for each in holdings],
+            [float(each.cash) for each in holdings],
             [
-                [float(mul(quantities[leg], multiplier)) for _, _, quantities in holdings]
-                for leg, multiplier in enumerate(self._multipliers)
+                [float(mul(each.quantities[leg], instrument.multiplier)) for each in holdings]
+                for leg, instrument in enumerate(self._valuation.instruments)
             ],
-            self._inverse,
+            self._valuation,
+            [float(each.coins) for each in holdings],
         )
         self._statistics.add(chunk.ts_ns, equity, self._basket.worth(closes), exposed)
         for sink in self._sinks:

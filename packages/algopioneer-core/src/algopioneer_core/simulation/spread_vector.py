@@ -42,6 +42,7 @@ from algopioneer_core.simulation.spread_walk import (
     SpreadWalk,
 )
 from algopioneer_core.simulation.trade_statistics import TradeTotals
+from algopioneer_core.simulation.valuation import Valuation
 from algopioneer_core.simulation.vector_backtest import why_not
 
 __all__ = ["SpreadVectorBacktest", "why_not_pair", "why_not_pair_signals"]
@@ -184,7 +185,7 @@ class SpreadVectorBacktest:
             walk.starts,
             [cash / one for cash in walk.held_cash],
             [self._sizes(number) for number in range(len(self._legs))],
-            [False] * len(self._legs),
+            Valuation.of(self._instruments),
         )
 
     def _sizes(self, number: int) -> list[float]:
@@ -312,7 +313,9 @@ class SpreadVectorBacktest:
             max(walk.starts[each] - start, 0): each for each in range(first, end)
         }  # of several at one bar the last counts
         return [
-            (place, self._money(walk.held_cash[each]), self._quantities(walk.held_steps[each]))
+            Holding(
+                place, self._money(walk.held_cash[each]), self._quantities(walk.held_steps[each])
+            )
             for place, each in by_place.items()
         ]
 

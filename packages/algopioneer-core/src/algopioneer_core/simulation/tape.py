@@ -73,16 +73,16 @@ class EquityTape:
 
     def begin(self, cash: Decimal, quantity: Decimal) -> None:
         """Begin a chunk of bars, with what is held before its first bar."""
-        self._holdings = [(0, cash, (quantity,))]
+        self._holdings = [Holding(0, cash, (quantity,))]
 
     def hold(self, index: int, cash: Decimal, quantity: Decimal) -> None:
         """Note what is held from the close of the bar at *index* of this chunk on."""
-        before, held_cash, (held_quantity,) = self._holdings[-1]
+        before, held_cash, (held_quantity,), _ = self._holdings[-1]
         if cash == held_cash and quantity == held_quantity:
             return  # an order was refused, cancelled or acknowledged
         if before == index:
             self._holdings.pop()
-        self._holdings.append((index, cash, (quantity,)))
+        self._holdings.append(Holding(index, cash, (quantity,)))
 
     def end(self, chunk: BarColumns) -> None:
         """Pass on the equity of *chunk*, whose holdings are now known."""
@@ -90,9 +90,9 @@ class EquityTape:
         close = chunk.close_float()
         equity, sizes = equity_between_fills(
             close,
-            [index for index, _, _ in holdings],
-            [float(cash) for _, cash, _ in holdings],
-            [float(mul(quantity, self._multiplier)) for _, _, (quantity,) in holdings],
+            [each.start for each in holdings],
+            [float(each.cash) for each in holdings],
+            [float(mul(each.quantities[0], self._multiplier)) for each in holdings],
             inverse=self._inverse,
         )
         self._statistics.add(chunk.ts_ns, equity, close, sizes != 0)

@@ -221,6 +221,6 @@ class VectorBacktest:
             max(walk.starts[each] - start, 0): each for each in range(first, end)
         }  # of several at one bar the last counts
         return [
-            (place, money(walk.held_cash[each]), (quantity(walk.held_steps[each]),))
+            Holding(place, money(walk.held_cash[each]), (quantity(walk.held_steps[each]),))
             for place, each in by_place.items()
         ]

@@ -67,9 +67,9 @@ class RowsSink:
 
     def bars(self, chunk: JointColumns, equity: Float64Array, segments: Sequence[Holding]) -> None:
         """Keep a row for each bar of *chunk*."""
-        stops = [start for start, _, _ in segments[1:]] + [len(chunk)]
+        stops = [each.start for each in segments[1:]] + [len(chunk)]
         times, worth = chunk.ts_ns.tolist(), equity.tolist()
-        for (start, cash, quantities), stop in zip(segments, stops, strict=True):
+        for (start, cash, quantities, _), stop in zip(segments, stops, strict=True):
             self.rows += [(times[at], worth[at], cash, quantities) for at in range(start, stop)]
 
     def round_trip(self, trade: RoundTrip) -> None:
