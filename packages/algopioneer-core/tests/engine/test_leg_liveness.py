@@ -4,7 +4,7 @@ import random
 from collections.abc import Callable
 from decimal import Decimal
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from algopioneer_core.domain.market_data import NS_PER_SECOND
@@ -72,6 +72,15 @@ class TimelyVenues:
 
 
 @settings(max_examples=60, deadline=None)
+@example(
+    orders=LegOrders.MARKET,
+    on_late=LatePolicy.COMPLETE,
+    pause=None,
+    delay=5,
+    seed=2**32,
+    spoiled=["refuse"],
+    leaves=False,
+)  # a correction must not be taken back because the other leg was cut short
 @given(
     orders=st.sampled_from(LegOrders),
     on_late=st.sampled_from(LatePolicy),

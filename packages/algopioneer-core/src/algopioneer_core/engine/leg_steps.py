@@ -252,9 +252,14 @@ class LegSteps:
         return leg.instrument.id.venue in work.down and not self._clock.overdue(now_ns)
 
     def _has_failed(self, leg: LegFacts, facts: SpreadFacts, work: SpreadWork) -> bool:
-        """Return whether an opening leg has no order left although it is not full."""
+        """
+        Return whether an opening leg has no order left although the other one may yet outgrow it.
+
+        A leg that was cut short is no failure of the order that brings the other up to it.
+        """
         waits = work.waiting and leg is facts.second
-        return not leg.live and not waits and leg.fraction < 1 - self._limit
+        other = facts.first if leg is facts.second else facts.second
+        return not leg.live and not waits and leg.fraction < other.highest - self._limit
 
 
 def _money(amount: Fraction) -> Money:
