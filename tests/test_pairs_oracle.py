@@ -17,12 +17,12 @@ import pytest
 from algopioneer_core.domain.instruments import Instrument, InstrumentId
 from algopioneer_core.domain.money import BPS, mul
 from algopioneer_core.domain.round_trips import RoundTrip
+from algopioneer_core.domain.times import iso_utc
 from algopioneer_core.history.bar_files import ReadOptions, open_bars
 from algopioneer_core.history.columns import Stamp
 from algopioneer_core.history.joined import JoinedSource, join_bars
 from algopioneer_core.simulation.config import BacktestConfig, EngineChoice, FeeModel, FillTiming
 from algopioneer_core.simulation.spread_backtest import SpreadBacktestRequest, run_spread_backtest
-from algopioneer_core.simulation.text import iso_utc
 from algopioneer_core.testing.backtests import RowsSink
 from algopioneer_strategies.pairs import Pairs
 from algopioneer_strategies.pairs_config import HedgeMethod, PairsConfig

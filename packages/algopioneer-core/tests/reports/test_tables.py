@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from algopioneer_core.domain.fills import Side
 from algopioneer_core.domain.instruments import Instrument, InstrumentId, InstrumentKind
 from algopioneer_core.domain.round_trips import RoundTrip
+from algopioneer_core.domain.times import iso_utc
 from algopioneer_core.history.columns import BarColumns
 from algopioneer_core.history.joined import JointColumns
 from algopioneer_core.reports.tables import EquityCsv, TradesCsv, iso_times, pnl_pct
 from algopioneer_core.simulation.sinks import Holding
-from algopioneer_core.simulation.text import iso_utc
 
 MINUTE = 60_000_000_000
 

@@ -196,7 +196,10 @@ def canonical(value: Decimal) -> Decimal:
 
 def plain(value: Decimal) -> str:
     """Return *value* as text that is exact, canonical and never in exponent form."""
-    return format(canonical(value), "f")
+    text = format(value, "f")
+    if "." in text:
+        text = text.rstrip("0").rstrip(".")
+    return text if value else "0"  # a negative zero, and one that was written 0E+3
 
 
 def _check_step(_: object, __: object, step: Any) -> None:

@@ -5,13 +5,13 @@ from html import escape
 from typing import Any, Final
 
 from algopioneer_core.domain.fills import Side
+from algopioneer_core.domain.money import plain
 from algopioneer_core.domain.round_trips import RoundTrip
 from algopioneer_core.reports.chart_series import ChartSeries
 from algopioneer_core.reports.decimation import MinMaxLine
 from algopioneer_core.reports.figures import amount_text
 from algopioneer_core.reports.tables import pnl_pct
 from algopioneer_core.simulation.result import BacktestResult
-from algopioneer_core.simulation.text import money_text
 
 __all__ = [
     "BLUE",
@@ -158,15 +158,15 @@ def _entries(trades: Sequence[RoundTrip], name: str, symbol: str, color: str) ->
         name,
         {"symbol": symbol, "size": 8, "color": color, "line": {"color": "white", "width": 0.5}},
         lambda trade: trade.entry_ns,
-        lambda trade: money_text(trade.entry_price),
-        lambda trade: f"{money_text(trade.quantity)} at {amount_text(trade.entry_price)}",
+        lambda trade: plain(trade.entry_price),
+        lambda trade: f"{plain(trade.quantity)} at {amount_text(trade.entry_price)}",
     )
 
 
 def _exits(trades: Sequence[RoundTrip], name: str, color: str, currency: str) -> Plotly:
     def text(trade: RoundTrip) -> str:
         share = pnl_pct(trade)
-        part = "" if share is None else f" ({money_text(share)} %)"
+        part = "" if share is None else f" ({plain(share)} %)"
         return (
             f"at {amount_text(trade.exit_price)}: {escape(amount_text(trade.pnl, currency))}"
             f"{part}, {escape(trade.exit_reason)}"
@@ -177,7 +177,7 @@ def _exits(trades: Sequence[RoundTrip], name: str, color: str, currency: str) ->
         name,
         {"symbol": "x-thin", "size": 5, "color": color, "line": {"color": color, "width": 1.5}},
         lambda trade: trade.exit_ns,
-        lambda trade: money_text(trade.exit_price),
+        lambda trade: plain(trade.exit_price),
         text,
     )
 
@@ -251,3 +251,6 @@ def layout(
             "tickformat": ",~r" if number == 2 else ",",
         }
     return described
+
+
+# FIXME

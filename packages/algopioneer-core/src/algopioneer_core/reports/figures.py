@@ -7,11 +7,11 @@ from typing import Final
 from attrs import frozen
 
 from algopioneer_core.domain.market_data import NS_PER_SECOND
-from algopioneer_core.domain.money import ONE, ZERO, Money, divide_half_even, mul, scaled
+from algopioneer_core.domain.money import ONE, ZERO, Money, divide_half_even, mul, plain, scaled
+from algopioneer_core.domain.times import duration_text, iso_utc
 from algopioneer_core.history.intervals import format_interval
 from algopioneer_core.simulation.config import BacktestConfig, FillTiming
 from algopioneer_core.simulation.result import BacktestResult, costs_as_dict
-from algopioneer_core.simulation.text import duration_text, iso_utc, money_text
 
 __all__ = [
     "UNDEFINED",
@@ -48,7 +48,7 @@ def amount_text(amount: Money | None, currency: str = "") -> str:
         return UNDEFINED
     unit = f" {currency}" if currency else ""
     if amount and -1 < amount < 1:
-        return money_text(divide_half_even(amount, ONE, places=_SMALL_PLACES)) + unit
+        return plain(divide_half_even(amount, ONE, places=_SMALL_PLACES)) + unit
     cents = scaled(divide_half_even(amount, ONE, places=2), 2)
     whole, rest = divmod(abs(cents), 100)
     return f"{'-' if cents < 0 else ''}{whole:,}.{rest:02d}{unit}"
@@ -177,7 +177,7 @@ def _setting_text(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, Decimal):
-        return money_text(value)
+        return plain(value)
     if isinstance(value, Mapping):
         return ", ".join(f"{key} {_setting_text(item)}" for key, item in value.items())
     if isinstance(value, tuple):
@@ -230,7 +230,7 @@ def _fill_rule(config: BacktestConfig) -> str:
     rest = (
         "orders fill in full, whatever the bar's volume"
         if share is None
-        else f"an order takes at most {money_text(_percent(share))} % of a bar's volume"
+        else f"an order takes at most {plain(_percent(share))} % of a bar's volume"
     )
     return f"Market orders decided at a bar's close fill at the {price} of {when}; {rest}."
 
@@ -238,14 +238,14 @@ def _fill_rule(config: BacktestConfig) -> str:
 def _cost_rule(config: BacktestConfig) -> str:
     fees = config.fees
     parts = [
-        f"slippage {money_text(_percent(config.slippage))} %",
-        f"taker fee {money_text(_percent(fees.taker))} %",
-        f"maker fee {money_text(_percent(fees.maker))} %",
+        f"slippage {plain(_percent(config.slippage))} %",
+        f"taker fee {plain(_percent(fees.taker))} %",
+        f"maker fee {plain(_percent(fees.maker))} %",
     ]
     if fees.maker_rebate:
-        parts.append(f"maker rebate {money_text(_percent(fees.maker_rebate))} %")
+        parts.append(f"maker rebate {plain(_percent(fees.maker_rebate))} %")
     if fees.per_unit:
-        parts.append(f"{money_text(fees.per_unit)} per unit")
+        parts.append(f"{plain(fees.per_unit)} per unit")
     return f"Each fill costs: {', '.join(parts)}."
 
 

@@ -10,6 +10,7 @@ from html import escape
 from pathlib import Path
 from string import Template
 
+from algopioneer_core.domain.times import iso_utc
 from algopioneer_core.history.intervals import format_interval
 from algopioneer_core.reports.chart_series import ChartSeries
 from algopioneer_core.reports.charts import figure
@@ -26,7 +27,6 @@ from algopioneer_core.reports.output import write_text
 from algopioneer_core.reports.spread_charts import spread_figure
 from algopioneer_core.reports.spread_series import SpreadSeries
 from algopioneer_core.simulation.result import BacktestResult
-from algopioneer_core.simulation.text import iso_utc
 
 __all__ = ["render_report", "write_report"]
 

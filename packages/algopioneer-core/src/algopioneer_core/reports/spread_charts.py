@@ -7,7 +7,7 @@ from html import escape
 from typing import Final
 
 from algopioneer_core.domain.fills import Side
-from algopioneer_core.domain.money import ZERO, add
+from algopioneer_core.domain.money import ZERO, add, plain
 from algopioneer_core.domain.round_trips import RoundTrip
 from algopioneer_core.reports.charts import (
     BLUE,
@@ -25,7 +25,6 @@ from algopioneer_core.reports.charts import (
 from algopioneer_core.reports.figures import amount_text
 from algopioneer_core.reports.spread_series import SpreadSeries
 from algopioneer_core.simulation.result import BacktestResult
-from algopioneer_core.simulation.text import money_text
 
 __all__ = ["spread_figure"]
 
@@ -130,7 +129,7 @@ def _pnl(pair: _Pair) -> Decimal:
 def _entries(series: SpreadSeries, pairs: Sequence[_Pair], name: str, marker: Plotly) -> Plotly:
     texts = [
         "<br>".join(
-            f"{leg.side.value} {money_text(leg.quantity)} {escape(leg.instrument_id.symbol)} "
+            f"{leg.side.value} {plain(leg.quantity)} {escape(leg.instrument_id.symbol)} "
             f"at {amount_text(leg.entry_price)}"
             for leg in pair
         )

@@ -20,12 +20,12 @@ from numpy.typing import NDArray
 from algopioneer_core.domain.fills import Side
 from algopioneer_core.domain.instruments import Instrument
 from algopioneer_core.domain.market_data import NS_PER_SECOND
-from algopioneer_core.domain.money import Money, divide_half_even, from_scaled, mul, scaled
+from algopioneer_core.domain.money import Money, divide_half_even, from_scaled, mul, plain, scaled
 from algopioneer_core.domain.round_trips import RoundTrip
+from algopioneer_core.domain.times import iso_utc
 from algopioneer_core.history.joined import JointColumns
 from algopioneer_core.reports.output import PartFile
 from algopioneer_core.simulation.sinks import Float64Array, Holding
-from algopioneer_core.simulation.text import iso_utc, money_text
 from algopioneer_core.simulation.valuation import Held, Valuation
 
 __all__ = ["EQUITY_COLUMNS", "TRADE_COLUMNS", "EquityCsv", "TradesCsv", "iso_times", "pnl_pct"]
@@ -116,12 +116,12 @@ class TradesCsv(_CsvSink):
             iso_utc(trade.entry_ns),
             iso_utc(trade.exit_ns),
             "long" if trade.side is Side.BUY else "short",
-            money_text(trade.quantity),
-            money_text(trade.entry_price),
-            money_text(trade.exit_price),
-            money_text(trade.pnl),
-            "" if share is None else money_text(share),
-            money_text(trade.fees),
+            plain(trade.quantity),
+            plain(trade.entry_price),
+            plain(trade.exit_price),
+            plain(trade.pnl),
+            "" if share is None else plain(share),
+            plain(trade.fees),
             _quoted(trade.exit_reason),
             _quoted(trade.instrument_id.symbol),
             _quoted(self._currencies[trade.instrument_id]),
@@ -186,17 +186,17 @@ class EquityCsv(_CsvSink):
         """Return what writes a row where a division makes the worth, from closes in ticks."""
         _, cash, quantities, coins = segment
         held = Held(cash, quantities, coins)
-        fixed = money_text(cash)
+        fixed = plain(cash)
         if self._valuation.coin is not None:
-            fixed += f",{money_text(coins)}"
+            fixed += f",{plain(coins)}"
 
         def row(time: str, *ticks: int) -> str:
             closes = [from_scaled(*each) for each in zip(ticks, decimals, strict=True)]
             legs = "".join(
-                f",{money_text(quantity)},{money_text(close)}"
+                f",{plain(quantity)},{plain(close)}"
                 for quantity, close in zip(quantities, closes, strict=True)
             )
-            return f"{time},{money_text(self._valuation.worth(held, closes))},{fixed}{legs}\n"
+            return f"{time},{plain(self._valuation.worth(held, closes))},{fixed}{legs}\n"
 
         return row
 
@@ -208,8 +208,8 @@ class EquityCsv(_CsvSink):
         sizes = [mul(*each) for each in zip(quantities, self._multipliers, strict=True)]
         places = max(_places(cash), *map(operator.add, map(_places, sizes), decimals))
         per_tick = [scaled(size, places - each) for size, each in zip(sizes, decimals, strict=True)]
-        fixed, cash_units, worth = money_text(cash), scaled(cash, places), _fixed_point(places)
-        cells = [f",{money_text(quantity)}," for quantity in quantities]
+        fixed, cash_units, worth = plain(cash), scaled(cash, places), _fixed_point(places)
+        cells = [f",{plain(quantity)}," for quantity in quantities]
         prices = [_fixed_point(each) for each in decimals]
 
         def row(time: str, *ticks: int) -> str:
@@ -230,8 +230,8 @@ class EquityCsv(_CsvSink):
         The sum is made in integers of the smallest unit that occurs: exact, and ten times faster
         than decimals, which matters here because it is done for every bar.
         """
-        fixed, size = money_text(cash), mul(quantity, self._multipliers[0])
-        held = f",{fixed},{money_text(quantity)},"
+        fixed, size = plain(cash), mul(quantity, self._multipliers[0])
+        held = f",{fixed},{plain(quantity)},"
         close = _fixed_point(decimals)
         if not size:
             return lambda time, ticks: f"{time},{fixed}{held}{close(ticks)}\n"

@@ -2,10 +2,10 @@
 
 from typing import TYPE_CHECKING
 
+from algopioneer_core.domain.times import iso_utc
 from algopioneer_core.history.intervals import format_interval
 from algopioneer_core.reports.figures import assumptions, figure_sections
 from algopioneer_core.simulation.result import BacktestResult
-from algopioneer_core.simulation.text import iso_utc
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -19,6 +19,7 @@ from attrs import frozen
 from numpy.typing import NDArray
 
 from algopioneer_core.domain.money import Money
+from algopioneer_core.domain.times import iso_utc
 from algopioneer_core.history.columns import CHUNK_BARS
 from algopioneer_core.simulation.annualisation import (
     bars_per_year,
@@ -27,7 +28,6 @@ from algopioneer_core.simulation.annualisation import (
 )
 from algopioneer_core.simulation.drawdown import Drawdown, DrawdownTracker
 from algopioneer_core.simulation.moments import ReturnMoments
-from algopioneer_core.simulation.text import iso_utc
 
 __all__ = ["NOISE", "EquityFigures", "EquityStatistics"]
 

@@ -6,11 +6,11 @@ from typing import Literal, TypeAlias
 
 from attrs import field, frozen
 
-from algopioneer_core.domain.money import Money, mul, sub
+from algopioneer_core.domain.money import Money, mul, plain, sub
+from algopioneer_core.domain.times import iso_utc
 from algopioneer_core.history.intervals import format_interval
 from algopioneer_core.simulation.config import BacktestConfig
 from algopioneer_core.simulation.performance import Performance
-from algopioneer_core.simulation.text import iso_utc, money_text
 
 __all__ = ["BacktestResult", "Plain", "costs_as_dict"]
 
@@ -23,7 +23,7 @@ _BPS_PER_ONE = 10_000
 
 
 def _bps(fraction: Decimal) -> str:
-    return money_text(mul(fraction, Decimal(_BPS_PER_ONE)))
+    return plain(mul(fraction, Decimal(_BPS_PER_ONE)))
 
 
 def costs_as_dict(config: BacktestConfig) -> dict[str, Plain]:
@@ -35,9 +35,9 @@ def costs_as_dict(config: BacktestConfig) -> dict[str, Plain]:
         "maker_fee_bps": _bps(fees.maker),
         "taker_fee_bps": _bps(fees.taker),
         "maker_rebate_bps": _bps(fees.maker_rebate),
-        "fee_per_unit": money_text(fees.per_unit),
+        "fee_per_unit": plain(fees.per_unit),
         "margin": config.margin.value,
-        "volume_limit": None if config.volume_limit is None else money_text(config.volume_limit),
+        "volume_limit": None if config.volume_limit is None else plain(config.volume_limit),
         "latency_bars": config.latency_bars,
     }
 
@@ -45,7 +45,7 @@ def costs_as_dict(config: BacktestConfig) -> dict[str, Plain]:
 def _plain(value: Plain) -> object:
     """Return *value* as JSON can hold it."""
     if isinstance(value, Decimal):
-        return money_text(value)
+        return plain(value)
     if isinstance(value, Mapping):
         return {key: _plain(item) for key, item in value.items()}
     return [_plain(item) for item in value] if isinstance(value, tuple) else value
@@ -105,9 +105,9 @@ class BacktestResult:
             "first_bar": iso_utc(self.first_bar_ns),
             "last_bar": iso_utc(self.last_bar_ns),
             "currency": self.currency,
-            "initial_capital": money_text(self.initial_capital),
-            "final_capital": money_text(self.final_capital),
-            "net_profit": money_text(self.net_profit),
+            "initial_capital": plain(self.initial_capital),
+            "final_capital": plain(self.final_capital),
+            "net_profit": plain(self.net_profit),
             **self.performance.as_dict(),
             "funding_received": None if self.funding is None else _plain(self.funding),
             "ruined": self.ruined,

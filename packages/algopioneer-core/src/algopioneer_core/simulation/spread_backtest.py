@@ -19,6 +19,7 @@ from algopioneer_core.domain.funding import FundingRate
 from algopioneer_core.domain.instruments import Instrument
 from algopioneer_core.domain.orders import Order
 from algopioneer_core.domain.round_trips import RoundTrip
+from algopioneer_core.domain.times import iso_utc
 from algopioneer_core.engine.engine import TradingEngine
 from algopioneer_core.engine.exit_monitor import ExitMonitor
 from algopioneer_core.engine.exits import ExitCosts, ExitPolicy
@@ -50,7 +51,6 @@ from algopioneer_core.simulation.spread_vector import (
     why_not_pair,
     why_not_pair_signals,
 )
-from algopioneer_core.simulation.text import iso_utc
 from algopioneer_core.simulation.trade_statistics import TradeFigures
 from algopioneer_core.simulation.valuation import Valuation
 

@@ -12,9 +12,8 @@ from typing import Final, Self
 from attrs import frozen
 
 from algopioneer_core.domain.fills import Side
-from algopioneer_core.domain.money import ZERO, Money, add, divide_half_even, sub
+from algopioneer_core.domain.money import ZERO, Money, add, divide_half_even, plain, sub
 from algopioneer_core.domain.round_trips import RoundTrip
-from algopioneer_core.simulation.text import money_text
 
 __all__ = ["AVERAGE_PLACES", "TradeFigures", "TradeStatistics", "TradeTotals", "turnover_of"]
 
@@ -115,7 +114,7 @@ def _average(amount: Money, count: int) -> Money | None:
 
 
 def _text(amount: Money | None) -> str | None:
-    return None if amount is None else money_text(amount)
+    return None if amount is None else plain(amount)
 
 
 @frozen(kw_only=True)
@@ -165,8 +164,8 @@ class TradeFigures:
             "average_loss": _text(self.average_loss),
             "best_trade": _text(totals.best),
             "worst_trade": _text(totals.worst),
-            "gross_profit": money_text(totals.gross_profit),
-            "gross_loss": money_text(totals.gross_loss),
-            "fees_paid": money_text(totals.fees),
-            "turnover": money_text(totals.turnover),
+            "gross_profit": plain(totals.gross_profit),
+            "gross_loss": plain(totals.gross_loss),
+            "fees_paid": plain(totals.fees),
+            "turnover": plain(totals.turnover),
         }

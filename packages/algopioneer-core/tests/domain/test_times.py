@@ -1,38 +1,12 @@
 import datetime
-from decimal import Decimal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from algopioneer_core.simulation.text import duration_text, iso_utc, money_text
+from algopioneer_core.domain.times import duration_text, iso_utc
 
 SECOND = 1_000_000_000
-
-
-@pytest.mark.parametrize(
-    ("amount", "text"),
-    [
-        ("10000", "10000"),
-        ("1E+4", "10000"),
-        ("1.500", "1.5"),
-        ("-0.00", "0"),
-        ("0E+3", "0"),
-        ("1E-12", "0.000000000001"),
-        ("-20.10", "-20.1"),
-    ],
-)
-def test_money_is_written_plainly(amount: str, text: str) -> None:
-    """No exponent, no trailing zeros, no negative zero."""
-    assert text == money_text(Decimal(amount))
-
-
-@given(st.decimals(allow_nan=False, allow_infinity=False, places=12))
-def test_money_text_is_exact(amount: Decimal) -> None:
-    """The text is the same number again, and has no exponent."""
-    text = money_text(amount)
-    assert amount == Decimal(text)
-    assert "E" not in text
 
 
 @pytest.mark.parametrize(

@@ -1,16 +1,15 @@
 """
-How results write numbers and times: the same text in JSON, CSV, the terminal and the report.
+How times are written: the same text in JSON, CSV, logs, the terminal and the report.
 
-Money is exact and never in exponent form; times are ISO 8601 in UTC with a `Z`.
+Moments are ISO 8601 in UTC with a `Z`. Amounts are written by `money.plain`.
 """
 
 import datetime
-from decimal import Decimal
 from typing import Final
 
 from algopioneer_core.domain.market_data import NS_PER_SECOND
 
-__all__ = ["duration_text", "iso_utc", "money_text"]
+__all__ = ["duration_text", "iso_utc"]
 
 _UNITS: Final = (
     ("d", 86_400 * NS_PER_SECOND),
@@ -20,14 +19,6 @@ _UNITS: Final = (
 )
 _EPOCH: Final = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC).replace(tzinfo=None)
 """Naive, because that is what `isoformat` writes without an offset; all times are UTC."""
-
-
-def money_text(amount: Decimal) -> str:
-    """Return *amount* exactly, without exponent, trailing zeros or a negative zero."""
-    text = format(amount, "f")
-    if "." in text:
-        text = text.rstrip("0").rstrip(".")
-    return text if amount else "0"
 
 
 def iso_utc(ts_ns: int) -> str:
