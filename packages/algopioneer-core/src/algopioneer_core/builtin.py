@@ -2,9 +2,9 @@
 
 from typing import Final
 
-from algopioneer_core.plugins import ExitPolicySpec, hookimpl
+from algopioneer_core.plugins import ExitPolicySpec, RecorderSpec, hookimpl
 
-__all__ = ["algopioneer_exit_policies"]
+__all__ = ["algopioneer_exit_policies", "algopioneer_recorders"]
 
 _ROOM: Final = "algopioneer_core.engine"
 _EXITS: Final = (
@@ -34,4 +34,32 @@ def algopioneer_exit_policies() -> list[ExitPolicySpec]:
             config=f"{_ROOM}.{reference}Config",
         )
         for name, reference, summary in _EXITS
+    ]
+
+
+_RECORDERS: Final = "algopioneer_core.recorders"
+
+
+@hookimpl
+def algopioneer_recorders() -> list[RecorderSpec]:
+    """Where finished trades are written."""
+    return [
+        RecorderSpec(
+            name="csv",
+            summary="Append trades to a CSV file, each once.",
+            factory=f"{_RECORDERS}.file_recorder:open_csv_recorder",
+            config=f"{_RECORDERS}.config:CsvRecorderConfig",
+        ),
+        RecorderSpec(
+            name="jsonl",
+            summary="Append trades to a file of JSON lines, each once.",
+            factory=f"{_RECORDERS}.file_recorder:open_jsonl_recorder",
+            config=f"{_RECORDERS}.config:JsonlRecorderConfig",
+        ),
+        RecorderSpec(
+            name="memory",
+            summary="Keep the latest trades in memory.",
+            factory=f"{_RECORDERS}.memory:open_memory_recorder",
+            config=f"{_RECORDERS}.config:MemoryRecorderConfig",
+        ),
     ]

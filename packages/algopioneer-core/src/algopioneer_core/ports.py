@@ -11,9 +11,9 @@ means. All times are UTC nanoseconds.
 extension points can be found in one place.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Protocol, TypeVar, runtime_checkable
+from typing import Protocol, TypeVar, TypeVarTuple, runtime_checkable
 
 from attrs import frozen
 
@@ -54,6 +54,7 @@ __all__ = [
     "ProvenAbsent",
     "ReceiveStream",
     "Recorder",
+    "RunBlocking",
     "StateStore",
     "Strategy",
     "SupportsSnapshot",
@@ -73,7 +74,9 @@ MarketDataEvent = (
 )
 """What a market data stream may deliver."""
 
+_T = TypeVar("_T")
 _T_co = TypeVar("_T_co", covariant=True)
+_Ts = TypeVarTuple("_Ts")
 
 
 class ReceiveStream(Protocol[_T_co]):
@@ -364,3 +367,14 @@ class Clock(Protocol):
 
     def now_ns(self) -> int:
         """Return the present time, UTC nanoseconds."""
+
+
+class RunBlocking(Protocol):
+    """Runs a function that blocks: `anyio.to_thread.run_sync`; inline where time is simulated."""
+
+    def __call__(self, function: Callable[[*_Ts], _T], /, *args: *_Ts) -> Awaitable[_T]:
+        """
+        Call `function(*args)` where it may block, and return or raise what it does.
+
+        A cancellation waits for the function's end: what it changed is whole.
+        """

@@ -49,6 +49,7 @@ __all__ = [
     "UnsupportedOperation",
     "VenueError",
     "VenueUnavailable",
+    "cannot_write",
 ]
 
 
@@ -131,6 +132,12 @@ class OutputError(AlgopioneerError):
     """A result cannot be written where it was asked for."""
 
     exit_code = ExitCode.USAGE
+
+
+def cannot_write(where: object, error: OSError, *, remedy: str) -> OutputError:
+    """Return the error to raise when a file cannot be made or written because of *error*."""
+    reason = (error.strerror or str(error)).lower()
+    return OutputError(f"cannot write here: {reason}", where=str(where), remedy=remedy)
 
 
 class MoneyError(AlgopioneerError):

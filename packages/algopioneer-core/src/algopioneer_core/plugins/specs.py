@@ -139,14 +139,20 @@ class ExitPolicySpec(ComponentSpec):
 
 
 class RecorderSpec(ComponentSpec):
-    """Where trades are written. Its factory is called as `factory(config)`."""
+    """
+    Where trades are written. Its factory opens it: `factory(config, run_blocking) -> async context
+    manager` of a `ports.Recorder`; what blocks goes through `run_blocking` (`ports.RunBlocking`).
+    """
 
     __slots__ = ()
     kind = "recorder"
 
 
 class NotifierSpec(ComponentSpec):
-    """Where alerts go. Its factory is called as `factory(config)`."""
+    """
+    Where alerts go. Its factory opens it: `factory(config) -> async context manager` of a
+    `ports.Notifier`.
+    """
 
     __slots__ = ()
     kind = "notifier"

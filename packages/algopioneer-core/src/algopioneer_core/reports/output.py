@@ -12,19 +12,15 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-from algopioneer_core.domain.errors import OutputError
+from algopioneer_core.domain.errors import OutputError, cannot_write
 
 __all__ = ["PartFile", "prepare_output_dir", "refused", "write_results_json", "write_text"]
 
 
 def refused(path: Path, error: OSError) -> OutputError:
     """Return the error to raise when *path* cannot be written because of *error*."""
-    reason = (error.strerror or str(error)).lower()
-    return OutputError(
-        f"cannot write here: {reason}",
-        where=str(path),
-        remedy="choose another --output-dir, or make room and allow writing in this one",
-    )
+    remedy = "choose another --output-dir, or make room and allow writing in this one"
+    return cannot_write(path, error, remedy=remedy)
 
 
 def prepare_output_dir(path: Path) -> Path:

@@ -17,12 +17,12 @@ from typing import Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from algopioneer_core.domain.fills import Side
 from algopioneer_core.domain.instruments import Instrument
 from algopioneer_core.domain.market_data import NS_PER_SECOND
 from algopioneer_core.domain.money import Money, divide_half_even, from_scaled, mul, plain, scaled
 from algopioneer_core.domain.round_trips import RoundTrip
 from algopioneer_core.domain.times import iso_utc
+from algopioneer_core.domain.trade_fields import round_trip_fields
 from algopioneer_core.history.joined import JointColumns
 from algopioneer_core.reports.output import PartFile
 from algopioneer_core.simulation.sinks import Float64Array, Holding
@@ -112,21 +112,11 @@ class TradesCsv(_CsvSink):
     def round_trip(self, trade: RoundTrip) -> None:
         """Write the row of *trade*."""
         share = pnl_pct(trade)
-        cells = (
-            iso_utc(trade.entry_ns),
-            iso_utc(trade.exit_ns),
-            "long" if trade.side is Side.BUY else "short",
-            plain(trade.quantity),
-            plain(trade.entry_price),
-            plain(trade.exit_price),
-            plain(trade.pnl),
-            "" if share is None else plain(share),
-            plain(trade.fees),
-            _quoted(trade.exit_reason),
-            _quoted(trade.instrument_id.symbol),
-            _quoted(self._currencies[trade.instrument_id]),
-        )
-        self._file.write(",".join(cells) + "\n")
+        fields = round_trip_fields(trade)
+        fields["pnl_pct"] = "" if share is None else plain(share)
+        fields["symbol"] = trade.instrument_id.symbol
+        fields["currency"] = self._currencies[trade.instrument_id]
+        self._file.write(",".join(_quoted(fields[name]) for name in TRADE_COLUMNS) + "\n")
 
 
 def _quoted(text: str) -> str:

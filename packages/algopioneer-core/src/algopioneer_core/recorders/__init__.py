@@ -1,0 +1,1 @@
+"""Where finished trades are written: files, the log, memory."""

@@ -1,0 +1,9 @@
+"""
+What a plugin has to do, as tests that its author runs: one class to inherit, a few fixtures.
+
+Import this in tests only: it needs pytest (`algopioneer-core[testing]`).
+"""
+
+from algopioneer_core.testing.contracts.recorders import OpenRecorder, Recorded, RecorderContract
+
+__all__ = ["OpenRecorder", "Recorded", "RecorderContract"]

@@ -1,0 +1,31 @@
+"""The set of keys that were recorded."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from algopioneer_core.recorders.seen_keys import SeenKeys
+
+keys = st.one_of(
+    st.builds("{}:{}".format, st.sampled_from("ab"), st.integers(0, 8)),
+    st.sampled_from(["a", "a:", "a:01", "a:x", "a:-1", ":1", "a:b:1", "a:٣", "7", f"a:{10**30}"]),
+)
+
+
+@given(st.lists(keys, max_size=30), keys)
+def test_it_is_a_set(added: list[str], asked: str) -> None:
+    """Ranges are a way of keeping, not of seeing."""
+    seen = SeenKeys()
+    for key in added:
+        seen.add(key)
+        assert key in seen
+    assert (asked in added) is (asked in seen)
+
+
+@given(st.permutations(range(1, 12)))
+def test_running_numbers_take_no_memory(numbers: list[int]) -> None:
+    """In order or not, once a strategy's trades have no gap they are one range."""
+    seen = SeenKeys()
+    seen.add("alpha:0")
+    for number in numbers:
+        seen.add(f"alpha:{number}")
+    assert 1 == seen.kept
