@@ -14,7 +14,7 @@ from algopioneer_core.domain.errors import (
 )
 
 EVERY = [getattr(errors, name) for name in errors.__all__]
-ERRORS = [each for each in EVERY if issubclass(each, Exception)]
+ERRORS = [each for each in EVERY if isinstance(each, type) and issubclass(each, Exception)]
 VENUE_ERRORS = [each for each in ERRORS if issubclass(each, VenueError)]
 
 
@@ -74,3 +74,10 @@ def test_adapter_can_say_what_it_learned(error: type[VenueError]) -> None:
     )
     assert made.retryable is not error("no").retryable
     assert ("EOrder:x", 5, Outcome.UNKNOWN) == (made.code, made.retry_after_ns, made.outcome)
+
+
+def test_a_file_that_cannot_be_written_says_which_and_why() -> None:
+    """The system's own reason, in the form of all other errors."""
+    refused = errors.cannot_write("a.csv", OSError(28, "No space left on device"), remedy="clear")
+    assert "a.csv: cannot write here: no space left on device (clear)" == str(refused)
+    assert "cannot write here: odd" in str(errors.cannot_write("a", OSError("odd"), remedy="x"))

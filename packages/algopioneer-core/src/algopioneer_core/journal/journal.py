@@ -8,9 +8,9 @@ the less each of them waits, and no task of the journal's own has to be looked a
 """
 
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator
+from collections.abc import AsyncIterator, Callable, Collection, Iterator
 from pathlib import Path
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, TypeVar
 
 import anyio
 import anyio.to_thread
@@ -32,17 +32,11 @@ from algopioneer_core.journal.rows import (
 )
 from algopioneer_core.journal.sqlite_storage import SqliteStorage
 from algopioneer_core.journal.tail import FREE, Tail
+from algopioneer_core.ports import RunBlocking
 
-__all__ = ["Journal", "RunBlocking", "open_journal", "open_journal_on"]
+__all__ = ["Journal", "open_journal", "open_journal_on"]
 
 _T = TypeVar("_T")
-
-
-class RunBlocking(Protocol):
-    """Runs a blocking call elsewhere: `anyio.to_thread.run_sync`, or inline in simulation."""
-
-    def __call__(self, call: Callable[..., _T], /, *args: Any) -> Awaitable[_T]:
-        """Call it with *args* and return what it returns."""
 
 
 @define(eq=False)

@@ -17,7 +17,7 @@ from attrs import frozen
 
 from algopioneer_core.journal.errors import JournalError, JournalLocked
 
-__all__ = ["Holder", "hold", "holder_of"]
+__all__ = ["Holder", "hold", "holder_of", "try_lock"]
 
 
 @frozen
@@ -36,7 +36,8 @@ if sys.platform == "win32":
 
     _FAR = 1 << 30  # the bytes that say who holds it stay readable
 
-    def _try_lock(file: BinaryIO) -> bool:
+    def try_lock(file: BinaryIO) -> bool:
+        """Lock *file* until it is closed; tell whether nobody held it, here or elsewhere."""
         file.seek(_FAR)
         try:
             msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
@@ -47,7 +48,13 @@ if sys.platform == "win32":
 else:
     import fcntl
 
-    def _try_lock(file: BinaryIO) -> bool:
+    def try_lock(file: BinaryIO) -> bool:
+        """
+        Lock *file* until it is closed; tell whether nobody held it, in any process or this one.
+
+        Raises:
+            OSError: Its file system has no locks.
+        """
         try:
             fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -73,7 +80,7 @@ def hold(journal: Path) -> Iterator[None]:
     except OSError as error:
         raise JournalError(f"cannot be locked: {error.strerror}", where=str(journal)) from error
     with file:
-        if not _try_lock(file):
+        if not try_lock(file):
             raise _locked(journal, _read_holder(file))
         file.truncate(0)
         file.write(f"{os.getpid()} {socket.gethostname()}\n".encode())
@@ -96,7 +103,7 @@ def holder_of(journal: Path) -> Holder | None:
     except OSError:
         return None
     with file:
-        return None if _try_lock(file) else _read_holder(file) or Holder(0, "an unknown host")
+        return None if try_lock(file) else _read_holder(file) or Holder(0, "an unknown host")
 
 
 def _read_holder(file: BinaryIO) -> Holder | None:

@@ -17,7 +17,7 @@ from typing import BinaryIO, Final
 from attrs import frozen
 
 from algopioneer_core.domain.errors import OutputError, cannot_write
-from algopioneer_core.recorders.file_locks import hold
+from algopioneer_core.journal.lock import try_lock
 from algopioneer_core.recorders.seen_keys import SeenKeys
 
 __all__ = ["LineFile", "LineFormat"]
@@ -112,15 +112,15 @@ class LineFile:
 
     def _hold(self) -> None:
         try:
-            hold(self._file)
-        except BlockingIOError:
+            free = try_lock(self._file)
+        except OSError as error:
+            raise cannot_write(self.path, error, remedy=_REMEDY) from None
+        if not free:
             raise OutputError(
                 "another recorder writes to this file",
                 where=str(self.path),
                 remedy="give each recorder and each session a path of its own",
-            ) from None
-        except OSError as error:
-            raise cannot_write(self.path, error, remedy=_REMEDY) from None
+            )
 
     def _begin(self) -> int:
         """Read what is there, repair its end, write a missing header; return the length."""
