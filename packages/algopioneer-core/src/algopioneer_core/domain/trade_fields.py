@@ -1,8 +1,7 @@
 """
 A finished trade as text: the same fields in files, logs and reports.
 
-Amounts are exact and never in exponent form, times are ISO 8601 in UTC, and every field is one
-line, so that a file can hold one trade in a line.
+Amounts are exact and never in exponent form, times are ISO 8601 in UTC.
 """
 
 from typing import Final
@@ -41,7 +40,7 @@ def round_trip_fields(trade: RoundTrip) -> dict[str, str]:
     (the value of the entry) in the settlement asset.
     """
     return {
-        "instrument": _one_line(trade.instrument_id),
+        "instrument": str(trade.instrument_id),
         "side": "long" if trade.side is Side.BUY else "short",
         "quantity": plain(trade.quantity),
         "entry_time": iso_utc(trade.entry_ns),
@@ -51,13 +50,14 @@ def round_trip_fields(trade: RoundTrip) -> dict[str, str]:
         "pnl": plain(trade.pnl),
         "fees": plain(trade.fees),
         "cost": plain(trade.cost),
-        "exit_reason": _one_line(trade.exit_reason),
+        "exit_reason": trade.exit_reason,
     }
 
 
 def trade_fields(key: str, trade: RoundTrip) -> dict[str, str]:
     """
-    Return the `TRADE_FIELDS` of *trade*, recorded under *key*.
+    Return the `TRADE_FIELDS` of *trade*, recorded under *key*; each is one line, so that a file can
+    hold one trade in a line.
 
     `strategy` is what the key says before its last colon; all of it where it has none.
 
@@ -70,8 +70,9 @@ def trade_fields(key: str, trade: RoundTrip) -> dict[str, str]:
             f"{key!r} is no key for a trade",
             remedy="use printable text without blanks at its edges: 'STRATEGY:NUMBER'",
         )
+    fields = {name: _one_line(text) for name, text in round_trip_fields(trade).items()}
     strategy = key.rpartition(":")[0] or key
-    return {"key": key, "strategy": strategy, **round_trip_fields(trade)}
+    return {"key": key, "strategy": strategy, **fields}
 
 
 def _one_line(text: str) -> str:
