@@ -1,7 +1,6 @@
 """A disk that must fail as real ones do, so that a journal can be seen to survive it."""
 
 import random
-from collections.abc import Callable
 from typing import Any
 
 import anyio
@@ -10,6 +9,7 @@ import pytest
 from algopioneer_core.journal.entries import Entry, EntryKind
 from algopioneer_core.journal.errors import JournalCorrupt, JournalFailed
 from algopioneer_core.journal.journal import Journal, open_journal_on
+from algopioneer_core.testing.clocks import run_inline
 from algopioneer_core.testing.journal_storage import MemoryDisk
 
 
@@ -22,14 +22,9 @@ def anyio_backend(virtual_backend: tuple[str, dict[str, Any]]) -> tuple[str, dic
 pytestmark = pytest.mark.anyio
 
 
-async def inline(call: Callable[..., Any], /, *args: Any) -> Any:
-    """Run a blocking call where it stands."""
-    return call(*args)
-
-
 def opened(disk: MemoryDisk) -> Any:
     """Open the journal on *disk*."""
-    return open_journal_on(disk.plug_in(), make_uuid=lambda: "journal", run_blocking=inline)
+    return open_journal_on(disk.plug_in(), make_uuid=lambda: "journal", run_blocking=run_inline)
 
 
 async def write(journal: Journal, number: int) -> None:
