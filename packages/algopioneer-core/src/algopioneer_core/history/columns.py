@@ -109,6 +109,18 @@ class BarColumns:
             volume=self.volume[part],
         )
 
+    def take(self, places: NDArray[np.intp]) -> "BarColumns":
+        """Return the bars at *places*, which ascend, copied."""
+        return evolve(
+            self,
+            ts_ns=self.ts_ns[places],
+            open=self.open[places],
+            high=self.high[places],
+            low=self.low[places],
+            close=self.close[places],
+            volume=self.volume[places],
+        )
+
     def bars(self) -> Iterator[Bar]:
         """Return the bars one by one, made as they are asked for; `ts_recv` equals `ts_event`."""
         starts = range(0, len(self), _OBJECT_BARS)

@@ -12,7 +12,7 @@ from itertools import chain
 from typing import Final
 
 import numpy as np
-from attrs import evolve, field, frozen
+from attrs import field, frozen
 from numpy.typing import NDArray
 
 from algopioneer_core.domain.errors import DataError, RefusedError
@@ -239,23 +239,11 @@ def _matched(legs: Sequence[BarColumns]) -> _Step:
     common = reduce(_common, (leg.ts_ns for leg in legs))
     places = [np.searchsorted(leg.ts_ns, common) for leg in legs]
     left_out = [np.delete(leg.ts_ns, at) for leg, at in zip(legs, places, strict=True)]
-    return JointColumns(tuple(map(_taken, legs, places))), left_out
+    return JointColumns(tuple(map(BarColumns.take, legs, places))), left_out
 
 
 def _common(one: NDArray[np.int64], other: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.intersect1d(one, other, assume_unique=True)
-
-
-def _taken(leg: BarColumns, places: NDArray[np.intp]) -> BarColumns:
-    return evolve(
-        leg,
-        ts_ns=leg.ts_ns[places],
-        open=leg.open[places],
-        high=leg.high[places],
-        low=leg.low[places],
-        close=leg.close[places],
-        volume=leg.volume[places],
-    )
 
 
 # --- chunks ----------------------------------------------------------------------------------

@@ -16,15 +16,7 @@ from algopioneer_core.journal.entries import Entry
 from algopioneer_core.journal.errors import JournalError
 from algopioneer_core.journal.rows import Heading, Row, SnapshotRow
 
-__all__ = [
-    "Fault",
-    "broken_links",
-    "broken_snapshots",
-    "genesis",
-    "link",
-    "link_hash",
-    "snapshot_hash",
-]
+__all__ = ["Fault", "broken_links", "broken_snapshots", "genesis", "link", "snapshot_hash"]
 
 
 @frozen
@@ -36,9 +28,8 @@ class Fault:
     message: str
 
 
-def _hash(*lines: object) -> str:
-    # A damaged file may give bytes or numbers for text; they have a hash as well, another one.
-    return hashlib.sha256("\n".join(map(str, lines)).encode(errors="replace")).hexdigest()
+def _hash(*lines: str) -> str:
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
 def genesis(uuid: str) -> str:
@@ -58,18 +49,19 @@ def link(before: str, sequence: int, entry: Entry, body: str) -> Row:
     row = Row(
         sequence, entry.ts_ns, entry.kind.value, entry.strategy, entry.key, entry.cause, body, ""
     )
-    return row._replace(hash=link_hash(before, row))
+    return row._replace(hash=_link(before, row))
 
 
-def link_hash(before: str, row: Row) -> str:
-    """Return the hash that *row* must have behind a row with the hash *before*."""
-    cause = "" if row.cause is None else row.cause
-    return _hash(before, row.sequence, row.ts_ns, row.kind, row.strategy, row.key, cause, row.body)
+def _link(before: str, row: Row) -> str:
+    cause = "" if row.cause is None else str(row.cause)
+    return _hash(
+        before, str(row.sequence), str(row.ts_ns), row.kind, row.strategy, row.key, cause, row.body
+    )
 
 
 def snapshot_hash(uuid: str, name: str, sequence: int, body: str) -> str:
     """Return the hash of a snapshot of the journal *uuid*."""
-    return _hash(genesis(uuid), name, sequence, body)
+    return _hash(genesis(uuid), name, str(sequence), body)
 
 
 def broken_links(heading: Heading, rows: Iterable[Row]) -> Iterator[Fault]:
@@ -78,7 +70,7 @@ def broken_links(heading: Heading, rows: Iterable[Row]) -> Iterator[Fault]:
     for row in rows:
         if row.sequence != sequence + 1:
             yield _missing(sequence + 1, row.sequence - 1)
-        elif row.hash != link_hash(before, row):
+        elif row.hash != _link(before, row):
             yield Fault(row.sequence, f"entry {row.sequence} is not what was written")
         sequence, before = row.sequence, row.hash
     if sequence < heading.sequence:

@@ -230,6 +230,5 @@ def _type_of(tag: str) -> type:
     return found
 
 
-def _shortened(value: object, length: int = 120) -> str:
-    text = str(value)
+def _shortened(text: str, length: int = 120) -> str:
     return text if len(text) <= length else f"{text[:length]}…"

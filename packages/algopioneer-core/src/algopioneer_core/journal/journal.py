@@ -20,7 +20,7 @@ from algopioneer_core.journal.chain import broken_links, genesis, link, snapshot
 from algopioneer_core.journal.codec import decode, encode
 from algopioneer_core.journal.entries import Entry, EntryKind, StoredEntry
 from algopioneer_core.journal.errors import JournalCorrupt, JournalError, JournalFailed
-from algopioneer_core.journal.lock import Hold, hold
+from algopioneer_core.journal.lock import hold
 from algopioneer_core.journal.rows import (
     Heading,
     Query,
@@ -270,9 +270,10 @@ class Journal:
         """
         for row in self._storage.snapshots(name):
             if row.hash != snapshot_hash(self.uuid, name, row.sequence, row.body):
-                raise _corrupt(
+                raise JournalCorrupt(
                     f"the snapshot {name!r} of entry {row.sequence} is not what was written",
-                    self._storage.name,
+                    where=self._storage.name,
+                    remedy="restore the journal from a copy; do not trade on it",
                 )
             return row.sequence, decode(row.body)
         return None
@@ -304,16 +305,10 @@ async def open_journal(
         JournalFailed: On leaving, when the disk refused what was queued.
     """
     path = Path(path)
-    with hold(path) as held:
-        storage = await run_blocking(_open_held, path, held, create)
-        async with open_journal_on(
-            storage, make_uuid=make_uuid, run_blocking=run_blocking
-        ) as journal:
-            lost = held.found and held.found.lost(journal.uuid, journal.last_sequence)
-            if lost:
-                raise _corrupt(lost, storage.name)
-            held.uuid = journal.uuid
-            yield journal
+    with hold(path):
+        storage = await run_blocking(lambda: SqliteStorage(path, create=create))
+        async with open_journal_on(storage, make_uuid=make_uuid, run_blocking=run_blocking) as it:
+            yield it
 
 
 @contextlib.asynccontextmanager
@@ -336,15 +331,6 @@ async def open_journal_on(
         await journal.close()
 
 
-def _open_held(path: Path, held: Hold, create: bool) -> SqliteStorage:
-    marked = held.found is not None and path.exists()
-    storage = SqliteStorage(path, create=create, on_commit=held.mark)
-    if marked and storage.heading() is None:
-        storage.close()
-        raise _corrupt("is truncated: nothing of it is there, and something was", str(path))
-    return storage
-
-
 def _checked_heading(storage: Storage, make_uuid: Callable[[], str]) -> Heading:
     heading = storage.heading()
     if heading is None:
@@ -355,13 +341,9 @@ def _checked_heading(storage: Storage, make_uuid: Callable[[], str]) -> Heading:
         except StorageFailed as error:
             raise JournalFailed(f"cannot be begun: {error}", where=storage.name) from error
     for fault in broken_links(heading, storage.rows(Query())):
-        raise _corrupt(fault.message, storage.name)
+        raise JournalCorrupt(
+            fault.message,
+            where=storage.name,
+            remedy="restore it from a copy; `algopioneer journal verify` shows all that is wrong",
+        )
     return heading
-
-
-def _corrupt(message: str, where: str) -> JournalCorrupt:
-    return JournalCorrupt(
-        message,
-        where=where,
-        remedy="restore it from a copy; `algopioneer journal verify` shows all that is wrong",
-    )

@@ -3,20 +3,16 @@ The tables of a journal, and how an older file becomes one of today.
 
 The file names itself in SQLite's own header: `application_id` says that it is a journal,
 `user_version` which schema it has. A change to the tables, or to the text of a body that the codec
-cannot read any more, is a new version: raise the version of `SCHEMA` and append the step. A field
-with a default that a class of the domain gets is none: texts without it stay readable.
+cannot read any more, is a new version: raise `VERSION` and append the step to `MIGRATIONS`.
 """
 
-import sqlite3
-from collections.abc import Callable
 from typing import Final
 
-from attrs import frozen
-
-__all__ = ["APPLICATION_ID", "SCHEMA", "TABLES", "Migration", "Schema"]
+__all__ = ["APPLICATION_ID", "TABLES", "VERSION"]
 
 APPLICATION_ID: Final = 0x416C676F
 """`Algo` in ASCII."""
+VERSION: Final = 1
 TABLES: Final = """
 CREATE TABLE heading (
     one INTEGER PRIMARY KEY CHECK (one = 1),
@@ -43,30 +39,3 @@ CREATE TABLE snapshots (
 ) STRICT, WITHOUT ROWID;
 """
 """Entries have no index but their sequence: they are written far more often than searched."""
-
-
-@frozen
-class Migration:
-    """One step from a version to the next."""
-
-    version: int
-    """The version it starts from."""
-    apply: Callable[[sqlite3.Connection], None]
-    """Changes tables and texts; the chain is made anew afterwards."""
-
-
-@frozen
-class Schema:
-    """A version, and the steps that lead to it."""
-
-    version: int
-    migrations: tuple[Migration, ...] = ()
-    """One for each older version, the oldest first."""
-
-    def steps_from(self, version: int) -> tuple[Migration, ...]:
-        """Return the steps that a file of *version* needs."""
-        return tuple(step for step in self.migrations if step.version >= version)
-
-
-SCHEMA: Final = Schema(1)
-"""What this program writes."""

@@ -1,6 +1,7 @@
 """Orders that wait in the simulated market, and how long each may wait."""
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from algopioneer_core.domain.market_data import NS_PER_SECOND
 from algopioneer_core.domain.money import ZERO, Money, Quantity
@@ -57,3 +58,15 @@ class RestingOrder:
             self._day = day if self._day is None else self._day
             return day > self._day
         return intent.expire_ns is not None and opened_ns >= intent.expire_ns
+
+    def snapshot(self) -> dict[str, object]:
+        """Return everything about it, as JSON values, decimals and the order."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+    @classmethod
+    def restored(cls, state: Mapping[str, Any]) -> "RestingOrder":
+        """Return what `snapshot` described."""
+        each = cls(state["order"], state["eligible"])
+        for name in cls.__slots__:
+            setattr(each, name, state[name])
+        return each

@@ -1,0 +1,188 @@
+"""
+The paper venue: another venue's markets, and an account that is simulated.
+
+It is a shell: `PaperExchange` decides, at once and without waiting; this checks what the shadowed
+venue would not take, and tells who listens.
+"""
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from functools import cache
+from typing import Any, Protocol, runtime_checkable
+
+from attrs import evolve
+
+from algopioneer_core.domain.capabilities import (
+    Capabilities,
+    Capability,
+    Support,
+)
+from algopioneer_core.domain.errors import (
+    ConfigError,
+    DataError,
+    RefusedError,
+)
+from algopioneer_core.domain.instruments import Instrument, InstrumentId
+from algopioneer_core.domain.money import Quantity
+from algopioneer_core.ports import SupportsSnapshot, Venue
+from algopioneer_core.simulation.bar_book import BarBook
+from algopioneer_core.simulation.costs import CostModel
+from algopioneer_core.simulation.matching import Purchase
+from algopioneer_core.simulation.paper_account import PaperAccount
+from algopioneer_core.simulation.paper_config import PaperConfig, PaperMargin
+from algopioneer_core.simulation.paper_exchange import MakeBook, PaperExchange
+from algopioneer_core.simulation.paper_execution import PaperExecution
+from algopioneer_core.simulation.paper_market import PaperMarket
+from algopioneer_core.simulation.report_hub import ReportHub
+from algopioneer_core.simulation.venue_capabilities import paper_capabilities
+
+__all__ = ["PaperVenue", "SupportsBarInterval", "open_paper"]
+
+
+@runtime_checkable
+class SupportsBarInterval(Protocol):
+    """A venue that knows how long the bars are that it pushes."""
+
+    def bar_interval_ns(self, instrument_id: InstrumentId) -> int:
+        """Return the length of an instrument's bars, in nanoseconds."""
+
+
+@asynccontextmanager
+async def open_paper(config: PaperConfig, shadow: Venue) -> AsyncIterator["PaperVenue"]:
+    """
+    Open a paper account over *shadow*, which stays open for as long.
+
+    Raises:
+        ConfigError: It is not known how long the bars are that are to fill orders.
+        VenueUnavailable: The shadowed venue cannot be reached.
+    """
+    yield PaperVenue(config, shadow, await shadow.market_data.instruments())
+
+
+class PaperVenue:
+    """
+    A `Venue` whose markets are another's and whose account is simulated.
+
+    Args:
+        config: Fills, costs and balances.
+        shadow: The open venue whose markets it shows.
+        instruments: What that venue trades.
+
+    Raises:
+        ConfigError: It is not known how long the bars are that are to fill orders.
+    """
+
+    def __init__(
+        self, config: PaperConfig, shadow: Venue, instruments: Sequence[Instrument]
+    ) -> None:
+        self._name = shadow.name
+        self._capabilities = paper_capabilities(shadow.capabilities)
+        self._shadow = shadow
+        simulation = config.simulation()
+        lent = [_as_lent(each, self._capabilities) for each in instruments]
+        margin = _margin(config.margin, self._capabilities)
+        self._exchange = PaperExchange(
+            lent,
+            PaperAccount(lent, config.amounts, margin),
+            cache(lambda instrument: CostModel.of(instrument, simulation)),
+            _book_maker(config, shadow),
+        )
+        self._hub = ReportHub()
+        self._market = PaperMarket(shadow, self._exchange, self._hub)
+        self._execution = PaperExecution(self._exchange, self._hub, self._capabilities)
+
+    @property
+    def name(self) -> str:
+        """The shadowed venue's name, which is in its instrument ids."""
+        return self._name
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the shadowed venue can do, as far as it is simulated."""
+        return self._capabilities
+
+    @property
+    def market_data(self) -> PaperMarket:
+        """The shadowed venue's markets."""
+        return self._market
+
+    @property
+    def execution(self) -> PaperExecution:
+        """The simulated account."""
+        return self._execution
+
+    def snapshot(self) -> Mapping[str, object]:
+        """
+        Return account, orders and counters, and `shadow`: the shadowed venue's own state.
+
+        Values are those of JSON and domain objects, as the journal stores them.
+
+        Raises:
+            RefusedError: A market event's fills are still being reported.
+        """
+        if self._exchange.is_matching:
+            raise RefusedError(
+                "a snapshot is taken between two market events", where=f"venue {self._name!r}"
+            )
+        return {"exchange": self._exchange.snapshot(), "shadow": self._market.shadow_state}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """
+        Go back to a state that `snapshot` returned.
+
+        Raises:
+            DataError: It is not a state of this venue.
+        """
+        if not isinstance(state.get("exchange"), Mapping):
+            raise DataError("it is no state of a paper account", where=f"venue {self._name!r}")
+        self._exchange.restore(state["exchange"])
+        if isinstance(self._shadow, SupportsSnapshot):
+            self._shadow.restore(state["shadow"])
+            self._market.shadow_state = state["shadow"]
+
+
+def _as_lent(instrument: Instrument, capabilities: Capabilities) -> Instrument:
+    """Return the instrument with what the venue does not do for its kind taken off."""
+    short, parts = (
+        capabilities.supports(capability, instrument.kind) is not Support.UNSUPPORTED
+        for capability in (Capability.SHORT_SELLING, Capability.FRACTIONAL_QUANTITY)
+    )
+    return evolve(
+        instrument,
+        shortable=instrument.shortable and short,
+        fractionable=instrument.fractionable and parts,
+    )
+
+
+def _margin(wanted: PaperMargin, capabilities: Capabilities) -> PaperMargin:
+    if wanted is not PaperMargin.VENUE:
+        return wanted
+    if capabilities.lockstep:
+        return PaperMargin.NONE
+    lends = capabilities.supports(Capability.MARGIN) is not Support.UNSUPPORTED
+    return PaperMargin.REGT if lends else PaperMargin.CASH
+
+
+def _book_maker(config: PaperConfig, shadow: Venue) -> MakeBook:
+    simulation = config.simulation()
+
+    def make(costs: CostModel, held: Callable[[], Quantity], can_carry: Purchase | None) -> BarBook:
+        interval_ns = _interval_ns(config, shadow, costs.instrument.id)
+        return BarBook(costs, simulation, interval_ns, held, can_carry)
+
+    return make
+
+
+def _interval_ns(config: PaperConfig, shadow: Venue, instrument_id: InstrumentId) -> int:
+    if config.interval_ns is not None:
+        return config.interval_ns
+    if isinstance(shadow, SupportsBarInterval):
+        return shadow.bar_interval_ns(instrument_id)
+    intervals = shadow.capabilities.stream_bar_intervals_ns
+    if len(intervals) == 1:
+        return intervals[0]
+    raise ConfigError(
+        f"it is not known how long the bars of venue {shadow.name!r} are",
+        where="interval",
+        remedy="state it",
+    )

@@ -1,0 +1,305 @@
+"""
+The paper venue without its waiting: orders and market events go in, reports come out.
+
+Everything is decided at once, so the shell around it (`paper`) has nothing to decide. Reports of an
+order come as accepted, its fills, its end. A fill's id is made from the order's and a count, so it
+is the same in every run and after every restart.
+"""
+
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any, Final, Protocol
+
+from attrs import evolve
+
+from algopioneer_core.domain.errors import DataError, UnsupportedOperation
+from algopioneer_core.domain.errors import OrderRejected as Refused
+from algopioneer_core.domain.events import (
+    ExecutionReport,
+    OrderAccepted,
+    OrderCanceled,
+    OrderExpired,
+    OrderFilled,
+    OrderRejected,
+)
+from algopioneer_core.domain.fills import Fill, Liquidity, Side
+from algopioneer_core.domain.instruments import Instrument, InstrumentId
+from algopioneer_core.domain.market_data import Bar, Quote, Trade
+from algopioneer_core.domain.money import ZERO, Price, Quantity
+from algopioneer_core.domain.orders import Order, OrderStatus, Step, advance, apply_fill
+from algopioneer_core.ports import Balance, FeeRates, MarketDataEvent
+from algopioneer_core.simulation.costs import CostModel
+from algopioneer_core.simulation.matching import Purchase
+from algopioneer_core.simulation.paper_account import PaperAccount
+from algopioneer_core.simulation.paper_holds import held_back
+
+__all__ = ["RETAINED", "MakeBook", "OrderBook", "PaperExchange"]
+
+RETAINED: Final = 1_024
+"""Ended orders, and fills, that can still be asked for."""
+_STEPS: Final[dict[type, Step]] = {
+    OrderAccepted: Step.ACCEPT,
+    OrderRejected: Step.REJECT,
+    OrderCanceled: Step.CANCEL,
+    OrderExpired: Step.EXPIRE,
+}
+
+
+class OrderBook(Protocol):
+    """The orders of one instrument, and what fills them."""
+
+    def submit(self, order: Order, now_ns: int) -> None:
+        """Take *order*, sent at *now_ns*."""
+
+    def cancel(self, client_order_id: str, now_ns: int) -> list[ExecutionReport]:
+        """Take an order out; nothing is reported when it is not here."""
+
+    def is_new(self, event: Bar | Quote) -> bool:
+        """Return whether *event* has not been through here yet, and may fill orders."""
+
+    def on_event(self, event: Bar | Quote) -> Iterator[ExecutionReport]:
+        """Yield what happens to the orders; each is booked before the next is asked for."""
+
+    def snapshot(self) -> dict[str, object]:
+        """Return everything, as JSON values, decimals and orders."""
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Become what `snapshot` described."""
+
+
+MakeBook = Callable[[CostModel, Callable[[], Quantity], Purchase | None], OrderBook]
+"""Makes the book of an instrument from its costs, its holding and the account's word on fills."""
+
+
+class PaperExchange:
+    """
+    Books and account of a paper venue.
+
+    Memory does not grow with the number of events, nor with that of orders beyond `RETAINED` ended
+    ones; an id used before those would be taken for a new one.
+
+    Args:
+        instruments: All that can be traded.
+        account: The money.
+        costs: What fills cost, by instrument.
+        make_book: Makes an instrument's book at its first order.
+    """
+
+    def __init__(
+        self,
+        instruments: Iterable[Instrument],
+        account: PaperAccount,
+        costs: Callable[[Instrument], CostModel],
+        make_book: MakeBook,
+    ) -> None:
+        self.instruments = {each.id: each for each in instruments}
+        """All that can be traded, by id."""
+        self.account = account
+        """The money."""
+        self.now_ns = 0
+        """Time of the latest event or order, UTC nanoseconds."""
+        self._costs = costs
+        self._make_book = make_book
+        self._books: dict[InstrumentId, OrderBook] = {}
+        self._working: dict[str, Order] = {}
+        self._ended: OrderedDict[str, Order] = OrderedDict()
+        self._fills: deque[Fill] = deque(maxlen=RETAINED)
+        self._forgotten_ns = 0
+        self._matching: list[tuple[InstrumentId, Iterator[ExecutionReport]]] = []
+        self.is_matching = False
+        """Whether events are being matched: some of what they do is not yet reported."""
+
+    # --- orders ------------------------------------------------------------------------------
+
+    def submit(self, order: Order) -> ExecutionReport:
+        """
+        Take *order* and return its acknowledgement.
+
+        Raises:
+            Refused: Its id was used before.
+        """
+        key = order.client_order_id
+        if self.find(key) is not None:
+            raise Refused("the client order id was used before", where=key)
+        self.now_ns = max(self.now_ns, order.ts_created)
+        taken = Order(key, order.intent, order.ts_created, OrderStatus.PENDING)
+        self._working[key] = taken
+        self._book(order.intent.instrument_id).submit(taken, self.now_ns)
+        return self._told(OrderAccepted(key, self.now_ns, f"paper-{key}"))
+
+    def cancel(self, client_order_id: str) -> list[ExecutionReport]:
+        """
+        Take an order out and return its end; nothing when it has ended or was never here.
+
+        What the market does to it at this very moment comes first.
+        """
+        order = self._working.get(client_order_id)
+        if order is None:
+            return []
+        instrument_id = order.intent.instrument_id
+        self._match_now(instrument_id)
+        reports = self._book(instrument_id).cancel(client_order_id, self.now_ns)
+        return [self._told(report) for report in reports]
+
+    def find(self, client_order_id: str) -> Order | None:
+        """Return an order as it is now; None when there is none (or it ended long ago)."""
+        return self._working.get(client_order_id) or self._ended.get(client_order_id)
+
+    def working(self) -> list[Order]:
+        """Return the orders that may still trade, oldest first."""
+        return list(self._working.values())
+
+    # --- the market --------------------------------------------------------------------------
+
+    def match(self, events: Sequence[MarketDataEvent]) -> Iterator[ExecutionReport]:
+        """
+        Yield what *events*, which happen at one time, do to the orders.
+
+        What is ordered while this is under way comes too late for them; a cancel comes too late
+        for the other instruments' orders.
+        """
+        self._matching = [
+            (event.instrument_id, self._filled_by(event))
+            for event in events
+            if isinstance(event, Bar | Quote | Trade)
+        ]
+        self.now_ns = max(self.now_ns, *(event.ts_event for event in events))
+        self.is_matching = True
+        while self._matching:
+            yield from self._matching.pop(0)[1]
+        self.is_matching = False
+
+    def _match_now(self, instrument_id: InstrumentId) -> None:
+        """Book what the events under way do to an instrument that is not yet looked at."""
+        self._matching = [
+            (each, iter(list(reports)) if each == instrument_id else reports)
+            for each, reports in self._matching
+        ]
+
+    def _filled_by(self, event: Bar | Quote | Trade) -> Iterator[ExecutionReport]:
+        if event.instrument_id not in self.instruments:
+            return
+        book = self._book(event.instrument_id)
+        if not isinstance(event, Trade) and book.is_new(event):
+            for report in book.on_event(event):
+                yield self._told(report)
+        self.account.mark_price(event.instrument_id, _mark(event))
+
+    def _told(self, report: ExecutionReport) -> ExecutionReport:
+        """Book *report*, a fill under its own id, and return it."""
+        key = report.client_order_id
+        order = self._working[key]
+        if isinstance(report, OrderFilled):
+            fill = evolve(report.fill, fill_id=f"{key}.{len(order.fill_ids) + 1}")
+            report = OrderFilled(fill, report.complete)
+            self._keep(apply_fill(order, fill, complete=report.complete))
+            self._book_fill(fill)
+            return report
+        venue_order_id = getattr(report, "venue_order_id", None)
+        message = getattr(report, "message", "")
+        step = _STEPS[type(report)]
+        self._keep(advance(order, step, venue_order_id=venue_order_id, message=message))
+        return report
+
+    def _book_fill(self, fill: Fill) -> None:
+        self.account.apply(fill)
+        if len(self._fills) == RETAINED:
+            self._forgotten_ns = self._fills[0].ts_event
+        self._fills.append(fill)
+
+    def _keep(self, order: Order) -> None:
+        key = order.client_order_id
+        if not order.status.is_final:
+            self._working[key] = order
+            return
+        self._working.pop(key, None)
+        self._ended[key] = order
+        if len(self._ended) > RETAINED:
+            self._ended.popitem(last=False)
+
+    def _book(self, instrument_id: InstrumentId) -> OrderBook:
+        book = self._books.get(instrument_id)
+        if book is None:
+            instrument = self.instruments[instrument_id]
+            costs = self._costs(instrument)
+            held = partial(self.account.held, instrument_id)
+            can_carry = partial(self._can_carry, costs) if self.account.is_limited else None
+            book = self._books[instrument_id] = self._make_book(costs, held, can_carry)
+        return book
+
+    def _can_carry(self, costs: CostModel, side: Side, quantity: Quantity, price: Price) -> bool:
+        fee, _ = costs.fee(quantity, price, Liquidity.TAKER)
+        return self.account.can_carry(costs.instrument, side, quantity, price, fee)
+
+    # --- questions ---------------------------------------------------------------------------
+
+    def fills(self, since_ns: int) -> list[Fill]:
+        """
+        Return the fills since a time, oldest first.
+
+        Raises:
+            UnsupportedOperation: Fills of that time are forgotten.
+        """
+        if since_ns <= self._forgotten_ns:
+            raise UnsupportedOperation(
+                f"only the last {RETAINED} fills are remembered",
+                remedy="ask for later ones; the journal has them all",
+            )
+        return [fill for fill in self._fills if fill.ts_event >= since_ns]
+
+    def balances(self) -> list[Balance]:
+        """Return what there is of each asset, with what working orders hold back, by asset."""
+        held = held_back(self._working.values(), self.instruments, self._costs)
+        amounts = self.account.balances
+        return [
+            Balance(asset, amounts.get(asset, ZERO), held.get(asset, ZERO))
+            for asset in sorted({*amounts, *held})
+        ]
+
+    def fees(self, instrument_id: InstrumentId) -> FeeRates:
+        """Return what fills of an instrument are charged."""
+        costs = self._costs(self.instruments[instrument_id])
+        return FeeRates(maker=costs.maker, taker=costs.taker)
+
+    # --- memory ------------------------------------------------------------------------------
+
+    def snapshot(self) -> dict[str, object]:
+        """Return everything, as JSON values and domain objects; taken when nothing is matched."""
+        return {
+            "now_ns": self.now_ns,
+            "account": self.account.snapshot(),
+            "books": {str(key): book.snapshot() for key, book in self._books.items()},
+            "working": list(self._working.values()),
+            "ended": list(self._ended.values()),
+            "fills": list(self._fills),
+            "forgotten_ns": self._forgotten_ns,
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """
+        Become what `snapshot` described.
+
+        Raises:
+            DataError: It has orders or holdings of an instrument that is not here.
+        """
+        ids = {str(each): each for each in self.instruments}
+        strangers = [
+            key for key in (*state["books"], *state["account"]["positions"]) if key not in ids
+        ]
+        if strangers:
+            raise DataError("the state has an instrument that is not here", where=strangers[0])
+        self.now_ns = state["now_ns"]
+        self.account.restore(state["account"])
+        for key, book in state["books"].items():
+            self._book(ids[key]).restore(book)
+        self._working = {order.client_order_id: order for order in state["working"]}
+        self._ended = OrderedDict((order.client_order_id, order) for order in state["ended"])
+        self._fills = deque(state["fills"], maxlen=RETAINED)
+        self._forgotten_ns = state["forgotten_ns"]
+
+
+def _mark(event: Bar | Quote | Trade) -> Price:
+    if isinstance(event, Bar):
+        return event.close
+    return event.mid if isinstance(event, Quote) else event.price

@@ -1,0 +1,334 @@
+"""
+A venue that replays history: bars of the past as a live feed, at any speed.
+
+Time stands still at it between two events (`Capabilities.lockstep`), so that a session over it is
+as repeatable as a backtest. It has markets and no account: open a paper account over it.
+"""
+
+import math
+from collections import deque
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from itertools import count
+from typing import Final
+
+import anyio
+import anyio.lowlevel
+
+from algopioneer_core.domain.capabilities import Capabilities
+from algopioneer_core.domain.errors import ConfigError, DataError, UnsupportedOperation
+from algopioneer_core.domain.instruments import Instrument, InstrumentId
+from algopioneer_core.domain.market_data import NS_PER_SECOND, Bar
+from algopioneer_core.history.columns import BarSource
+from algopioneer_core.history.intervals import format_interval
+from algopioneer_core.ports import MarketDataEvent, MarketSession, ReceiveStream
+from algopioneer_core.simulation.no_account import NoAccount
+from algopioneer_core.simulation.replay_feed import merged
+from algopioneer_core.simulation.venue_capabilities import replay_capabilities
+
+__all__ = ["AS_FAST_AS_POSSIBLE", "ReplayMarket", "ReplayStream", "ReplayVenue"]
+
+AS_FAST_AS_POSSIBLE: Final = math.inf
+"""The speed of a replay that waits for nothing but its reader."""
+
+
+class ReplayVenue:
+    """
+    Bars of several sources as the live feed of one venue.
+
+    One subscription at a time moves the feed, and the next one goes on where it ended: time does
+    not go back. The feed's end ends the stream.
+
+    Args:
+        name: The venue part of its instrument ids.
+        instruments: What the bars are of.
+        sources: The bars of each of them, in the same order: that of bars of one time.
+        speed: By how much time runs faster than the clock: 60 shows a minute each second.
+        begin_ns: When the feed begins, UTC nanoseconds; earlier bars are history to warm up from.
+        aligned: Show only times at which all the sources have a bar, as an inner join does.
+
+    Raises:
+        ConfigError: Instruments and sources do not go together, or the speed is not positive.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        instruments: Sequence[Instrument],
+        sources: Sequence[BarSource],
+        *,
+        speed: float = AS_FAST_AS_POSSIBLE,
+        begin_ns: int | None = None,
+        aligned: bool = False,
+    ) -> None:
+        _check_parts(name, instruments, sources, speed)
+        self._name = name
+        self._capabilities = replay_capabilities([source.interval_ns for source in sources])
+        self._market = ReplayMarket(instruments, sources, speed, begin_ns, aligned=aligned)
+        self._execution = NoAccount(name)
+
+    @property
+    def name(self) -> str:
+        """The venue part of its instrument ids."""
+        return self._name
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """Bars of the intervals of its sources, in lockstep."""
+        return self._capabilities
+
+    @property
+    def market_data(self) -> "ReplayMarket":
+        """The replayed markets."""
+        return self._market
+
+    @property
+    def execution(self) -> NoAccount:
+        """Nothing: every method raises UnsupportedOperation."""
+        return self._execution
+
+    def bar_interval_ns(self, instrument_id: InstrumentId) -> int:
+        """Return the length of an instrument's bars, in nanoseconds."""
+        return self._market.source(instrument_id).interval_ns
+
+    def snapshot(self) -> Mapping[str, object]:
+        """Return how many events have been delivered."""
+        return {"cursor": self._market.cursor}
+
+    def restore(self, state: Mapping[str, object]) -> None:
+        """
+        Go on after as many events as *state* says.
+
+        Raises:
+            DataError: There are not so many: it is a state of other data.
+        """
+        cursor = state.get("cursor")
+        if not isinstance(cursor, int) or cursor < 0:
+            raise DataError(f"{dict(state)!r} is no state of a replay", where=self._name)
+        self._market.move_to(cursor)
+
+
+class ReplayMarket:
+    """The market data of a replay; made by `ReplayVenue`."""
+
+    def __init__(
+        self,
+        instruments: Sequence[Instrument],
+        sources: Sequence[BarSource],
+        speed: float,
+        begin_ns: int | None,
+        *,
+        aligned: bool,
+    ) -> None:
+        self._instruments = tuple(instruments)
+        self._sources = {source.instrument_id: source for source in sources}
+        self._places = {id_: place for place, id_ in enumerate(self._sources)}
+        self._speed = speed
+        self._begin_ns = begin_ns
+        self._aligned = aligned
+        self._seen = (0, 0) if begin_ns is None else (begin_ns, -1)
+        self._is_open = False
+        self.cursor = 0
+        """How many events of the feed have gone by."""
+        self._feed = self._from(0)
+        self._ahead: deque[Bar] = deque()
+
+    async def instruments(self) -> Sequence[Instrument]:
+        """Return what the bars are of."""
+        await anyio.lowlevel.checkpoint()
+        return self._instruments
+
+    def subscribe(
+        self, instrument_ids: Sequence[InstrumentId]
+    ) -> AbstractAsyncContextManager[ReceiveStream[MarketDataEvent]]:
+        """
+        Open the feed of some of the instruments; those of the others go by unseen.
+
+        Raises:
+            UnsupportedOperation: One of them is not replayed, or (on entering) the feed is open.
+        """
+        for instrument_id in instrument_ids:
+            self.source(instrument_id)
+        return self._subscribed(frozenset(instrument_ids))
+
+    @asynccontextmanager
+    async def _subscribed(
+        self, wanted: frozenset[InstrumentId]
+    ) -> AsyncIterator[ReceiveStream[MarketDataEvent]]:
+        if self._is_open:
+            raise UnsupportedOperation(
+                "a replay has one subscription at a time",
+                where="replay",
+                remedy="subscribe once to all instruments",
+            )
+        self._is_open = True
+        try:
+            yield ReplayStream(self, wanted, self._speed)
+        finally:
+            self._is_open = False
+
+    async def bars(
+        self, instrument_id: InstrumentId, interval_ns: int, start_ns: int, end_ns: int
+    ) -> Sequence[Bar]:
+        """
+        Return the bars that close in [start_ns, end_ns) and have gone by.
+
+        Raises:
+            UnsupportedOperation: The instrument is not replayed, or has bars of another length.
+        """
+        await anyio.lowlevel.checkpoint()
+        source = self.source(instrument_id)
+        if interval_ns != source.interval_ns:
+            raise UnsupportedOperation(
+                f"there are bars of {format_interval(source.interval_ns)}, "
+                f"not of {format_interval(interval_ns)}",
+                where=instrument_id,
+                remedy="ask for the interval of the file",
+            )
+        seen_ns, place = self._seen
+        has_passed = self._places[instrument_id] <= place
+        return _between(source, start_ns, min(end_ns, seen_ns + 1 if has_passed else seen_ns))
+
+    async def market_hours(self, start_ns: int, end_ns: int) -> Sequence[MarketSession]:
+        """Return one session: a replay never closes."""
+        await anyio.lowlevel.checkpoint()
+        return [MarketSession(start_ns, end_ns)] if start_ns < end_ns else []
+
+    # --- the feed ----------------------------------------------------------------------------
+
+    def source(self, instrument_id: InstrumentId) -> BarSource:
+        """
+        Return the bars of an instrument.
+
+        Raises:
+            UnsupportedOperation: It is not replayed.
+        """
+        source = self._sources.get(instrument_id)
+        if source is None:
+            raise UnsupportedOperation(
+                "there are no bars of it in this replay",
+                where=instrument_id,
+                remedy=f"choose from {', '.join(self._sources)}",
+            )
+        return source
+
+    def ahead(self) -> Iterator[Bar]:
+        """Yield the bars that come next, of whatever instrument, without letting them go by."""
+        for place in count():
+            if place == len(self._ahead):
+                bar = next(self._feed, None)
+                if bar is None:
+                    return
+                self._ahead.append(bar)
+            yield self._ahead[place]
+
+    def pass_by(self) -> None:
+        """Let the next bar, which was looked at before, go by."""
+        bar = self._ahead.popleft()
+        self.cursor += 1
+        self._seen = bar.ts_event, self._places[bar.instrument_id]
+
+    def move_to(self, cursor: int) -> None:
+        """
+        Go on after *cursor* events.
+
+        Raises:
+            DataError: There are not so many.
+        """
+        if not cursor:
+            return
+        self._feed = self._from(cursor - 1)
+        if next(self.ahead(), None) is None:
+            raise DataError(
+                f"the feed was left after {cursor} bars and has fewer now",
+                where=" / ".join(self._sources),
+                remedy="replay the same files with the same settings, or start anew",
+            )
+        self.cursor = cursor - 1
+        self.pass_by()
+
+    def _from(self, skip: int) -> Iterator[Bar]:
+        sources = tuple(self._sources.values())
+        return merged(sources, skip=skip, begin_ns=self._begin_ns, aligned=self._aligned)
+
+
+class ReplayStream:
+    """
+    One subscription to a replay; made by `ReplayMarket.subscribe`.
+
+    Each wait is until the bar is due: its distance from the first bar of this subscription,
+    divided by the speed, on anyio's clock.
+    """
+
+    def __init__(self, market: ReplayMarket, wanted: frozenset[InstrumentId], speed: float) -> None:
+        self._market = market
+        self._wanted = wanted
+        self._speed = speed
+        self._start: tuple[int, float] | None = None
+
+    def has_more_at(self, ts_ns: int) -> bool:
+        """Return whether the event that `receive` gives next happened at *ts_ns* too."""
+        for bar in self._market.ahead():
+            if bar.ts_event != ts_ns:
+                return False
+            if bar.instrument_id in self._wanted:
+                return True
+        return False
+
+    async def receive(self) -> MarketDataEvent:
+        """
+        Wait until the next bar is due and return it; a cancellation leaves it for the next call.
+
+        Raises:
+            anyio.EndOfStream: There are no more.
+        """
+        while (bar := next(self._market.ahead(), None)) is not None:
+            wanted = bar.instrument_id in self._wanted
+            if wanted or self._speed != AS_FAST_AS_POSSIBLE:
+                await anyio.sleep_until(self._due(bar.ts_event))
+            self._market.pass_by()
+            if wanted:
+                return bar
+        await anyio.lowlevel.checkpoint()
+        raise anyio.EndOfStream
+
+    def __aiter__(self) -> AsyncIterator[MarketDataEvent]:
+        return self
+
+    async def __anext__(self) -> MarketDataEvent:
+        try:
+            return await self.receive()
+        except anyio.EndOfStream:
+            raise StopAsyncIteration from None
+
+    def _due(self, ts_ns: int) -> float:
+        if self._start is None:
+            self._start = ts_ns, anyio.current_time()
+        first_ns, began = self._start
+        return began + (ts_ns - first_ns) / NS_PER_SECOND / self._speed
+
+
+def _check_parts(
+    name: str, instruments: Sequence[Instrument], sources: Sequence[BarSource], speed: float
+) -> None:
+    ids = [instrument.id for instrument in instruments]
+    if not ids or len(set(ids)) < len(ids) or ids != [each.instrument_id for each in sources]:
+        raise ConfigError(
+            "a replay needs the bars of each instrument, once and in the same order",
+            where=" / ".join(ids) or name,
+        )
+    for each in ids:
+        if each.venue != name:
+            raise ConfigError(f"it is not an instrument of venue {name!r}", where=each)
+    if not speed > 0:
+        raise ConfigError(f"speed must be positive, not {speed}", where="speed")
+
+
+def _between(source: BarSource, start_ns: int, end_ns: int) -> list[Bar]:
+    found: list[Bar] = []
+    for chunk in source.chunks():
+        if chunk.ts_ns[0] >= end_ns:
+            break
+        first, stop = chunk.ts_ns.searchsorted([start_ns, end_ns]).tolist()
+        found += chunk.slice(first, stop).bars()
+    return found
