@@ -2,7 +2,6 @@
 
 import itertools
 from decimal import Decimal
-from fractions import Fraction
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -70,7 +69,7 @@ class LegMachine(RuleBasedStateMachine):
         self.inventory = {each.id: Decimal(12) for each in self.pair}
         self.bench = PairBench(rules, legs=self.pair, inventory=self.inventory)
         self.bench.before = self.judge
-        self.limit = Fraction(rules.max_residual_fraction)
+        self.limit = rules.max_residual_fraction
         self.alive: dict[str, None] = {}
         """Orders that live at their venue; what is lost on the way there is not among them."""
         self.seen: set[str] = set()

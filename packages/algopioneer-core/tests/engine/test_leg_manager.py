@@ -13,7 +13,7 @@ from algopioneer_core.domain.events import OrderFilled
 from algopioneer_core.domain.fills import Side
 from algopioneer_core.domain.instruments import InstrumentId
 from algopioneer_core.domain.money import Increment
-from algopioneer_core.domain.orders import OrderIntent, OrderType
+from algopioneer_core.domain.orders import OrderIntent, OrderStatus, OrderType
 from algopioneer_core.domain.spreads import ShortMode, SpreadSize
 from algopioneer_core.engine.leg_facts import spread_facts
 from algopioneer_core.engine.leg_rules import LatePolicy, LegOrders, LegRules
@@ -672,6 +672,48 @@ def test_stray_order_found_with_a_position_is_reconciled_first() -> None:
     assert state(made) is S.IN_POSITION
     made.accept(stray)
     assert state(made) is S.RECONCILING
+
+
+def test_order_for_what_the_late_leg_lacks_is_given_its_time() -> None:
+    """A quarter of the first leg has filled and the rest was cancelled: as much of the second."""
+    made = PairBench(LegRules(pause_s=Decimal(0)))
+    made.open()
+    made.fill(made.order(LEFT), "2.5")
+    made.wait(10)
+    made.cancel(made.order(LEFT))
+    made.wait(1)
+    assert made.order(RIGHT).intent.quantity == Decimal("2.5")
+    assert made.order(RIGHT).status is OrderStatus.PENDING
+    made.fill(made.order(RIGHT))
+    assert state(made) is S.IN_POSITION
+
+
+def test_pause_does_not_outlast_the_deadline_for_a_correction() -> None:
+    """The first leg fills late, after its cancel was asked for: it is cut back at the deadline."""
+    made = PairBench(LegRules(pause_s=Decimal(5)))
+    made.open()
+    made.wait(38)
+    made.fill(made.order(LEFT))
+    made.wait(1)
+    assert not made.orders.working
+    made.wait(1)
+    assert state(made) is S.UNWINDING
+    assert made.order(LEFT).intent.side is Side.SELL
+
+
+def test_attempts_begin_anew_when_a_venue_comes_back_while_an_order_is_unknown() -> None:
+    """What was refused before counts no more: the larger leg is cut back after the look-up."""
+    made = PairBench(LegRules(max_attempts=1, on_late=LatePolicy.UNWIND))
+    made.open()
+    made.fill(made.order(LEFT))
+    made.reject(made.order(RIGHT))
+    made.reject(made.order(LEFT))
+    lost = made.order(LEFT)
+    made.lose(lost)
+    made.venue(LEFT, up=True)
+    made.prove_absent(lost)
+    assert state(made) is S.UNWINDING
+    assert made.order(LEFT).intent.reduce_only
 
 
 def test_orders_of_others_are_left_out_of_the_facts() -> None:

@@ -35,6 +35,7 @@ class FixedSpread:
         self._volatility = volatility
         self._last: int | None = None
         self.bars_needed = window
+        self.is_constant = True
 
     def take(self, log_a: float, log_b: float) -> float | None:
         """See `SpreadModel.take`."""
@@ -111,6 +112,7 @@ class FittedSpread:
         self._logs: list[tuple[float, float]] = []
         self._fixed: FixedSpread | None = None
         self.bars_needed = max(bars, window)
+        self.is_constant = True
 
     def take(self, log_a: float, log_b: float) -> float | None:
         """

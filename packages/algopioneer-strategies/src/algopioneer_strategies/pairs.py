@@ -17,7 +17,7 @@ exit was stopped by a policy or the risk gate, and counts as stopped.
 
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
-from math import log
+from math import inf, log
 from typing import Final, NamedTuple, Self
 
 from algopioneer_core.domain.commands import CloseSpread, OpenSpread, StrategyCommand
@@ -89,8 +89,8 @@ class Pairs:
         self._b = second
         self._size = _size_of(config)
         self._levels = levels = _thresholds(config)
-        self._entry_level, self._low_entry = levels.entry, levels.entry.mirrored
         self._calm = levels.entry.approximate - GUARD
+        self._keeps_long, self._keeps_short = _keeping(levels)
         self._model = spread_model(config)
         self._take = self._model.take
         self._bars = 0
@@ -138,7 +138,7 @@ class Pairs:
         self._seen = (log_a, log_b, z)
         self._bars += 1
         if context.quantity(self._a) or context.quantity(self._b):
-            return self._decide_held(context)
+            return self._decide_held(context, z)
         if self._held:
             self._note_flat()
         if z is None:
@@ -175,7 +175,8 @@ class Pairs:
 
     def _beyond_entry(self, score: Score) -> int | None:
         """Return 1 for z > entry, -1 for z < -entry, 0 on either level, None for |z| < entry."""
-        high, low = self._entry_level.side(score), self._low_entry.side(score)
+        entry = self._levels.entry
+        high, low = entry.side(score), entry.mirrored.side(score)
         if high < 0 < low:
             return None
         return max(high, 0) or min(low, 0)
@@ -195,12 +196,15 @@ class Pairs:
 
     # --- in a position -----------------------------------------------------------------------
 
-    def _decide_held(self, context: StrategyContext) -> Iterable[StrategyCommand]:
+    def _decide_held(self, context: StrategyContext, z: float | None) -> Iterable[StrategyCommand]:
         self._held = True
         if not self._armed:
             score = self._model.score()
             self._armed = score is not None and self._beyond_entry(score) is None
         if context.has_working_orders:
+            return ()
+        if z is not None and self._clearly_stays(z, context):
+            self._leaving = None
             return ()
         self._leaving = reason = self._reason_to_leave(context)
         if reason is None:
@@ -209,6 +213,16 @@ class Pairs:
         if is_stop:
             self._armed = False
         return (CloseSpread(reason=reason, stop=is_stop),)
+
+    def _clearly_stays(self, z: float, context: StrategyContext) -> bool:
+        """Return whether a float is enough to see that there is no reason to leave."""
+        if not self._model.is_constant or self._levels.time_stop is not None:
+            return False
+        above, below = self._keeps_long if self._is_long(context) else self._keeps_short
+        return above < z < below
+
+    def _is_long(self, context: StrategyContext) -> bool:
+        return (context.quantity(self._a) or context.quantity(self._b).copy_negate()) > 0
 
     def _reason_to_leave(self, context: StrategyContext) -> str | None:
         """Return why the position must be left; stops come first, for nothing may veto them."""
@@ -223,8 +237,7 @@ class Pairs:
         return SIGNAL if score and self._has_come_back(score, context) else None
 
     def _has_come_back(self, score: Score, context: StrategyContext) -> bool:
-        held = context.quantity(self._a) or context.quantity(self._b).copy_negate()
-        if held > 0:
+        if self._is_long(context):
             return self._levels.exit.mirrored.side(score) > 0
         return self._levels.exit.side(score) < 0
 
@@ -300,6 +313,13 @@ def _size_of(config: PairsConfig) -> SpreadSize:
     if config.notional is not None:
         return SpreadSize(notional=config.notional, neutrality=config.neutrality)
     return SpreadSize(fraction=config.position_size, neutrality=config.neutrality)
+
+
+def _keeping(levels: PairThresholds) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Return between which z a long and a short spread is kept, where floats are sure of it."""
+    stop = inf if levels.stop is None else levels.stop.approximate - GUARD
+    leave = levels.exit.approximate + GUARD
+    return (-stop, -leave), (leave, stop)
 
 
 def _thresholds(config: PairsConfig) -> PairThresholds:

@@ -118,6 +118,7 @@ class RollingSpread:
         self._hedge: Hedge | None = None
         self._score: Score | None = None
         self.bars_needed = max(window, source.bars_needed)
+        self.is_constant = False
 
     def take(self, log_a: float, log_b: float) -> float | None:
         """See `SpreadModel.take`."""
@@ -186,6 +187,7 @@ class InnovationSpread:
         self._hedge: Hedge | None = None
         self._score: Score | None = None
         self.bars_needed = window
+        self.is_constant = False
 
     def take(self, log_a: float, log_b: float) -> float | None:
         """See `SpreadModel.take`."""

@@ -20,6 +20,8 @@ class SpreadModel(Protocol):
 
     bars_needed: int
     """Bars until the first z, the deciding one included."""
+    is_constant: bool
+    """Whether the hedge, once there is one, stays: then `take` tells z at every frozen hedge."""
 
     def take(self, log_a: float, log_b: float) -> float | None:
         """Take in a bar; return z at this bar's hedge, None without one."""

@@ -13,6 +13,7 @@ the level the integers are asked. So rounding can neither make nor lose a signal
 
 from collections import deque
 from decimal import Decimal
+from functools import cached_property
 from math import sqrt
 from typing import Final, NamedTuple
 
@@ -42,7 +43,7 @@ def compare(deviation: int, variance: int, numerator: int, denominator: int) -> 
     return farther if deviation > 0 else -farther
 
 
-@frozen
+@frozen(slots=False)  # for the cached property
 class Level:
     """A threshold for z, exact."""
 
@@ -63,7 +64,7 @@ class Level:
     def _approximate(self) -> float:
         return float(self.value)
 
-    @property
+    @cached_property
     def mirrored(self) -> "Level":
         """The same distance on the other side of zero."""
         return Level(self.value.copy_negate())

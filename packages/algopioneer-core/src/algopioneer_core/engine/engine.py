@@ -239,18 +239,25 @@ class TradingEngine:
         return self._carry_out(wishes, self._context.now_ns) if wishes else NOTHING
 
     def _on_joint_bar(self, joint: JointBar) -> Sequence[Command]:
-        ours = [bar for bar in joint.bars if bar.instrument_id in self._instruments]
-        for bar in ours:
-            self._mark_bar(bar)
+        for bar in joint.bars:
+            if bar.instrument_id in self._instruments:
+                self._mark_bar(bar)
         wishes = self._on_event(joint, self._context)
-        if self._exit_gate is not None:
-            ids = [bar.instrument_id for bar in ours]
-            wishes = self._exit_gate.review(wishes, ids, joint.ts_event, finished_bar=True)
-        elif self._spreads is not None:
-            wishes = self._spreads.judge(wishes, joint.ts_event, finished_bar=True)
+        if self._exits is not None:
+            wishes = self._judge_joint(wishes, joint)
         if not self._risk.is_off:
             wishes = self._limit_loss(wishes)
         return self._carry_out(wishes, self._context.now_ns) if wishes else NOTHING
+
+    def _judge_joint(
+        self, wishes: Iterable[StrategyCommand], joint: JointBar
+    ) -> Iterable[StrategyCommand]:
+        """Return what exit policies leave of a decision: they judge the pair, or each leg."""
+        if self._spreads is not None:
+            return self._spreads.judge(wishes, joint.ts_event, finished_bar=True)
+        assert self._exit_gate is not None
+        ids = [bar.instrument_id for bar in joint.bars if bar.instrument_id in self._instruments]
+        return self._exit_gate.review(wishes, ids, joint.ts_event, finished_bar=True)
 
     def _on_quote(self, quote: Quote) -> Sequence[Command]:
         return self._on_price(quote, quote.mid) if self._is_ours(quote) else NOTHING

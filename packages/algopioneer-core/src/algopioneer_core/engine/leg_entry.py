@@ -1,13 +1,12 @@
 """What is decided before a spread is opened: its size, and whether it may be opened at all."""
 
 from collections.abc import Collection, Mapping
-from fractions import Fraction
 from typing import NamedTuple
 
 from algopioneer_core.domain.commands import OpenSpread
 from algopioneer_core.domain.errors import RefusedError
 from algopioneer_core.domain.instruments import Instrument, InstrumentId, InstrumentKind
-from algopioneer_core.domain.money import ZERO, Quantity, mul, neg
+from algopioneer_core.domain.money import ZERO, Money, Quantity, mul, neg
 from algopioneer_core.domain.spreads import ShortMode
 from algopioneer_core.engine.leg_guards import entry_problem, quote_worth
 from algopioneer_core.engine.leg_rules import LegRules
@@ -24,7 +23,7 @@ class EntryPlan(NamedTuple):
 
     targets: dict[InstrumentId, Quantity]
     """Signed full size of each leg, in the configured order."""
-    leg_notional: Fraction
+    leg_notional: Money
     """Value of the larger leg at the decision prices: what one whole leg of residual is worth."""
 
 
@@ -117,8 +116,8 @@ def _sized(
 
 def _leg_notional(
     legs: tuple[Instrument, Instrument], portfolio: Portfolio, sized: SizedSpread
-) -> Fraction:
+) -> Money:
     return max(
-        Fraction(quote_worth(leg, quantity, portfolio.mark(leg.id) or ZERO))
+        quote_worth(leg, quantity, portfolio.mark(leg.id) or ZERO)
         for leg, quantity in zip(legs, sized[:2], strict=True)
     )

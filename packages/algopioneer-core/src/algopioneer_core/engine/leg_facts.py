@@ -10,13 +10,24 @@ What is too little for the venue to take an order for (off its grid, or below it
 *dust*: it is held, but nothing can be ordered for it, so it keeps no spread open.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from decimal import Decimal
 from fractions import Fraction
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from algopioneer_core.domain.instruments import Instrument, InstrumentId
-from algopioneer_core.domain.money import ONE, ZERO, Price, Quantity, add, mul
+from algopioneer_core.domain.money import (
+    ONE,
+    ZERO,
+    Money,
+    Price,
+    Quantity,
+    add,
+    exact_mul,
+    exact_sub,
+    mul,
+    sub,
+)
 from algopioneer_core.domain.orders import Order, OrderStatus
 from algopioneer_core.engine.order_manager import OrderManager
 from algopioneer_core.engine.portfolio import Portfolio
@@ -40,39 +51,59 @@ class LegFacts(NamedTuple):
     """Ids of orders whose fate is not known, oldest first."""
     live: tuple[str, ...]
     """Ids of all orders that may still trade, those of unknown fate included, oldest first."""
-    smallest: Fraction
-    """Unsigned quantity below which the venue takes no order, at the present mark."""
+    size: Quantity
+    """The target without its sign."""
+    done: Quantity
+    """What of the target is held: above `size` when overfilled, negative on the wrong side."""
+    unit_worth: Money | None
+    """Quote value of one unit at the present mark; None where no minimum asks for it."""
 
     @property
     def fraction(self) -> Fraction:
         """Proven part of the target; above 1 when overfilled, negative on the wrong side."""
-        return Fraction(self.held) / Fraction(self.target)
+        return Fraction(self.done) / Fraction(self.size)
 
     @property
     def is_opening(self) -> bool:
         """Whether an open order may yet add to what is held on the right side."""
-        return bool(self.opening) and self.fraction >= 0
+        return bool(self.opening) and self.done >= 0
 
     @property
-    def lowest(self) -> Fraction:
-        """The fraction if all closing orders fill and no opening one does."""
-        return self.fraction - Fraction(self.closing) / abs(Fraction(self.target))
+    def lowest(self) -> Quantity:
+        """What of the target is held if all closing orders fill and no opening one does."""
+        return sub(self.done, self.closing)
 
     @property
-    def highest(self) -> Fraction:
-        """The fraction if all opening orders fill and no closing one does."""
-        return self.fraction + Fraction(self.opening) / abs(Fraction(self.target))
+    def highest(self) -> Quantity:
+        """What of the target is held if all opening orders fill and no closing one does."""
+        return add(self.done, self.opening)
+
+    def may_outgrow(self, other: "LegFacts", limit: Decimal = ZERO) -> bool:
+        """Return whether orders can bring this leg further than *other* is, by over *limit*."""
+        ahead = exact_sub(exact_mul(self.highest, other.size), exact_mul(other.done, self.size))
+        return ahead > exact_mul(limit, exact_mul(self.size, other.size))
 
     @property
     def closable(self) -> Quantity:
         """What of the holding an order can close; unsigned."""
-        return self.orderable(abs(Fraction(self.held)))
+        return self.orderable(self.held.copy_abs()) if self.held else ZERO
 
-    def orderable(self, quantity: Fraction) -> Quantity:
+    def orderable(self, quantity: Quantity) -> Quantity:
         """Return *quantity* (unsigned) rounded down to what the venue takes; zero for dust."""
+        whole = self.instrument.whole_quantity(quantity)
+        return ZERO if self._is_dust(whole) else whole
+
+    def orderable_part(self, part: Fraction) -> Quantity:
+        """Return *part* of the target, unsigned, rounded down to what the venue takes."""
         step = self.instrument.quantity_increment.step
-        whole = self.instrument.whole_quantity(mul(step, Decimal(quantity // Fraction(step))))
-        return whole if Fraction(whole) >= self.smallest else ZERO
+        steps = part * Fraction(self.size) // Fraction(step)
+        return self.orderable(mul(step, Decimal(steps)))
+
+    def _is_dust(self, quantity: Quantity) -> bool:
+        instrument, worth = self.instrument, self.unit_worth
+        if quantity < instrument.minimum_quantity:
+            return True
+        return worth is not None and exact_mul(quantity, worth) < instrument.minimum_notional
 
 
 class SpreadFacts(NamedTuple):
@@ -104,7 +135,7 @@ class SpreadFacts(NamedTuple):
     @property
     def both_held(self) -> bool:
         """Whether both legs are held on their right side."""
-        return self.first.fraction > 0 and self.second.fraction > 0
+        return self.first.done > 0 and self.second.done > 0
 
     @property
     def by_size(self) -> tuple[LegFacts, LegFacts]:
@@ -115,23 +146,47 @@ class SpreadFacts(NamedTuple):
     @property
     def residual_low(self) -> Fraction:
         """The smallest difference of the legs' fractions that open orders can leave."""
-        a, b = self.first, self.second
-        return max(Fraction(0), a.lowest - b.highest, b.lowest - a.highest)
+        return -self._fraction(min(*self._apart(), ZERO))
 
     @property
     def residual_high(self) -> Fraction:
         """The largest difference of the legs' fractions that open orders can leave."""
-        a, b = self.first, self.second
-        return max(abs(a.highest - b.lowest), abs(b.highest - a.lowest))
+        return self._fraction(self._most_apart())
 
-    def is_uneven(self, limit: Fraction) -> bool:
+    def is_above(self, limit: Decimal) -> bool:
+        """Return whether the residual may be above *limit*, a fraction."""
+        most = self._most_apart()
+        if not most:
+            return False
+        return most > exact_mul(limit, exact_mul(self.first.size, self.second.size))
+
+    def _apart(self) -> tuple[Decimal, Decimal]:
+        """
+        Return by how much the second leg may be ahead of the first, and the first of the second,
+        as multiples of one over both sizes: products instead of quotients, because a look at the
+        facts follows every report.
+        """
+        a, b = self.first, self.second
+        return (
+            exact_sub(exact_mul(b.highest, a.size), exact_mul(a.lowest, b.size)),
+            exact_sub(exact_mul(a.highest, b.size), exact_mul(b.lowest, a.size)),
+        )
+
+    def _most_apart(self) -> Decimal:
+        one, other = self._apart()
+        return max(one.copy_abs(), other.copy_abs())
+
+    def _fraction(self, apart: Decimal) -> Fraction:
+        return Fraction(apart) / (Fraction(self.first.size) * Fraction(self.second.size))
+
+    def is_uneven(self, limit: Decimal) -> bool:
         """
         Return whether the residual may be above *limit*, a fraction, in a way orders can mend.
 
         Where nothing is working and both legs are held, a difference that is too little for an
         order (less than one increment of the larger leg) is no unevenness: nothing can be done.
         """
-        if self.residual_high <= limit:
+        if not self.is_above(limit):
             return False
         return bool(self.live) or not self.both_held or bool(self.excess())
 
@@ -145,14 +200,13 @@ class SpreadFacts(NamedTuple):
         larger, smaller = self.by_size
         if smaller.fraction * larger.fraction <= 0:  # nothing there, or on the wrong side
             return larger.closable
-        apart = abs(larger.fraction - smaller.fraction)
-        return larger.orderable(apart * abs(Fraction(larger.target)))
+        return larger.orderable_part(abs(larger.fraction - smaller.fraction))
 
     def missing(self) -> Quantity:
         """Return how much of the smaller leg must be opened for them to be even, rounded down."""
         larger, smaller = self.by_size
         lack = min(larger.fraction, Fraction(1)) - smaller.fraction
-        return smaller.orderable(max(lack, Fraction(0)) * abs(Fraction(smaller.target)))
+        return smaller.orderable_part(max(lack, Fraction(0)))
 
     def with_order(self, leg: LegFacts, quantity: Quantity, *, towards: bool) -> "SpreadFacts":
         """Return the facts with one more order on *leg*, towards its target or away from it."""
@@ -170,47 +224,51 @@ def spread_facts(
     orders: OrderManager,
 ) -> SpreadFacts:
     """Return the facts of a spread, from the books and the working orders of its strategy."""
-    working = list(orders.working.values())
-    first, second = (
-        leg_facts(
-            each, targets[each.id], portfolio.quantity(each.id), working, portfolio.mark(each.id)
-        )
-        for each in legs
+    working = orders.working.values()
+    first, second = legs
+    return SpreadFacts(
+        leg_facts(first, targets[first.id], portfolio, working),
+        leg_facts(second, targets[second.id], portfolio, working),
     )
-    return SpreadFacts(first, second)
 
 
 def leg_facts(
-    instrument: Instrument,
-    target: Quantity,
-    held: Quantity,
-    working: Iterable[Order],
-    mark: Price | None,
+    instrument: Instrument, target: Quantity, portfolio: Portfolio, working: Collection[Order]
 ) -> LegFacts:
     """Return the facts of one leg, from its position and all working orders of the strategy."""
+    rises = target > 0
     opening = closing = ZERO
     unknown, live = [], []
     for order in working:
         if order.intent.instrument_id != instrument.id:
             continue
         live.append(order.client_order_id)
-        if order.status is OrderStatus.UNKNOWN:
+        if order.status is _UNKNOWN:
             unknown.append(order.client_order_id)
         remaining = order.remaining_quantity or ZERO
-        if (order.intent.side.sign > 0) == (target > 0):
+        if (order.intent.side.sign > 0) == rises:
             opening = add(opening, remaining)
         else:
             closing = add(closing, remaining)
-    smallest = _smallest(instrument, mark)
+    held = portfolio.quantity(instrument.id)
     return LegFacts(
-        instrument, target, held, opening, closing, tuple(unknown), tuple(live), smallest
+        instrument,
+        target,
+        held,
+        opening,
+        closing,
+        tuple(unknown),
+        tuple(live),
+        target.copy_abs(),
+        held if rises else held.copy_negate(),
+        _unit_worth(instrument, portfolio) if instrument.minimum_notional else None,
     )
 
 
-def _smallest(instrument: Instrument, mark: Price | None) -> Fraction:
-    """Return the smallest quantity of an order; without a mark, by the minimum quantity alone."""
-    least = Fraction(instrument.minimum_quantity)
-    if mark is None and not instrument.inverse:
-        return least
-    unit = mul(instrument.multiplier, ONE if instrument.inverse or mark is None else mark)
-    return max(least, Fraction(instrument.minimum_notional) / Fraction(unit))
+_UNKNOWN: Final = OrderStatus.UNKNOWN
+
+
+def _unit_worth(instrument: Instrument, portfolio: Portfolio) -> Money | None:
+    """Return the quote value of one unit; None without a mark, where its worth depends on it."""
+    mark: Price | None = ONE if instrument.inverse else portfolio.mark(instrument.id)
+    return None if mark is None else mul(instrument.multiplier, mark)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from decimal import Decimal
 from fractions import Fraction
+from itertools import chain
 
 from algopioneer_core.domain.instruments import Instrument
 from algopioneer_core.domain.money import Money, Price, Quantity, divide_half_even, mul
@@ -33,12 +34,12 @@ def entry_problem(
         now_ns: Time of the decision, UTC nanoseconds.
         ended_ns: When the last spread ended; None when there was none.
     """
-    problems = (
-        *_time_problems(rules, portfolio, legs, now_ns, ended_ns),
-        *_price_problems(rules, portfolio, legs),
-        *_size_problems(rules, portfolio, legs, sized),
+    problems = chain(
+        _time_problems(rules, portfolio, legs, now_ns, ended_ns),
+        _price_problems(rules, portfolio, legs),
+        _size_problems(rules, portfolio, legs, sized),
     )
-    return next(iter(problems), "")
+    return next(problems, "")
 
 
 def exit_problem(rules: LegRules, now_ns: int, entered_ns: int) -> str:
@@ -66,8 +67,10 @@ def _time_problems(
     cooldown = rules.entry_cooldown_s
     if _is_within(cooldown, ended_ns, now_ns):
         yield f"the last spread ended less than {cooldown} s ago"
-    times = [portfolio.mark_ns(each.id) or 0 for each in legs]
     age, skew = rules.max_price_age_s, rules.max_price_skew_s
+    if age is None and skew is None:
+        return
+    times = [portfolio.mark_ns(each.id) or 0 for each in legs]
     if age is not None and now_ns - min(times) > nanoseconds(age):
         yield f"a price is older than {age} s"
     if skew is not None and max(times) - min(times) > nanoseconds(skew):
@@ -77,8 +80,10 @@ def _time_problems(
 def _price_problems(
     rules: LegRules, portfolio: Portfolio, legs: tuple[Instrument, Instrument]
 ) -> Iterator[str]:
-    first, second = _marks(portfolio, legs)
     low, high = rules.min_price_ratio, rules.max_price_ratio
+    if low is None and high is None:
+        return
+    first, second = _marks(portfolio, legs)
     if low is not None and first < mul(second, low):
         yield f"the price ratio is below {low}"
     if high is not None and first > mul(second, high):

@@ -23,8 +23,7 @@ ends: attempts are counted, cancels and timers are not repeated.
 """
 
 from collections.abc import Mapping, Sequence
-from fractions import Fraction
-from typing import Any
+from typing import Any, Final
 
 from algopioneer_core.domain.commands import CloseSpread, OpenSpread, StrategyCommand
 from algopioneer_core.domain.errors import RefusedError
@@ -44,6 +43,8 @@ from algopioneer_core.engine.order_manager import OrderManager
 from algopioneer_core.engine.portfolio import Portfolio
 
 __all__ = ["LegManager"]
+
+_IDLE: Final = frozenset((LegState.FLAT, LegState.IN_POSITION))
 
 
 class LegManager:
@@ -96,7 +97,7 @@ class LegManager:
     @property
     def is_idle(self) -> bool:
         """Whether nothing is under way, so that market data need not be looked at."""
-        return self.state is LegState.FLAT or self.state is LegState.IN_POSITION
+        return self._work.state in _IDLE
 
     @property
     def deadline_ns(self) -> int | None:
@@ -119,7 +120,7 @@ class LegManager:
         try:
             self._check_free()
             plan = self._plan(wish, now_ns)
-            self._check_dust(plan)
+            facts = self._clean_facts(plan)
         except RefusedError as problem:
             work.refusal = str(problem)
             return ()
@@ -127,8 +128,6 @@ class LegManager:
         work.wanted, work.arrived, work.reason, work.refusal = True, False, wish.reason, ""
         self._steps.new_phase(work)
         self._steps.go(LegTrigger.OPEN, work)
-        facts = self.facts()
-        assert facts is not None
         orders = self._trader.enter(facts, work, now_ns)
         if not orders:
             work.refusal = "no limit price is left for a leg"
@@ -224,14 +223,20 @@ class LegManager:
         if self._orders.working:
             raise RefusedError("an order is still working")
 
-    def _check_dust(self, plan: EntryPlan) -> None:
-        """Refuse a spread that what is held already, and cannot be closed, would leave uneven."""
+    def _clean_facts(self, plan: EntryPlan) -> SpreadFacts:
+        """
+        Return the facts before the first order of *plan*.
+
+        Raises:
+            RefusedError: What is held already, and cannot be closed, would leave it uneven.
+        """
         facts = spread_facts(self._legs, plan.targets, self._portfolio, self._orders)
-        if facts.residual_high > Fraction(self._rules.max_residual_fraction):
+        if facts.is_above(self._rules.max_residual_fraction):
             raise RefusedError(
                 "what is held of a leg already is too much beside the new spread",
                 remedy="close it by hand, or use a larger size",
             )
+        return facts
 
     def _plan(self, wish: OpenSpread, now_ns: int) -> EntryPlan:
         work = self._work
@@ -247,6 +252,5 @@ class LegManager:
         )
 
     def _try_again(self, now_ns: int) -> Sequence[StrategyCommand]:
-        if self.state is LegState.HALTED:
-            self._work.attempt = 0
+        self._work.attempt = 0  # what was refused before counts no more
         return self.review(now_ns)

@@ -22,7 +22,7 @@ from algopioneer_core.engine.leg_work import SpreadWork
 
 __all__ = ["LegSteps"]
 
-_IDLE: Final = (LegState.FLAT, LegState.IN_POSITION)
+_IDLE: Final = frozenset((LegState.FLAT, LegState.IN_POSITION))
 
 
 class LegSteps:
@@ -36,7 +36,7 @@ class LegSteps:
     """
 
     def __init__(self, rules: LegRules, clock: LegClock, trader: LegTrader) -> None:
-        self._limit = Fraction(rules.max_residual_fraction)
+        self._limit = rules.max_residual_fraction
         self._completes = rules.on_late is LatePolicy.COMPLETE
         self._clock = clock
         self._trader = trader
@@ -116,7 +116,7 @@ class LegSteps:
             return self._wait(facts, work, now_ns, give_up=bool(failed))
         if self._is_over(facts):
             return self._end(work, now_ns)
-        if work.waiting:
+        if work.waiting and not self._clock.overdue(now_ns):
             second = self._trader.enter_second(facts, work, now_ns)
             if second is not None:
                 return second
@@ -140,7 +140,7 @@ class LegSteps:
             return wishes
         for leg, other in (facts.legs, facts.legs[::-1]):
             # One leg's order was refused: its own correction cannot make things worse.
-            if not leg.live and leg.fraction >= other.highest:
+            if not leg.live and not other.may_outgrow(leg):
                 wishes.extend(self._trader.cut(facts, leg, leg.closable, work, now_ns))
         return wishes
 
@@ -216,7 +216,8 @@ class LegSteps:
         self.go(LegTrigger.STUCK, work)
         work.wanted = False
         low, high = (
-            _money(part * work.leg_notional) for part in (facts.residual_low, facts.residual_high)
+            _money(part * Fraction(work.leg_notional))
+            for part in (facts.residual_low, facts.residual_high)
         )
         live = ", ".join(facts.live) or "none"
         work.blocked = f"{why}; residual between {low} and {high}; live orders: {live}"
@@ -242,7 +243,7 @@ class LegSteps:
     # --- reading -----------------------------------------------------------------------------
 
     def _is_held(self, facts: SpreadFacts) -> bool:
-        return facts.both_held and facts.residual_high <= self._limit
+        return facts.both_held and not facts.is_above(self._limit)
 
     def _is_over(self, facts: SpreadFacts) -> bool:
         return facts.is_empty and not facts.live and not facts.is_uneven(self._limit)
@@ -259,7 +260,7 @@ class LegSteps:
         """
         waits = work.waiting and leg is facts.second
         other = facts.first if leg is facts.second else facts.second
-        return not leg.live and not waits and leg.fraction < other.highest - self._limit
+        return not leg.live and not waits and other.may_outgrow(leg, self._limit)
 
 
 def _money(amount: Fraction) -> Money:

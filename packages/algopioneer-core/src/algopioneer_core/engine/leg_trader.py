@@ -1,10 +1,9 @@
 """What a leg manager orders: entries, corrections, exits and cancels, each only when it is safe."""
 
 from collections.abc import Sequence
-from fractions import Fraction
 
 from algopioneer_core.domain.commands import Cancel, StrategyCommand
-from algopioneer_core.domain.money import Quantity
+from algopioneer_core.domain.money import Quantity, sub
 from algopioneer_core.domain.orders import OrderStatus
 from algopioneer_core.engine.leg_clock import LegClock, nanoseconds
 from algopioneer_core.engine.leg_facts import LegFacts, SpreadFacts
@@ -92,7 +91,7 @@ class LegTrader:
         self, facts: SpreadFacts, leg: LegFacts, quantity: Quantity, work: SpreadWork, now_ns: int
     ) -> Wishes:
         """Return one more aggressive order to close a part of *leg*; nothing if none is safe."""
-        if self._is_unsafe(facts, leg, quantity, work, towards=leg.fraction < 0):
+        if self._is_unsafe(facts, leg, quantity, work, towards=leg.done < 0):
             return []
         return self._correction(self._closing(leg, quantity, work), work, now_ns)
 
@@ -171,4 +170,4 @@ class LegTrader:
 
 def _lacking(leg: LegFacts) -> Quantity:
     """Return what is to be opened of a leg of which nothing but dust is held."""
-    return leg.orderable((1 - leg.fraction) * abs(Fraction(leg.target)))
+    return leg.orderable(sub(leg.size, leg.done))

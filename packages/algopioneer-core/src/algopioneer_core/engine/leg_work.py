@@ -2,13 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from fractions import Fraction
 from typing import Any
 
 from attrs import define, field
 
 from algopioneer_core.domain.instruments import InstrumentId
-from algopioneer_core.domain.money import Quantity, divide_half_even, mul, plain
+from algopioneer_core.domain.money import ZERO, Money, Quantity, divide_half_even, mul, plain
 from algopioneer_core.engine.leg_states import LegState
 
 __all__ = ["SpreadWork"]
@@ -25,7 +24,7 @@ class SpreadWork:
     state: LegState = LegState.FLAT
     targets: dict[InstrumentId, Quantity] = field(factory=dict)
     """Signed full size of each leg; empty before the first spread."""
-    leg_notional: Fraction = Fraction(0)
+    leg_notional: Money = ZERO
     """Quote value of one whole leg at the decision prices."""
     wanted: bool = False
     """Whether the spread is to be held, once it is open."""
@@ -73,7 +72,7 @@ class SpreadWork:
             "inventory": _written(self.inventory),
             "state": self.state.value,
             "targets": _written(self.targets),
-            "leg_notional": str(self.leg_notional),
+            "leg_notional": plain(self.leg_notional),
             "wanted": self.wanted,
             "arrived": self.arrived,
             "reason": self.reason,
@@ -95,7 +94,7 @@ class SpreadWork:
                 "inventory": _read(state["inventory"], legs),
                 "state": LegState(state["state"]),
                 "targets": _read(state["targets"], legs),
-                "leg_notional": Fraction(state["leg_notional"]),
+                "leg_notional": Decimal(state["leg_notional"]),
                 "down": {venue: list(causes) for venue, causes in state["down"].items()},
             }
         )

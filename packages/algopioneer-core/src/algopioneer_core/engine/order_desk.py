@@ -18,6 +18,7 @@ from algopioneer_core.domain.commands import (
 )
 from algopioneer_core.domain.errors import RefusedError
 from algopioneer_core.domain.fills import Side
+from algopioneer_core.domain.instruments import InstrumentId
 from algopioneer_core.domain.orders import Order, OrderIntent, OrderStatus
 from algopioneer_core.engine.order_manager import OrderManager
 from algopioneer_core.engine.portfolio import Portfolio
@@ -120,10 +121,15 @@ class OrderDesk:
 
     def _only_reduces(self, intent: OrderIntent) -> bool:
         """Return whether a reduce-only order plainly is one, so that nothing has to be cut."""
-        if intent.quantity is None or self._orders.working:
+        if intent.quantity is None or self._works_in(intent.instrument_id):
             return False
         held = self._portfolio.quantity(intent.instrument_id)
         return intent.quantity <= (held if intent.side is _SELL else held.copy_negate())
+
+    def _works_in(self, instrument_id: InstrumentId) -> bool:
+        return any(
+            order.intent.instrument_id == instrument_id for order in self._orders.working.values()
+        )
 
     def _deny(self, intent: OrderIntent, now_ns: int, verdict: Denied) -> None:
         order = self._orders.deny(intent, now_ns, verdict.reason)

@@ -4,11 +4,13 @@ have changed a spread is followed by a look at it.
 """
 
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 from algopioneer_core.domain.commands import (
     CloseSpread,
     Command,
     OpenSpread,
+    SetTimer,
     StrategyCommand,
 )
 from algopioneer_core.domain.errors import RefusedError
@@ -34,6 +36,8 @@ from algopioneer_core.engine.order_desk import NOTHING, OrderDesk
 from algopioneer_core.engine.portfolio import Portfolio
 
 __all__ = ["SpreadDesk"]
+
+_PRICES: Final = frozenset((Bar, JointBar, Quote, Trade))
 
 
 class SpreadDesk:
@@ -99,8 +103,15 @@ class SpreadDesk:
             self._desk.check(wish)
 
     def follow(self, event: Event, done: Sequence[Command], now_ns: int) -> Sequence[Command]:
-        """Return *done*, and what the spread needs now that *event* has been handled."""
-        wishes = self._wishes(event, now_ns)
+        """
+        Return *done*, and what the spread needs now that *event* has been handled.
+
+        Where the strategy's wishes were carried out (*done*), a look at the spread was the last
+        thing that happened; and prices ask for none while no order works.
+        """
+        if type(event) in _PRICES and (done or self._legs.is_idle):
+            return done
+        wishes = self._wishes(event, now_ns, is_settled=bool(done))
         if not wishes:
             return done
         more = self._settle(wishes, now_ns)
@@ -134,11 +145,9 @@ class SpreadDesk:
         ]
         return self._exits.on_spread(legs, now_ns, finished_bar=finished_bar)
 
-    def _wishes(self, event: Event, now_ns: int) -> Sequence[StrategyCommand]:
+    def _wishes(self, event: Event, now_ns: int, *, is_settled: bool) -> Sequence[StrategyCommand]:
         legs = self._legs
         match event:
-            case Bar() | JointBar() | Quote() | Trade() if legs.is_idle:
-                return ()
             case TimerFired():
                 return legs.timer_fired(now_ns) if event.name == LEG_TIMER else ()
             case FeedDown():
@@ -155,17 +164,20 @@ class SpreadDesk:
                 return legs.resume(now_ns)
             case Split():
                 legs.split(event.instrument_id, event.numerator, event.denominator)
-        return legs.review(now_ns)
+                return legs.review(now_ns)
+        return () if is_settled else legs.review(now_ns)
 
     def _settle(self, wishes: Sequence[StrategyCommand], now_ns: int) -> Sequence[Command]:
         """
         Carry out *wishes*, and look at the spread again until it needs nothing more.
 
         An order that the risk gate denies changes what is to be done, so one look is not enough.
-        It ends, because the leg manager's attempts are counted.
+        It ends, because the leg manager's attempts are counted. A timer changes nothing.
         """
         commands: list[Command] = []
         while wishes:
             commands.extend(self._desk.carry_out(wishes, now_ns))
+            if all(type(wish) is SetTimer for wish in wishes):
+                break
             wishes = self._legs.review(now_ns)
         return commands or NOTHING

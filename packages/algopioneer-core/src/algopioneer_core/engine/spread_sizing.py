@@ -26,8 +26,15 @@ class SizedSpread(NamedTuple):
 
     first: Quantity
     second: Quantity
-    imbalance: Fraction
-    """What rounding left between the legs, as a fraction of the larger side."""
+    sides: tuple[Decimal, Decimal] | tuple[Fraction, Fraction]
+    """What was to be equal: the worth of both legs, or the base they stand for."""
+
+    @property
+    def imbalance(self) -> Fraction:
+        """What rounding left between the legs, as a fraction of the larger side."""
+        one, other = map(Fraction, self.sides)
+        larger = max(one, other)
+        return abs(one - other) / larger if larger else Fraction(0)
 
 
 class _Leg(NamedTuple):
@@ -44,9 +51,9 @@ class _Leg(NamedTuple):
     def whole(self, quantity: Quantity) -> Quantity:
         return self.instrument.whole_quantity(quantity)
 
-    def quote_value(self, quantity: Quantity) -> Fraction:
-        size = Fraction(quantity) * Fraction(self.instrument.multiplier)
-        return size if self.instrument.inverse else size * Fraction(self.price)
+    def quote_value(self, quantity: Quantity) -> Money:
+        size = mul(quantity, self.instrument.multiplier)
+        return size if self.instrument.inverse else mul(size, self.price)
 
     def base(self, quantity: Quantity) -> Fraction:
         size = Fraction(quantity) * Fraction(self.instrument.multiplier)
@@ -86,14 +93,14 @@ def _dollar(first: _Leg, second: _Leg, amount: Money, hedge: Decimal) -> SizedSp
     del hedge
     half = mul(amount, _HALF)
     a, b = first.floor(half), second.floor(half)
-    return SizedSpread(a, b, _apart(first.quote_value(a), second.quote_value(b)))
+    return SizedSpread(a, b, (first.quote_value(a), second.quote_value(b)))
 
 
 def _beta(first: _Leg, second: _Leg, amount: Money, hedge: Decimal) -> SizedSpread:
     parts = add(ONE, hedge)
     a, b = first.floor(amount, parts), second.floor(mul(amount, hedge), parts)
-    wanted = first.quote_value(a) * Fraction(hedge)
-    return SizedSpread(a, b, _apart(wanted, second.quote_value(b)))
+    wanted = mul(first.quote_value(a), hedge)
+    return SizedSpread(a, b, (wanted, second.quote_value(b)))
 
 
 def _delta(first: _Leg, second: _Leg, amount: Money, hedge: Decimal) -> SizedSpread:
@@ -103,7 +110,7 @@ def _delta(first: _Leg, second: _Leg, amount: Money, hedge: Decimal) -> SizedSpr
     base = min(first.base(a), second.base(b))
     b = _floor_base(second, base)
     a = _floor_base(first, min(base, second.base(b)))
-    return SizedSpread(a, b, _apart(first.base(a), second.base(b)))
+    return SizedSpread(a, b, (first.base(a), second.base(b)))
 
 
 def _floor_base(leg: _Leg, base: Fraction) -> Quantity:
@@ -115,11 +122,6 @@ def _floor_base(leg: _Leg, base: Fraction) -> Quantity:
 _RULES = {Neutrality.DOLLAR: _dollar, Neutrality.BETA: _beta, Neutrality.DELTA: _delta}
 
 
-def _apart(one: Fraction, other: Fraction) -> Fraction:
-    larger = max(one, other)
-    return abs(one - other) / larger if larger else Fraction(0)
-
-
 def _check_minimums(leg: _Leg, quantity: Quantity) -> None:
     instrument = leg.instrument
     value = leg.quote_value(quantity)
@@ -127,7 +129,7 @@ def _check_minimums(leg: _Leg, quantity: Quantity) -> None:
         problem = "the leg rounds to nothing"
     elif quantity < instrument.minimum_quantity:
         problem = f"a quantity of {quantity} is below the minimum {instrument.minimum_quantity}"
-    elif value < Fraction(instrument.minimum_notional):
+    elif value < instrument.minimum_notional:
         problem = f"its value is below the minimum of {instrument.minimum_notional}"
     else:
         return

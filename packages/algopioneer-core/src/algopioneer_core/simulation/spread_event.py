@@ -9,7 +9,6 @@ the last bar nothing new is ordered, what waits is cancelled, and what is open i
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
-from typing import Final
 
 from algopioneer_core.domain.commands import Cancel, Command, SetTimer, Submit
 from algopioneer_core.domain.errors import DataError
@@ -28,13 +27,11 @@ from algopioneer_core.history.joined import JoinedSource, JointColumns
 from algopioneer_core.simulation.funding import NEVER_NS, FundingDesk
 from algopioneer_core.simulation.matching import BarMatcher
 from algopioneer_core.simulation.spread_readings import ReadingLog
+from algopioneer_core.simulation.spread_ruin import RuinWatch
 from algopioneer_core.simulation.spread_tape import SpreadTape
 from algopioneer_core.simulation.valuation import Valuation
 
 __all__ = ["SpreadEventBacktest"]
-
-_DOUBT: Final = 1e-12
-"""Share of all amounts by which a float equity is wrong at most, with room to spare."""
 
 
 class SpreadEventBacktest:
@@ -70,10 +67,10 @@ class SpreadEventBacktest:
         self._readings = readings
         self._index = 0  # of the bar being handled, over the whole run
         self._held = valuation.holding(self._portfolio)
-        self._floats = (0.0, 0.0, [0.0] * len(matchers))
-        self._may_be_ruined = False
+        self._ruin = RuinWatch(valuation)
         self._is_waiting = False  # whether some order is
         self._timers: dict[str, int] = {}
+        self._due_ns = NEVER_NS  # when the next timer is due
         self._look_ns = NEVER_NS  # from when on a timer or possible ruin wants a look
         self.ruined = False
         """Whether equity fell to zero; known after `run`."""
@@ -126,6 +123,8 @@ class SpreadEventBacktest:
         funding = self._funding
         decided = length - 1 if is_last else length
         joints = chunk.joints()
+        self._ruin.begin(chunk, self._held)
+        self._set_look()
         for position, joint in enumerate(islice(joints, decided)):
             if self._is_waiting:
                 self._match(joint, position)
@@ -145,8 +144,9 @@ class SpreadEventBacktest:
 
     def _is_over(self, joint: JointBar, position: int) -> bool:
         """Fire the timers that are due and, where nothing is left of the account, end the run."""
-        self._fire_timers(joint.ts_event, self.bars + position)
-        self.ruined = self._may_be_ruined and self._is_ruined(joint)
+        if joint.ts_event >= self._due_ns:
+            self._fire_timers(joint.ts_event, self.bars + position)
+        self.ruined = self._ruin.has_come(joint)
         if self.ruined:
             self._finish(joint, position, "ruined")
         return self.ruined
@@ -157,7 +157,7 @@ class SpreadEventBacktest:
             self._match(joint, position)
         if joint.ts_event >= self._funding.next_ns:
             self._pay_funding(joint, position)
-        self.ruined = self._may_be_ruined and self._is_ruined(joint)
+        self.ruined = self._ruin.has_come(joint)
         self._finish(joint, position, "ruined" if self.ruined else "end_of_data")
 
     def _count(self, chunk: JointColumns, used: int) -> int:
@@ -226,7 +226,7 @@ class SpreadEventBacktest:
                 self._cancel(command.client_order_id)
             elif type(command) is SetTimer:
                 self._timers[command.name] = command.at_ns
-                self._look_ns = min(self._look_ns, command.at_ns)
+                self._set_look()
 
     def _cancel(self, client_order_id: str) -> None:
         for venue in self._venues:
@@ -245,38 +245,13 @@ class SpreadEventBacktest:
         self._set_look()
 
     def _set_look(self) -> None:
-        times = self._timers.values()
-        self._look_ns = 0 if self._may_be_ruined else min(times, default=NEVER_NS)
+        self._due_ns = min(self._timers.values(), default=NEVER_NS)
+        self._look_ns = 0 if self._ruin.is_possible else self._due_ns
 
     # --- holdings ----------------------------------------------------------------------------
 
     def _note_holding(self, position: int) -> None:
         self._held = held = self._valuation.holding(self._portfolio)
         self._tape.hold(position, held)
-        sizes = [
-            float(quantity) * float(instrument.multiplier)
-            for quantity, instrument in zip(
-                held.quantities, self._valuation.instruments, strict=True
-            )
-        ]
-        self._floats = float(held.cash), float(held.coins), sizes
-        self._may_be_ruined = any(held.quantities) or held.cash <= 0 or bool(held.coins)
+        self._ruin.hold(held)
         self._set_look()
-
-    def _is_ruined(self, joint: JointBar) -> bool:
-        """Return whether nothing is left at the closes: by floats where those are sure of it."""
-        valuation = self._valuation
-        cash, coins, sizes = self._floats
-        closes = [bar.close_ticks / 10**bar.price_decimals for bar in joint.bars]
-        price = closes[valuation.pricing]
-        worth, gross = cash + coins * price, abs(cash) + abs(coins) * price
-        legs = zip(sizes, closes, valuation.instruments, valuation.in_coins, strict=True)
-        for size, close, instrument, in_coins in legs:
-            value = -size / close if instrument.inverse else size * close
-            if in_coins:
-                value *= price
-            worth += value
-            gross += abs(value)
-        if worth > _DOUBT * gross:
-            return False
-        return valuation.worth(self._held, [bar.close for bar in joint.bars]) <= 0

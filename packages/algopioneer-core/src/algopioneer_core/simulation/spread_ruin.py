@@ -1,0 +1,94 @@
+"""
+Whether an account of several legs has come to nothing, without a look at every bar.
+
+Between two fills the account is worth cash and what the legs are worth at their closes. At the
+worst close of each leg in a chunk of bars it is worth least; where that is something, no bar of the
+chunk has to be looked at.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from algopioneer_core.domain.market_data import JointBar
+from algopioneer_core.domain.money import ZERO
+from algopioneer_core.history.columns import BarColumns
+from algopioneer_core.history.joined import JointColumns
+from algopioneer_core.simulation.valuation import Held, Valuation
+
+__all__ = ["RuinWatch"]
+
+_DOUBT: Final = 1e-12
+"""Share of all amounts by which a float equity is wrong at most, with room to spare."""
+
+
+class RuinWatch:
+    """
+    Watches what is held.
+
+    Args:
+        valuation: How the legs make equity.
+    """
+
+    def __init__(self, valuation: Valuation) -> None:
+        self._valuation = valuation
+        self._held = Held(ZERO, ())
+        self._floats: tuple[float, float, list[float]] = (0.0, 0.0, [])
+        self._extremes: list[tuple[float, float]] = []
+        self.is_possible = False
+        """Whether nothing may be left at some close of this chunk. Read only."""
+
+    def begin(self, chunk: JointColumns, held: Held) -> None:
+        """Begin a chunk of bars, with what is held before its first bar."""
+        self._extremes = [_extremes(leg) for leg in chunk.legs]
+        self.hold(held)
+
+    def hold(self, held: Held) -> None:
+        """Take note of what is held from now on."""
+        self._held = held
+        sizes = [
+            float(quantity) * float(instrument.multiplier)
+            for quantity, instrument in zip(
+                held.quantities, self._valuation.instruments, strict=True
+            )
+        ]
+        self._floats = float(held.cash), float(held.coins), sizes
+        self.is_possible = self._is_possible(held)
+
+    def has_come(self, joint: JointBar) -> bool:
+        """Return whether nothing is left at the closes: by floats where those are sure of it."""
+        if not self.is_possible:
+            return False
+        valuation = self._valuation
+        cash, coins, _ = self._floats
+        closes = [bar.close_ticks / 10**bar.price_decimals for bar in joint.bars]
+        price = closes[valuation.pricing]
+        worth, gross = cash + coins * price, abs(cash) + abs(coins) * price
+        for value, in_coins in zip(self._values(closes), valuation.in_coins, strict=True):
+            worth += value * price if in_coins else value
+            gross += abs(value * price if in_coins else value)
+        if worth > _DOUBT * gross:
+            return False
+        return valuation.worth(self._held, [bar.close for bar in joint.bars]) <= 0
+
+    def _is_possible(self, held: Held) -> bool:
+        if self._valuation.coin is not None:  # the legs' worths move with each other's closes
+            return any(held.quantities) or held.cash <= 0 or bool(held.coins)
+        cash, _, _ = self._floats
+        worst, gross = cash, abs(cash)
+        lowest, highest = zip(*self._extremes, strict=True)
+        for one, other in zip(self._values(lowest), self._values(highest), strict=True):
+            worst += min(one, other)
+            gross += max(abs(one), abs(other))
+        return worst <= _DOUBT * gross
+
+    def _values(self, closes: Iterable[float]) -> Iterator[float]:
+        """Return what is held of each leg at its close, in the asset in which it settles."""
+        _, _, sizes = self._floats
+        for size, close, instrument in zip(sizes, closes, self._valuation.instruments, strict=True):
+            yield -size / close if instrument.inverse else size * close
+
+
+def _extremes(leg: BarColumns) -> tuple[float, float]:
+    """Return the lowest and the highest close of *leg*."""
+    closes = leg.close_float()
+    return float(closes.min()), float(closes.max())

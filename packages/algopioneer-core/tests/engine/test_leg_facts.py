@@ -1,0 +1,94 @@
+"""What is true of a spread: products of decimals that answer as fractions would."""
+
+from decimal import Decimal
+from fractions import Fraction
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from algopioneer_core.domain.instruments import Instrument, InstrumentId
+from algopioneer_core.engine.leg_facts import LegFacts, SpreadFacts
+
+LEGS = [Instrument.undescribed(InstrumentId("sim", each)) for each in ("A-USD", "B-USD")]
+LIMITS = st.decimals("0.0001", 1, places=4)
+
+
+def quantities(low: str = "0") -> st.SearchStrategy[Decimal]:
+    """Return unsigned quantities, some of so many digits that a product has more than 60."""
+    fine = st.decimals(Decimal(10) ** -18, 10**20, places=18)
+    coarse = st.decimals(low, 3, places=1)
+    return st.one_of(coarse, fine)
+
+
+@st.composite
+def legs(draw: st.DrawFn, instrument: Instrument) -> LegFacts:
+    """Return one leg in any state."""
+    sign = draw(st.sampled_from((1, -1)))
+    size, held = draw(quantities("0.1")), draw(quantities())
+    done = draw(st.sampled_from((held, held.copy_negate(), size)))
+    return LegFacts(
+        instrument,
+        size if sign > 0 else size.copy_negate(),
+        done if sign > 0 else done.copy_negate(),
+        draw(quantities()),
+        draw(quantities()),
+        (),
+        (),
+        size,
+        done,
+        None,
+    )
+
+
+PAIRS = st.builds(SpreadFacts, legs(LEGS[0]), legs(LEGS[1]))
+
+
+def span(leg: LegFacts) -> tuple[Fraction, Fraction]:
+    """Return the fractions of the target between which a leg may end."""
+    size, done = Fraction(leg.size), Fraction(leg.done)
+    return (done - Fraction(leg.closing)) / size, (done + Fraction(leg.opening)) / size
+
+
+@given(PAIRS)
+def test_the_residual_is_the_distance_of_the_legs_intervals(facts: SpreadFacts) -> None:
+    """Its ends are those of the definition, in fractions."""
+    (low_a, high_a), (low_b, high_b) = map(span, facts.legs)
+    assert facts.residual_low == max(Fraction(0), low_a - high_b, low_b - high_a)
+    assert facts.residual_high == max(abs(high_a - low_b), abs(high_b - low_a))
+
+
+@given(PAIRS, LIMITS)
+def test_a_residual_is_above_its_limit_exactly(facts: SpreadFacts, limit: Decimal) -> None:
+    """The comparison of products is that of the quotients."""
+    assert facts.is_above(limit) == (facts.residual_high > Fraction(limit))
+
+
+@given(PAIRS)
+def test_a_residual_on_its_limit_is_not_above_it(facts: SpreadFacts) -> None:
+    """A leg of which one half stands alone has a residual of exactly one half."""
+    first, second = (
+        each._replace(size=Decimal(2), done=Decimal(done), opening=Decimal(0), closing=Decimal(0))
+        for each, done in zip(facts.legs, (1, 0), strict=True)
+    )
+    even = SpreadFacts(first, second)
+    assert not even.is_above(Decimal("0.5"))
+    assert even.is_above(Decimal("0.4999"))
+
+
+@given(PAIRS, LIMITS)
+def test_legs_are_compared_exactly(facts: SpreadFacts, limit: Decimal) -> None:
+    """Whether one may get further than the other is decided as fractions would."""
+    one, other = facts.legs
+    ahead = span(one)[1] - other.fraction
+    assert one.may_outgrow(other) == (ahead > 0)
+    assert one.may_outgrow(other, limit) == (ahead > Fraction(limit))
+
+
+@given(PAIRS)
+def test_what_an_order_can_close_or_add_is_rounded_down(facts: SpreadFacts) -> None:
+    """A part of a leg becomes the largest multiple of the increment that is within it."""
+    leg = facts.first
+    step = Fraction(leg.instrument.quantity_increment.step)
+    for part in (Fraction(1, 3), Fraction(1)):
+        wanted = part * Fraction(leg.size)
+        assert Fraction(leg.orderable_part(part)) == wanted // step * step
