@@ -106,8 +106,7 @@ def _first_error(group: Exception, locate: Callable[[str], str]) -> AlgopioneerE
 
 def _placed(error: AlgopioneerError, path: str, locate: Callable[[str], str]) -> AlgopioneerError:
     """Return *error* as the user's place sees it; a check of a whole class names its own key."""
-    own = error.where if not path or "[" in path else None
-    key = f"{path}.{own}" if own else path
+    key = f"{path}.{error.where}" if error.where else path
     place = locate(key.lstrip(".")) if key else None
     return ConfigError(error.message, where=place or None, remedy=error.remedy)
 
