@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 
@@ -12,18 +12,20 @@ from algopioneer_core.config.environment import load_environment
 from algopioneer_core.config.session import SessionConfig, read_session
 from algopioneer_core.domain.errors import AlgopioneerError, ExitCode
 
-__all__ = ["config", "read_configured"]
+__all__ = ["config", "config_option", "env_file_option", "read_configured"]
 
-config_option = click.option(
+config_option: Final = click.option(
     "--config", "file", metavar="FILE.toml", required=True, help="The session file."
 )
-env_file_option = click.option(
+"""Decorator that adds `--config`; the command receives it as `file`."""
+env_file_option: Final = click.option(
     "--env-file",
     metavar="FILE",
     default=".env",
     show_default=True,
     help="Variables for ${NAME} and secrets; those of the process win.",
 )
+"""Decorator that adds `--env-file`."""
 
 
 def read_configured(file: str, env_file: str) -> SessionConfig:
@@ -41,11 +43,11 @@ def config() -> None:
     """Check a session file, or show what it comes to."""
 
 
-@config.command()
+@config.command("validate")
 @config_option
 @env_file_option
 @json_option
-def validate(file: str, env_file: str, as_json: bool) -> int:
+def _validate(file: str, env_file: str, as_json: bool) -> int:
     """
     Find every mistake in a session file, without opening a venue.
 
@@ -84,11 +86,11 @@ def _tell(session: SessionConfig, problems: tuple[AlgopioneerError, ...]) -> Non
         )
 
 
-@config.command()
+@config.command("show")
 @config_option
 @env_file_option
 @json_option
-def show(file: str, env_file: str, as_json: bool) -> None:
+def _show(file: str, env_file: str, as_json: bool) -> None:
     """
     Show a session with all its defaults, as a session file; secrets are left out.
 
