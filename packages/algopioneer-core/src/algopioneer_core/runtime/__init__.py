@@ -1,0 +1,1 @@
+"""The shell: moves events and commands between venues, journal and engines."""

@@ -1,0 +1,261 @@
+"""
+The floor: all strategies of a session, the gate they trade through, and the pumps to the venues.
+
+It connects and decides nothing: events go to runners, reports to the runner whose order they are
+about, commands to the venue of their instrument. It never waits, so that live and lockstep drivers
+can share it.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final, Protocol
+
+from algopioneer_core.domain.errors import UnknownOrder
+from algopioneer_core.domain.events import AccountEvent, Event, TimerFired
+from algopioneer_core.domain.execution_reports import ExecutionReport
+from algopioneer_core.domain.orders import Order
+from algopioneer_core.engine.risk import RiskGate
+from algopioneer_core.runtime.account_routing import shares_of
+from algopioneer_core.runtime.gate import Gate, Log, Sender
+from algopioneer_core.runtime.plan import StrategyPlan
+from algopioneer_core.runtime.router import Router
+from algopioneer_core.runtime.runner import StrategyRunner, made_before
+from algopioneer_core.runtime.supervision import Supervision
+
+__all__ = ["Alarm", "FindOrder", "Floor", "MakeIds"]
+
+MakeIds = Callable[[str, int], Callable[[], str]]
+"""Makes the ids of one strategy's orders: its name, and the number of the first."""
+
+
+FindOrder = Callable[[str], tuple[str, Order] | None]
+"""Looks an order up in the journal by its id: whose it is, and the order as it was sent."""
+_REMEMBERED: Final = 4096
+"""Ended orders whose owner is remembered, so that late reports need no look into the journal."""
+
+
+class Alarm(Protocol):
+    """Who is told what a person should know."""
+
+    def __call__(
+        self, ts_ns: int, subject: str, text: str = "", *, strategy: str = "", urgent: bool = False
+    ) -> None:
+        """Tell it; never waits."""
+
+
+class Floor:
+    """
+    Strategies and what connects them to their venues.
+
+    Args:
+        log: The journal.
+        find_order: Looks up orders that ended long ago, or in an earlier session.
+        risk: The session's gate.
+        make_ids: Makes order ids.
+        jitter: Numbers in [0, 1) by strategy and attempt, for back-off.
+        alarm: Tells people.
+        router: Fans market data out.
+        grace_ns: How long a leg's bar may be late; None waits for a later time.
+        record_inputs: Whether market data is journalled.
+        on_trade: Called with key, strategy and round trip of each finished trade.
+    """
+
+    def __init__(
+        self,
+        log: Log,
+        risk: RiskGate,
+        *,
+        find_order: FindOrder = lambda _: None,
+        make_ids: MakeIds,
+        jitter: Callable[[str, int], float],
+        alarm: Alarm,
+        router: Router | None = None,
+        grace_ns: int | None = None,
+        record_inputs: bool = False,
+        on_trade: Callable[..., None] = lambda *_: None,
+    ) -> None:
+        self.risk = risk
+        self.router = router or Router()
+        self.runners: dict[str, StrategyRunner] = {}
+        """The strategies by name, in the configured order."""
+        self.pumps: dict[str, Sender] = {}
+        """Where each venue's orders go; filled by the driver before anything trades."""
+        self.now_ns = 0
+        """Time of the latest event, UTC nanoseconds."""
+        self.foreign_reports = 0
+        """Reports about orders that are not ours."""
+        self._find_order = find_order
+        self._make_ids = make_ids
+        self._jitter = jitter
+        self._alarm = alarm
+        self._grace_ns = grace_ns
+        self._owners: dict[str, StrategyRunner] = {}
+        self._ended: deque[str] = deque()
+        self.gate = Gate(
+            log,
+            self,
+            record_inputs=record_inputs,
+            on_trade=on_trade,
+            on_alert=self._halted,
+            on_crash=lambda runner: self.supervision.crashed(runner, self.now_ns),
+        )
+        self.supervision = Supervision(
+            self.gate, lambda: tuple(self.runners.values()), self.flatten, self._tell
+        )
+
+    # --- who is there ------------------------------------------------------------------------
+
+    def add(
+        self,
+        plan: StrategyPlan,
+        restored: Mapping[str, Any] | None = None,
+        *,
+        ring: Callable[[], None] = lambda: None,
+    ) -> StrategyRunner:
+        """
+        Give a strategy its place, with its books; it is started by the driver.
+
+        Args:
+            plan: What to run.
+            restored: Its last snapshot.
+            ring: Called when something comes into its inbox.
+        """
+        runner = StrategyRunner(
+            plan,
+            self.risk,
+            self._make_ids(plan.name, made_before(restored) + 1),
+            jitter=lambda attempt: self._jitter(plan.name, attempt),
+            grace_ns=self._grace_ns,
+            restored=restored,
+        )
+        self.runners[plan.name] = runner
+        for order in runner.engine.orders.working.values():
+            self._owners[order.client_order_id] = runner
+        self.router.subscribe(runner.inbox, plan.instrument_ids, ring)
+        return runner
+
+    def remove(self, name: str) -> None:
+        """Take a strategy that holds nothing away; reports about its orders find it no more."""
+        runner = self.runners.pop(name)
+        self.router.unsubscribe(runner.inbox)
+        self.risk.withdraw(name)
+        self._owners = {key: each for key, each in self._owners.items() if each is not runner}
+
+    def working(self, venue: str) -> Iterable[Order]:
+        """Return all orders of ours that may still trade at *venue*."""
+        return [
+            order
+            for runner in self.runners.values()
+            for order in runner.engine.orders.working.values()
+            if order.intent.instrument_id.venue == venue
+        ]
+
+    def owner(self, client_order_id: str) -> StrategyRunner | None:
+        """
+        Return whose order it is; None when it is not ours.
+
+        An order that ended long ago is brought back from the journal.
+        """
+        runner = self._owners.get(client_order_id)
+        if runner is not None:
+            return runner
+        found = self._find_order(client_order_id)
+        if found is None or found[0] not in self.runners:
+            return None
+        strategy, order = found
+        runner = self._owners[client_order_id] = self.runners[strategy]
+        if not _knows(runner, client_order_id):
+            runner.engine.orders.replace(order)
+        return runner
+
+    def current(self, client_order_id: str) -> Order:
+        """
+        Return an order of ours as its engine knows it.
+
+        Raises:
+            UnknownOrder: It is not ours.
+        """
+        runner = self.owner(client_order_id)
+        if runner is None:
+            raise UnknownOrder("no strategy of this session made it", where=client_order_id)
+        return runner.engine.orders.get(client_order_id)
+
+    # --- events in ---------------------------------------------------------------------------
+
+    def process(self, runner: StrategyRunner) -> None:
+        """Let *runner* handle what waits in its inbox, and its timers that are due by then."""
+        for event in runner.events():
+            self.deliver(runner, event)
+            self.fire_timers(runner, event.ts_event)
+
+    def deliver(self, runner: StrategyRunner, event: Event) -> None:
+        """Let *runner* handle one event now."""
+        self.now_ns = max(self.now_ns, event.ts_event)
+        self.supervision.look(runner, event.ts_event)
+        self.gate.deliver(runner, event)
+
+    def fire_timers(self, runner: StrategyRunner, now_ns: int) -> None:
+        """Deliver the timers of *runner* that are due."""
+        for name in runner.due(now_ns):
+            self.deliver(runner, TimerFired(name, now_ns))
+
+    def report(self, report: ExecutionReport | AccountEvent) -> None:
+        """Hand what a venue says about orders or the account to the strategies it concerns."""
+        if isinstance(report, ExecutionReport):
+            runner = self.owner(report.client_order_id)
+            if runner is None:
+                self.foreign_reports += 1
+            else:
+                self.deliver(runner, report)
+                self._forget_ended(report.client_order_id, runner)
+            return
+        for runner, share in shares_of(report, self.runners.values(), self.owner):
+            self.deliver(runner, share)
+
+    def _forget_ended(self, client_order_id: str, runner: StrategyRunner) -> None:
+        """Keep memory flat: what ended long ago is found through the journal."""
+        if client_order_id in runner.engine.orders.working:
+            return
+        self._ended.append(client_order_id)
+        if len(self._ended) > _REMEMBERED:
+            oldest = self._ended.popleft()
+            owner = self._owners.get(oldest)
+            if owner is not None and oldest not in owner.engine.orders.working:
+                del self._owners[oldest]
+
+    # --- commands out ------------------------------------------------------------------------
+
+    def submit(self, order: Order, sequence: int) -> None:
+        """Hand an order to the pump of its venue."""
+        intent = order.intent
+        self._owners[order.client_order_id] = self._runner_of(order)
+        self.pumps[intent.instrument_id.venue].submit(order, sequence)
+
+    def cancel(self, order: Order, sequence: int) -> None:
+        """Hand a cancel to the pump of its venue."""
+        self.pumps[order.intent.instrument_id.venue].cancel(order, sequence)
+
+    def _runner_of(self, order: Order) -> StrategyRunner:
+        key = order.client_order_id
+        return next(each for each in self.runners.values() if _knows(each, key))
+
+    def flatten(self, runner: StrategyRunner, now_ns: int, reason: str) -> None:
+        """Close everything *runner* holds, for *reason*."""
+        commands = runner.engine.flatten(reason)
+        self.gate.command(runner, commands, now_ns, None)
+
+    # --- people ------------------------------------------------------------------------------
+
+    def _halted(self, strategy: str, reason: str) -> None:
+        self._alarm(self.now_ns, f"{strategy} is halted", reason, strategy=strategy, urgent=True)
+
+    def _tell(self, ts_ns: int, strategy: str, subject: str, text: str) -> None:
+        self._alarm(ts_ns, subject, text, strategy=strategy, urgent=True)
+
+
+def _knows(runner: StrategyRunner, client_order_id: str) -> bool:
+    try:
+        runner.engine.orders.get(client_order_id)
+    except UnknownOrder:
+        return False
+    return True

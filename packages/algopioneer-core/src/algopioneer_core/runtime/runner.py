@@ -1,0 +1,253 @@
+"""
+One strategy as the runtime knows it: its engine, what waits for it, its timers and its health.
+
+A runner never waits. The live and the lockstep drivers give it events and ask it to decide; it
+answers by handing commands to the gate. Its snapshot is the whole of what a restart needs.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final
+
+from algopioneer_core.domain.commands import OpenSpread
+from algopioneer_core.domain.events import Event
+from algopioneer_core.domain.market_data import Bar, JointBar
+from algopioneer_core.domain.orders import Order, OrderIntent
+from algopioneer_core.domain.round_trips import RoundTrip
+from algopioneer_core.engine.context import EngineContext
+from algopioneer_core.engine.engine import TradingEngine
+from algopioneer_core.engine.exit_monitor import ExitMonitor
+from algopioneer_core.engine.leg_clock import LEG_TIMER
+from algopioneer_core.engine.leg_manager import LegManager
+from algopioneer_core.engine.leg_rules import LegRules
+from algopioneer_core.engine.order_manager import OrderManager
+from algopioneer_core.engine.portfolio import Portfolio
+from algopioneer_core.engine.risk import Denied, RiskGate
+from algopioneer_core.runtime.guard import StrategyGuard
+from algopioneer_core.runtime.inbox import Inbox
+from algopioneer_core.runtime.joint_bars import JointBars
+from algopioneer_core.runtime.plan import StrategyPlan
+from algopioneer_core.runtime.restart_policy import RestartBudget
+
+__all__ = ["StrategyRunner"]
+
+_STATE_EVERY: Final = 64
+"""Decision events after which the strategy's own state is read again; what came since is kept, so
+that a crash loses nothing and a restart shows few events twice."""
+
+
+class StrategyRunner:
+    """
+    Runs one strategy, without waiting.
+
+    Args:
+        plan: What to run.
+        risk: The session's gate.
+        next_id: Gives client order ids; starts after the ids that a restored snapshot counts.
+        jitter: See `RestartBudget`.
+        grace_ns: How long a leg's bar may be late.
+        restored: A snapshot to go on from; None to begin.
+    """
+
+    def __init__(
+        self,
+        plan: StrategyPlan,
+        risk: RiskGate,
+        next_id: Callable[[], str],
+        *,
+        jitter: Callable[[int], float],
+        grace_ns: int | None = None,
+        restored: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.plan = plan
+        self.name: Final = plan.name
+        self.inbox = Inbox()
+        self.guard = StrategyGuard()
+        self.budget = RestartBudget(plan.restarts, jitter)
+        self.timers: dict[str, int] = {}
+        """When each timer is due, UTC nanoseconds."""
+        self.denied: list[tuple[Order, Denied]] = []
+        """Orders refused by risk during the event being handled."""
+        self.finished: list[tuple[str, RoundTrip]] = []
+        """Round trips finished during it, each with its trade key."""
+        self.restart_ns: int | None = None
+        """When a crashed strategy is started again; None when it is not to be."""
+        self.given_up = False
+        """Whether its restarts are used up."""
+        self.draining = False
+        """Whether it was removed and only leaves its position."""
+        self.last_bar_ns = 0
+        """Close of the latest bar it decided on, UTC nanoseconds."""
+        self._trips = 0
+        self._joint = (
+            JointBars(plan.instrument_ids, grace_ns) if len(plan.instruments) > 1 else None
+        )
+        self._state: Mapping[str, Any] | None = None
+        self._since: deque[Event] = deque()
+        self.engine = self._make_engine(risk, next_id)
+        self.guard.check = self.engine.check
+        self._context = EngineContext(self.engine.portfolio, self.engine.orders)
+        if restored is not None:
+            self._restore(restored)
+
+    def _make_engine(self, risk: RiskGate, next_id: Callable[[], str]) -> TradingEngine:
+        plan = self.plan
+        portfolio = Portfolio(plan.instruments, plan.capital, on_round_trip=self._on_round_trip)
+        orders = OrderManager(next_id)
+        legs = None
+        if plan.is_spread:
+            first, second = plan.instruments
+            rules = plan.legs or LegRules()
+            legs = LegManager((first, second), portfolio, orders, rules, plan.inventory)
+        return TradingEngine(
+            plan.name,
+            self.guard,
+            portfolio,
+            orders,
+            exits=ExitMonitor(plan.exits, plan.exit_costs) if plan.exits else None,
+            exit_on_quotes=plan.exit_on_quotes,
+            legs=legs,
+            risk=risk,
+            on_denied=self._on_denied,
+        )
+
+    def _on_round_trip(self, trip: RoundTrip) -> None:
+        self._trips += 1
+        self.finished.append((f"{self.name}:{self._trips}", trip))
+
+    def _on_denied(self, order: Order, denied: Denied) -> None:
+        self.denied.append((order, denied))
+
+    # --- what it decides on ------------------------------------------------------------------
+
+    def events(self) -> Iterator[Event]:
+        """
+        Yield what waits in the inbox, as the engine is to see it; bars of several legs joined.
+
+        Taken one by one: what the engine orders at one event is handed on before the next.
+        """
+        for event in self.inbox.take():
+            if type(event) is not Bar or self._joint is None:
+                yield event
+            elif (joint := self._joint.put(event)) is not None:
+                yield joint
+
+    def seen(self, event: Event) -> None:
+        """Take note that the engine has handled *event*, so that a restart can show it again."""
+        if type(event) is Bar or type(event) is JointBar:
+            self.last_bar_ns = event.ts_event
+            if self.guard.is_running and len(self._since) + 1 >= _STATE_EVERY:
+                self.keep_state()
+                return
+        if self.guard.crash is None:  # what a strategy failed at is not shown to it again
+            self._since.append(event)
+            if len(self._since) > 4 * _STATE_EVERY:
+                self._trim()
+
+    def _trim(self) -> None:
+        """Keep memory flat: quotes and reports between two readings of the state add up."""
+        if self.guard.is_running:
+            self.keep_state()
+        else:
+            self._since.popleft()
+
+    def keep_state(self) -> None:
+        """Read the strategy's state now; what it saw so far need not be shown to it again."""
+        if self.guard.is_running:
+            state = self.guard.snapshot()
+            if self.guard.crash is None:
+                self._state = state
+                self._since.clear()
+
+    def expire(self, now_ns: int) -> None:
+        """Give up legs' bars whose grace is over."""
+        if self._joint is not None:
+            self._joint.expire(now_ns)
+
+    def due(self, now_ns: int) -> list[str]:
+        """Return the names of the timers that are due, the earliest first, and forget them."""
+        if not self.timers:
+            return []
+        due = sorted((at_ns, name) for name, at_ns in self.timers.items() if at_ns <= now_ns)
+        for _, name in due:
+            del self.timers[name]
+        return [name for _, name in due]
+
+    @property
+    def wants_more(self) -> bool:
+        """Whether the last answer of the strategy asked for a new position."""
+        return any(
+            isinstance(each, OpenSpread | OrderIntent)
+            and not (isinstance(each, OrderIntent) and each.reduce_only)
+            for each in self.guard.wishes
+        )
+
+    @property
+    def holds(self) -> bool:
+        """Whether anything is held or working."""
+        books = self.engine.portfolio.positions.values()
+        return any(each.quantity for each in books) or bool(self.engine.orders.working)
+
+    # --- life --------------------------------------------------------------------------------
+
+    def start(self) -> bool:
+        """
+        Start the strategy, or start it again; return whether it runs.
+
+        It goes on from its last state and is shown what happened since then. Answers to the past
+        are dropped.
+        """
+        past = list(self._since)
+        self._context.now_ns = self.engine.now_ns
+        if not self.guard.adopt(self.plan.make, self._state, past, self._context):
+            return False
+        self.restart_ns = None
+        self.keep_state()
+        return self.guard.is_running
+
+    def warm_up(self, events: list[Event]) -> bool:
+        """Show the strategy events of the past, dropping its wishes; return whether it runs."""
+        for event in events:
+            self.seen(event)
+        return self.start()
+
+    def remind_legs(self) -> bool:
+        """Say whether the legs' timer has to be set again, as after a restart."""
+        return self.engine.legs is not None and LEG_TIMER not in self.timers
+
+    # --- memory ------------------------------------------------------------------------------
+
+    def snapshot(self) -> dict[str, object]:
+        """Return everything a restart needs, as JSON values and domain objects."""
+        self.keep_state()
+        return {
+            "engine": self.engine.snapshot(),
+            "strategy": self._state,
+            "since": list(self._since),
+            "joint": None if self._joint is None else self._joint.snapshot(),
+            "timers": dict(self.timers),
+            "budget": self.budget.snapshot(),
+            "restart_ns": self.restart_ns,
+            "given_up": self.given_up,
+            "draining": self.draining,
+            "last_bar_ns": self.last_bar_ns,
+            "trips": self._trips,
+        }
+
+    def _restore(self, state: Mapping[str, Any]) -> None:
+        self.engine.restore(state["engine"])
+        self._state = state["strategy"]
+        self._since = deque(state["since"])
+        if self._joint is not None and state["joint"] is not None:
+            self._joint.restore(state["joint"])
+        self.timers = dict(state["timers"])
+        self.budget.restore(state["budget"])
+        self.restart_ns = state["restart_ns"]
+        self.given_up, self.draining = state["given_up"], state["draining"]
+        self.last_bar_ns = state["last_bar_ns"]
+        self._trips = state["trips"]
+
+
+def made_before(restored: Mapping[str, Any] | None) -> int:
+    """Return how many ids the snapshot of a runner counts; the next one starts after them."""
+    return 0 if restored is None else int(restored["engine"]["orders"]["made"])

@@ -1,0 +1,244 @@
+"""
+One session, top to bottom: take up what the journal has, trade, and end in good order.
+
+What lives longest is outermost: alarms and recorders, then venues, then strategies. The session is
+given everything opened and made; it opens only the tasks.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+import anyio
+from attrs import field, frozen
+
+from algopioneer_core.domain.errors import RefusedError
+from algopioneer_core.domain.money import ZERO, Money, add
+from algopioneer_core.domain.orders import Order
+from algopioneer_core.engine.order_ids import order_ids
+from algopioneer_core.engine.portfolio import Portfolio
+from algopioneer_core.engine.risk import RiskGate
+from algopioneer_core.journal.entries import Entry, EntryKind
+from algopioneer_core.journal.journal import Journal
+from algopioneer_core.ports import Clock, Notifier, Recorder, Venue
+from algopioneer_core.runtime.alarms import AlarmBell
+from algopioneer_core.runtime.floor import Floor
+from algopioneer_core.runtime.lockstep import LockstepDriver
+from algopioneer_core.runtime.plan import Resume, SessionPlan
+from algopioneer_core.runtime.recording import RecordingPump
+from algopioneer_core.runtime.router import Router
+from algopioneer_core.runtime.shedding import Shedder
+from algopioneer_core.runtime.stopping import StopRequest
+
+__all__ = ["Chance", "Session", "SessionResult"]
+
+_FINISH_S: Final = 30
+
+
+@frozen(kw_only=True)
+class Chance:
+    """Where a session's randomness comes from; all of it injected."""
+
+    draw: Callable[[], float]
+    """Numbers in [0, 1), for the jitter of waits."""
+    jitter: Callable[[str, int], float]
+    """The same as a function of strategy and attempt alone, for restarts that can be repeated."""
+    nonce: Callable[[], str]
+    """Tells this start from all others, in the ids of its orders."""
+
+
+@frozen(kw_only=True)
+class SessionResult:
+    """How a session ended."""
+
+    reason: str
+    """Why it ended."""
+    trades: int
+    """Trades that were finished in it."""
+    equity: Mapping[str, Money | None] = field(factory=dict)
+    """What each strategy is worth, in its numeraire; None where a price is missing."""
+    open_orders: int = 0
+    """Orders of ours that may still trade."""
+
+    @property
+    def total(self) -> Money | None:
+        """What all strategies are worth together; None where one is not known."""
+        total = ZERO
+        for equity in self.equity.values():
+            if equity is None:
+                return None
+            total = add(total, equity)
+        return total
+
+
+class Session:
+    """
+    Runs strategies at venues.
+
+    Args:
+        plan: What to run.
+        venues: Opened, by name; every instrument's venue is there.
+        journal: Opened and held.
+        clock: The wall clock.
+        chance: Randomness.
+        recorders: By name.
+        notifiers: By name.
+        stop: Ends the session when asked.
+    """
+
+    def __init__(
+        self,
+        plan: SessionPlan,
+        venues: Mapping[str, Venue],
+        journal: Journal,
+        *,
+        clock: Clock,
+        chance: Chance,
+        recorders: Mapping[str, Recorder] | None = None,
+        notifiers: Mapping[str, Notifier] | None = None,
+        stop: StopRequest | None = None,
+    ) -> None:
+        self.plan = plan
+        self.stop = stop or StopRequest()
+        self._venues = dict(venues)
+        self._journal = journal
+        self._clock = clock
+        self._chance = chance
+        self._nonce = ""
+        self._trades = 0
+        self.alarm = AlarmBell(journal, notifiers or {})
+        self.floor = Floor(
+            journal,
+            RiskGate(plan.limits, numeraire=plan.numeraire, strategy_limits=plan.strategy_limits),
+            find_order=self._find_order,
+            make_ids=self._make_ids,
+            jitter=chance.jitter,
+            alarm=self.alarm,
+            router=Router(Shedder(plan.max_tick_age_ns)),
+            grace_ns=plan.grace_ns,
+            record_inputs=plan.record_inputs,
+            on_trade=self._on_trade,
+        )
+        self.recording = [
+            RecordingPump(
+                name,
+                recorder,
+                journal,
+                alarm=self.alarm,
+                now_ns=clock.now_ns,
+                draw=chance.draw,
+            )
+            for name, recorder in (recorders or {}).items()
+        ]
+
+    def _make_ids(self, strategy: str, first: int) -> Callable[[], str]:
+        return order_ids(self._journal.uuid, self._nonce, strategy, start=first)
+
+    def _find_order(self, client_order_id: str) -> tuple[str, Order] | None:
+        for stored in self._journal.read(kinds=(EntryKind.INTENT,), key=client_order_id):
+            return stored.entry.strategy, stored.entry.body
+        return None
+
+    def _on_trade(self, *_: object) -> None:
+        self._trades += 1
+
+    # --- running -----------------------------------------------------------------------------
+
+    async def run(self) -> SessionResult:
+        """
+        Trade until the feed ends, the time is over, or `stop` is asked.
+
+        Raises:
+            RefusedError: Venues and the way to resume do not go together, or the journal was
+                written with another configuration.
+            JournalFailed: The disk refused; nothing was sent after that.
+            JournalDiverged: The replay is not the one that the journal was written with.
+        """
+        async with anyio.create_task_group() as services:
+            services.start_soon(self.alarm.run)
+            for pump in self.recording:
+                services.start_soon(pump.run)
+            reason = await self._trade()
+            services.cancel_scope.cancel()
+        await self._finish(reason)
+        return self._result(reason)
+
+    async def _trade(self) -> str:
+        if self.plan.resume is Resume.CURSOR:
+            return await self._replay()
+        raise NotImplementedError
+
+    async def _replay(self) -> str:
+        if len(self._venues) != 1:
+            raise RefusedError(
+                "a session that resumes by cursor runs over one replayed venue",
+                where=self.plan.name,
+                remedy="put all symbols into one replay, or set resume = wallclock",
+            )
+        (venue,) = self._venues.values()
+        if not venue.capabilities.lockstep:
+            raise RefusedError(
+                "time does not stand still at this venue, so no cursor can be resumed",
+                where=venue.name,
+                remedy="set resume = wallclock",
+            )
+        self._nonce = self._first_nonce() or self._chance.nonce()
+        driver = LockstepDriver(
+            self.plan,
+            self.floor,
+            venue,
+            self._journal,
+            draw=self._chance.draw,
+            on_commit=self._ring_recorders,
+        )
+        driver.restore()
+        self._note_start()
+        return await driver.run(self.stop)
+
+    def _first_nonce(self) -> str | None:
+        """Return the nonce the journal was begun with: a replay derives the same ids again."""
+        for stored in self._journal.read(kinds=(EntryKind.SESSION,)):
+            nonce = stored.entry.body.get("nonce")
+            if nonce is not None:
+                return str(nonce)
+        return None
+
+    def _note_start(self) -> None:
+        body = {
+            "what": "started",
+            "name": self.plan.name,
+            "nonce": self._nonce,
+            "resume": self.plan.resume.value,
+            "strategies": self.plan.fingerprints,
+        }
+        self._journal.append(Entry(EntryKind.SESSION, self._clock.now_ns(), body=body))
+
+    def _ring_recorders(self) -> None:
+        for pump in self.recording:
+            pump.bell.ring()
+
+    async def _finish(self, reason: str) -> None:
+        """Deliver what is left to deliver, within a limit; shielded, because it is the end."""
+        with anyio.move_on_after(_FINISH_S, shield=True):
+            body = {"what": "stopped", "reason": reason}
+            self._journal.append(Entry(EntryKind.SESSION, self._clock.now_ns(), body=body))
+            await self._journal.flush()
+            for pump in self.recording:
+                await pump.finish()
+            await self.alarm.finish()
+            await self._journal.flush()
+
+    def _result(self, reason: str) -> SessionResult:
+        runners = self.floor.runners.values()
+        return SessionResult(
+            reason=reason,
+            trades=self._trades,
+            equity={each.name: _equity(each.engine.portfolio) for each in runners},
+            open_orders=sum(len(each.engine.orders.working) for each in runners),
+        )
+
+
+def _equity(portfolio: Portfolio) -> Money | None:
+    try:
+        return portfolio.equity
+    except RefusedError:
+        return None
