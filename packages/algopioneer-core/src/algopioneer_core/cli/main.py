@@ -18,6 +18,7 @@ __all__ = ["main", "program"]
 
 _COMMANDS: Final = {
     "backtest": ("algopioneer_core.cli.backtest:backtest", "Trade a strategy on past bars."),
+    "config": ("algopioneer_core.cli.config:config", "Check and show a session file."),
     "demo": ("algopioneer_core.cli.demo:demo", "See a backtest, offline, in one command."),
     "plugins": ("algopioneer_core.cli.plugins:plugins", "List and check what is installed."),
 }
