@@ -109,11 +109,14 @@ class _Scores:
 
     def side(self, level: Level) -> NDArray[np.int8]:
         """Return at each bar 1 where z is above *level*, -1 below, 0 on it or without z."""
-        distance = self.z - level.approximate
-        above = (distance > 0).view(np.int8)
-        sides = above - (distance < 0).view(np.int8)
-        for bar in np.flatnonzero(np.abs(distance) < self._guard).tolist():
-            sides[bar] = compare(*self.exact(bar), level.numerator, level.denominator)
+        sides = np.empty(len(self.z), np.int8)
+        for start in range(0, len(sides), _CHUNK):
+            part = slice(start, start + _CHUNK)
+            distance = self.z[part] - level.approximate
+            sides[part] = (distance > 0).view(np.int8) - (distance < 0).view(np.int8)
+            for bar in np.flatnonzero(np.abs(distance) < self._guard).tolist():
+                exact = self.exact(start + bar)
+                sides[start + bar] = compare(*exact, level.numerator, level.denominator)
         return sides
 
     def exact(self, bar: int) -> tuple[int, int]:

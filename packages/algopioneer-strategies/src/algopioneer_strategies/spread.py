@@ -100,7 +100,13 @@ def _part(
     return units
 
 
-def _again(price_a: NDArray[np.float64], price_b: NDArray[np.float64], beta: float) -> list[float]:
+def _again(
+    price_a: NDArray[np.float64], price_b: NDArray[np.float64], beta: float
+) -> NDArray[np.float64]:
     """Return the units of a few bars by the logarithm that counts."""
-    logs = zip(map(math.log, price_a.tolist()), map(math.log, price_b.tolist()), strict=True)
-    return [float(log_units(log_a - beta * log_b)) for log_a, log_b in logs]
+    log_a, log_b = (
+        np.array([math.log(price) for price in prices.tolist()], np.float64)
+        for prices in (price_a, price_b)
+    )
+    units: NDArray[np.float64] = np.rint((log_a - beta * log_b) * FLOAT_LOG_UNITS)
+    return units

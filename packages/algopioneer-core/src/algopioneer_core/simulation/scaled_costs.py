@@ -8,6 +8,7 @@ a property test holds the two to the same money.
 """
 
 from decimal import Decimal
+from typing import NamedTuple
 
 from attrs import frozen
 
@@ -23,8 +24,7 @@ def decimals_of(*values: Decimal) -> int:
     return max(0, *(-each for each in exponents if isinstance(each, int)))
 
 
-@frozen
-class Way:
+class Way(NamedTuple):
     """Buying, or selling: what one quantity step costs, as factors of the price in ticks."""
 
     value: int

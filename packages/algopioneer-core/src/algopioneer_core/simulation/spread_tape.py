@@ -48,13 +48,16 @@ def spread_equity(
     earned = np.repeat(np.asarray(coins, np.float64), lengths) if valuation.coin else None
     legs = zip(closes, sizes, valuation.instruments, valuation.in_coins, strict=True)
     for close, size, instrument, in_coins in legs:
-        held = np.repeat(np.asarray(size, np.float64), lengths)
-        worth = -held / close if instrument.inverse else held * close
+        worth = np.repeat(np.asarray(size, np.float64), lengths)
+        exposed |= worth != 0
+        if instrument.inverse:
+            np.divide(np.negative(worth, out=worth), close, out=worth)
+        else:
+            worth *= close
         if in_coins and earned is not None:
             earned += worth
         else:
             equity += worth
-        exposed |= held != 0
     if earned is not None:
         equity += earned * closes[valuation.pricing]
     return equity, exposed

@@ -232,10 +232,15 @@ class SpreadVectorBacktest:
     def totals(self) -> TradeTotals:
         """Return the sums over all trades; a pair is one."""
         money, trades = self._money, self._walk.trades
-        gains = [trade.pnl for trade in trades]
+        gains, fees, turnover = [], 0, 0
+        for trade in trades:
+            (a, in_a, fee_a, out_a, fee_out_a), (_, in_b, fee_b, out_b, fee_out_b) = trade.legs
+            paid, gain = fee_a + fee_out_a + fee_b + fee_out_b, out_a - in_a - out_b + in_b
+            gains.append((gain if a > 0 else -gain) - paid)
+            fees += paid
+            turnover += in_a + out_a + in_b + out_b
         won = [gain for gain in gains if gain > 0]
         lost = [gain for gain in gains if gain < 0]
-        legs = [leg for trade in trades for leg in trade.legs]
         return TradeTotals(
             total=len(gains),
             winning=len(won),
@@ -244,8 +249,8 @@ class SpreadVectorBacktest:
             gross_loss=money(-sum(lost)),
             best=money(max(gains)) if gains else None,
             worst=money(min(gains)) if gains else None,
-            fees=money(sum(leg.fees for leg in legs)),
-            turnover=money(sum(leg.value + leg.exit_value for leg in legs)),
+            fees=money(fees),
+            turnover=money(turnover),
         )
 
     def round_trips(self) -> Iterator[RoundTrip]:

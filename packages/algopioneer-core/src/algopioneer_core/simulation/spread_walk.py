@@ -8,7 +8,7 @@ between. All amounts are integers of one grid 10**-K (`scaled_costs`), all times
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import Final, NamedTuple, Self
+from typing import Final, NamedTuple, Self, TypeAlias
 
 import numpy as np
 from attrs import define, evolve, field, frozen
@@ -31,6 +31,7 @@ __all__ = [
 _SIGNAL: Final = "signal"
 _Z_STOP: Final = "z_stop"
 _TIME_STOP: Final = "time_stop"
+_FLAT: Final = (0, 0)
 
 
 @frozen(eq=False)
@@ -63,22 +64,23 @@ class ScaledLeg:
 
     def traded(self, bar: int, steps: int) -> tuple[int, int]:
         """Return the value and the fee of signed *steps* filled in *bar*, both unsigned."""
-        costs, tick = self.costs, int(self.fill[bar])
-        return self._amounts(costs, tick, steps)
+        return self._amounts(self.fill.item(bar), steps)
 
     def liquidated(self, bar: int, steps: int) -> tuple[int, int]:
         """Return the same at the close of *bar*."""
-        return self._amounts(self.costs, int(self.close[bar]), steps)
+        return self._amounts(self.close.item(bar), steps)
 
-    @staticmethod
-    def _amounts(costs: ScaledCosts, tick: int, steps: int) -> tuple[int, int]:
-        way = costs.buy if steps > 0 else costs.sell
-        count = abs(steps)
-        return count * tick * way.value, count * (tick * way.fee + costs.unit_fee)
+    def _amounts(self, tick: int, steps: int) -> tuple[int, int]:
+        costs = self.costs
+        if steps > 0:
+            value, fee = costs.buy
+        else:
+            (value, fee), steps = costs.sell, -steps
+        return steps * tick * value, steps * (tick * fee + costs.unit_fee)
 
     def worth(self, bar: int, steps: int = 1) -> int:
         """Return what signed *steps* are worth at the close of *bar*, without costs."""
-        return steps * int(self.close[bar]) * self.costs.tick
+        return steps * self.close.item(bar) * self.costs.tick
 
 
 class LegTrade(NamedTuple):
@@ -90,8 +92,8 @@ class LegTrade(NamedTuple):
     """Unsigned value of the entry."""
     fee: int
     """Of the entry."""
-    exit_value: int = 0
-    exit_fee: int = 0
+    exit_value: int
+    exit_fee: int
 
     @property
     def fees(self) -> int:
@@ -105,11 +107,15 @@ class LegTrade(NamedTuple):
         return gain - self.fees
 
 
+LegEntry: TypeAlias = tuple[int, int, int]
+"""The first three fields of a `LegTrade`."""
+
+
 class OpenSpreadTrade(NamedTuple):
     """A trade from its entry on."""
 
     entry_bar: int
-    legs: tuple[LegTrade, LegTrade]
+    legs: tuple[LegEntry, LegEntry]
 
 
 class SpreadTrade(NamedTuple):
@@ -128,8 +134,8 @@ class SpreadTrade(NamedTuple):
     @property
     def entry(self) -> OpenSpreadTrade:
         """The trade as it was before its exit."""
-        a, b = (leg._replace(exit_value=0, exit_fee=0) for leg in self.legs)
-        return OpenSpreadTrade(self.entry_bar, (a, b))
+        first, second = self.legs
+        return OpenSpreadTrade(self.entry_bar, (first[:3], second[:3]))
 
 
 class Payment(NamedTuple):
@@ -251,9 +257,13 @@ class SpreadWalk:
     paid: list[tuple[int, int, int]] = field(factory=list)
     """Funding that was received: bar, leg and amount."""
     _next_payment: int = 0
+    _part: tuple[int, int, int] = field(init=False)
+    _amount: int | None = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._hold(0, (0, 0))
+        self._hold(0, _FLAT)
+        self._part = self._parts()
+        self._amount = self._fixed_amount()
 
     def run(self, plan: SpreadPlan) -> None:
         """Walk from the first entry of *plan* until no entry is left."""
@@ -282,35 +292,37 @@ class SpreadWalk:
 
     def _sizes(self, bar: int) -> tuple[int, int]:
         """Return the steps of both legs at the closes of *bar*, as `size_spread` has them."""
-        amount, parts = self._amount()
+        amount = max(self.cash, 0) if self._amount is None else self._amount
+        one, other, parts = self._part
+        first, second = self.legs
+        return amount * one // (parts * first.worth(bar)), amount * other // (
+            parts * second.worth(bar)
+        )
+
+    def _parts(self) -> tuple[int, int, int]:
+        """Return what the amount is times, for the first and the second leg, and divided by."""
         if self.size.neutrality is Neutrality.BETA:
             hedge, one = self.hedge_ratio.as_integer_ratio()
         else:
             hedge = one = 1
-        parts *= one + hedge
-        first, second = self.legs
-        return amount * one // (parts * first.worth(bar)), amount * hedge // (
-            parts * second.worth(bar)
-        )
+        of_amount = self.size.notional if self.size.fraction is None else self.size.fraction
+        assert of_amount is not None
+        share, whole = of_amount.as_integer_ratio()
+        return one * share, hedge * share, (one + hedge) * whole
 
-    def _amount(self) -> tuple[int, int]:
-        """Return the amount of an entry as numerator and denominator, in 10**-K."""
-        if self.size.fraction is not None:
-            share, whole = self.size.fraction.as_integer_ratio()
-            return max(self.cash, 0) * share, whole
-        assert self.size.notional is not None
-        amount, parts = self.size.notional.as_integer_ratio()
-        return amount * 10 ** self.legs[0].costs.places, parts
+    def _fixed_amount(self) -> int | None:
+        """Return one unit of quote in 10**-K for sizes of so much money; None for shares."""
+        return None if self.size.notional is None else 10 ** self.legs[0].costs.places
 
     def _enter(self, bar: int, direction: int, sizes: tuple[int, int]) -> None:
         first, second = self.legs
         steps_a, steps_b = direction * sizes[0], -direction * sizes[1]
-        a = LegTrade(steps_a, *first.traded(bar, steps_a))
-        b = LegTrade(steps_b, *second.traded(bar, steps_b))
+        value_a, fee_a = first.traded(bar, steps_a)
+        value_b, fee_b = second.traded(bar, steps_b)
         # What is bought is paid for, what is sold is credited, and both cost a fee.
-        self.cash -= direction * (a.value - b.value) + a.fee + b.fee
-        self.open = OpenSpreadTrade(bar, (a, b))
-        self._hold(bar, (a.steps, b.steps))
+        self.cash -= direction * (value_a - value_b) + fee_a + fee_b
+        self.open = OpenSpreadTrade(bar, ((steps_a, value_a, fee_a), (steps_b, value_b, fee_b)))
+        self._hold(bar, (steps_a, steps_b))
 
     def _pay_until(self, bar: int) -> None:
         """Book the payments on what stood at the closes before that of *bar*."""
@@ -323,7 +335,7 @@ class SpreadWalk:
                 self._pay(payment, self.open)
 
     def _pay(self, payment: Payment, trade: OpenSpreadTrade) -> None:
-        first, second = (leg.steps for leg in trade.legs)
+        first, second = (leg[0] for leg in trade.legs)
         amount = payment.per_step * (second if payment.leg else first)
         self.cash += amount
         self.paid.append((payment.bar, payment.leg, amount))
@@ -335,15 +347,15 @@ class SpreadWalk:
         entry_bar, (a, b) = self.open
         first, second = self.legs
         if at_close:
-            out_a, out_b = first.liquidated(bar, -a.steps), second.liquidated(bar, -b.steps)
+            out_a, out_b = first.liquidated(bar, -a[0]), second.liquidated(bar, -b[0])
         else:
-            out_a, out_b = first.traded(bar, -a.steps), second.traded(bar, -b.steps)
-        direction = 1 if a.steps > 0 else -1
-        self.cash += direction * (out_a[0] - out_b[0]) - out_a[1] - out_b[1]
-        legs = LegTrade(*a[:3], *out_a), LegTrade(*b[:3], *out_b)
+            out_a, out_b = first.traded(bar, -a[0]), second.traded(bar, -b[0])
+        gain = out_a[0] - out_b[0]
+        self.cash += (gain if a[0] > 0 else -gain) - out_a[1] - out_b[1]
+        legs = LegTrade(*a, *out_a), LegTrade(*b, *out_b)
         self.trades.append(SpreadTrade(entry_bar, bar, legs, reason))
         self.open = None
-        self._hold(bar, (0, 0))
+        self._hold(bar, _FLAT)
 
     def equity_at(self, bar: int) -> int:
         """Return what the account was worth at the close of *bar*, in 10**-K."""
