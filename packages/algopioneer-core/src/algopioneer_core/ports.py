@@ -57,6 +57,7 @@ __all__ = [
     "RunBlocking",
     "StateStore",
     "Strategy",
+    "SupportsBarInterval",
     "SupportsSnapshot",
     "Venue",
 ]
@@ -306,6 +307,14 @@ class SupportsSnapshot(Protocol):
         Raises:
             DataError: The state is not one of this venue, or of other data.
         """
+
+
+@runtime_checkable
+class SupportsBarInterval(Protocol):
+    """A venue that knows how long the bars are that it pushes, instrument by instrument."""
+
+    def bar_interval_ns(self, instrument_id: InstrumentId) -> int:
+        """Return the length of an instrument's bars, in nanoseconds."""
 
 
 # --- services --------------------------------------------------------------------------------

@@ -73,9 +73,9 @@ def _check_shadow(spec: VenueSpec, shadow: Venue | None) -> None:
     )
 
 
-def run_waiting(wait: Callable[[], Awaitable[T]]) -> T:
+def run_waiting(wait: Callable[[], Awaitable[T]], *, backend: str = "trio") -> T:
     """
-    Run *wait* in an event loop of its own (trio) and return what it returns.
+    Run *wait* in an event loop of its own (trio unless said otherwise) and return what it returns.
 
     A venue keeps tasks of its own, so what fails inside it may arrive in an exception group: a
     foreseen failure, or the user's Ctrl-C, is taken out of it.
@@ -86,7 +86,7 @@ def run_waiting(wait: Callable[[], Awaitable[T]]) -> T:
     import anyio  # with trio a third of a second, which most commands need not wait for
 
     try:
-        return anyio.run(wait, backend="trio")
+        return anyio.run(wait, backend=backend)
     except BaseExceptionGroup as group:
         told = _told_by(group)
         if told is None:

@@ -13,6 +13,8 @@ from attrs import frozen
 
 from algopioneer_core.domain.errors import ConfigError
 from algopioneer_core.history.intervals import parse_interval
+from algopioneer_core.runtime.restart_policy import OnExhausted, OnRemove, RestartPolicy
+from algopioneer_core.runtime.resume import Resume
 from algopioneer_core.settings import (
     at_least,
     at_most,
@@ -44,15 +46,6 @@ _LONGEST_NAME: Final = 64
 _FORBIDDEN: Final = frozenset('/\\:;,"')
 
 
-class Resume(enum.Enum):
-    """How a session that was killed takes up its work."""
-
-    CURSOR = "cursor"
-    """The replayed feed goes on where it was; the fills are those of an uninterrupted run."""
-    WALLCLOCK = "wallclock"
-    """The market has gone on: reconcile with the venue first, then trade from now."""
-
-
 class Backend(enum.Enum):
     """The event loop."""
 
@@ -65,28 +58,6 @@ class ExitOn(enum.Enum):
 
     BAR = "bar"
     QUOTE = "quote"
-
-
-class OnRemove(enum.Enum):
-    """What happens to the position of a strategy that is taken out of the file."""
-
-    DRAIN = "drain"
-    """No new entries; it stays until its own exit has left it flat."""
-    FLATTEN = "flatten"
-    """Its position is closed at once."""
-    REFUSE = "refuse"
-    """While it holds a position, it is not removed."""
-
-
-class OnExhausted(enum.Enum):
-    """What happens when a strategy has crashed more often than its budget allows."""
-
-    HALT = "halt"
-    """It stays stopped; its exits, legs and limits keep watching what it holds."""
-    HALT_ALL = "halt-all"
-    """No strategy opens anything any more."""
-    FLATTEN = "flatten"
-    """Its position is closed, then it stays stopped."""
 
 
 class LogLevel(enum.Enum):
@@ -235,45 +206,6 @@ class VenueOptions:
     paper: bool = option(
         True, help="Fill orders here instead of sending them; false trades with money."
     )
-
-
-@frozen(kw_only=True)
-class RestartPolicy:
-    """
-    The table `[strategy.restart]`: how a strategy that crashed is started again.
-
-    Raises:
-        ConfigError: A value is out of its range, or the first pause is above the longest.
-    """
-
-    budget: int = option(
-        5, help="Restarts before `on_exhausted` decides; 0 for none.", validator=at_least(0)
-    )
-    backoff_s: Decimal = option(
-        Decimal(1), help="Longest first pause; it doubles.", unit="s", validator=positive
-    )
-    backoff_max_s: Decimal = option(
-        Decimal(60), help="Longest pause.", unit="s", validator=positive
-    )
-    refill_s: Decimal = option(
-        Decimal(600),
-        help="Quiet time after which the budget is whole again.",
-        unit="s",
-        validator=positive,
-    )
-    deadline_s: Decimal = option(
-        Decimal(1),
-        help="Longest one call of the strategy may take before it is interrupted.",
-        unit="s",
-        validator=positive,
-    )
-
-    def __attrs_post_init__(self) -> None:
-        if self.backoff_s > self.backoff_max_s:
-            raise ConfigError(
-                f"backoff_s ({self.backoff_s}) is above backoff_max_s ({self.backoff_max_s})",
-                where="backoff_s",
-            )
 
 
 @frozen(kw_only=True)

@@ -1,6 +1,5 @@
 """What the runtime is given: strategies, with everything they need already made or makeable."""
 
-import enum
 from collections.abc import Callable, Mapping, Sequence
 
 from attrs import field, frozen
@@ -13,9 +12,10 @@ from algopioneer_core.engine.leg_rules import LegRules
 from algopioneer_core.engine.risk_limits import RiskLimits
 from algopioneer_core.engine.strategy import Strategy
 from algopioneer_core.runtime.execution import ExecutionRules
-from algopioneer_core.runtime.restart_policy import OnExhausted, OnRemove, RestartRules
+from algopioneer_core.runtime.restart_policy import OnExhausted, OnRemove, RestartPolicy
+from algopioneer_core.runtime.resume import Resume
 
-__all__ = ["Resume", "SessionPlan", "StrategyPlan"]
+__all__ = ["SessionPlan", "StrategyPlan"]
 
 
 @frozen(kw_only=True)
@@ -41,7 +41,7 @@ class StrategyPlan:
     """How its spreads are worked; for two instruments."""
     inventory: Mapping[InstrumentId, Quantity] = field(factory=dict)
     """Holdings set aside for legs that are sold out of inventory."""
-    restarts: RestartRules = field(factory=RestartRules)
+    restarts: RestartPolicy = field(factory=RestartPolicy)
     on_exhausted: OnExhausted = OnExhausted.HALT
     on_remove: OnRemove = OnRemove.REFUSE
     history: int | None = None
@@ -58,15 +58,6 @@ class StrategyPlan:
     def is_spread(self) -> bool:
         """Whether it trades two legs as one position."""
         return len(self.instruments) == 2
-
-
-class Resume(enum.Enum):
-    """How a session that was killed takes up its work."""
-
-    CURSOR = "cursor"
-    """The replayed feed goes on where it was; the fills are those of an uninterrupted run."""
-    WALLCLOCK = "wallclock"
-    """The market has gone on: reconcile with the venue first, then trade from now."""
 
 
 @frozen(kw_only=True)

@@ -12,7 +12,7 @@ from algopioneer_core.domain.market_data import NS_PER_SECOND
 from algopioneer_core.settings import at_least, option, positive
 from algopioneer_core.wire.backoff import BackoffPolicy
 
-__all__ = ["OnExhausted", "OnRemove", "RestartBudget", "RestartRules"]
+__all__ = ["OnExhausted", "OnRemove", "RestartBudget", "RestartPolicy"]
 
 _STEPS: Final = 1 << 53
 """Values that a random float in [0, 1) can take: waits are computed in integers from there."""
@@ -41,7 +41,7 @@ class OnRemove(enum.Enum):
 
 
 @frozen(kw_only=True)
-class RestartRules:
+class RestartPolicy:
     """
     How a strategy that crashed is started again.
 
@@ -90,7 +90,7 @@ class RestartBudget:
             is repeated waits as long.
     """
 
-    def __init__(self, rules: RestartRules, jitter: Callable[[int], float]) -> None:
+    def __init__(self, rules: RestartPolicy, jitter: Callable[[int], float]) -> None:
         self._rules = rules
         self._jitter = jitter
         self._waits = BackoffPolicy(

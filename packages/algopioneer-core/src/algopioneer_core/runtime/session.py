@@ -23,8 +23,9 @@ from algopioneer_core.ports import Clock, Notifier, Recorder, Venue
 from algopioneer_core.runtime.alarms import AlarmBell
 from algopioneer_core.runtime.floor import Floor
 from algopioneer_core.runtime.lockstep import LockstepDriver
-from algopioneer_core.runtime.plan import Resume, SessionPlan
+from algopioneer_core.runtime.plan import SessionPlan
 from algopioneer_core.runtime.recording import RecordingPump
+from algopioneer_core.runtime.resume import Resume
 from algopioneer_core.runtime.router import Router
 from algopioneer_core.runtime.shedding import Shedder
 from algopioneer_core.runtime.stopping import StopRequest

@@ -8,7 +8,7 @@ venue would not take, and tells who listens.
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import cache
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 from attrs import evolve
 
@@ -24,7 +24,7 @@ from algopioneer_core.domain.errors import (
 )
 from algopioneer_core.domain.instruments import Instrument, InstrumentId
 from algopioneer_core.domain.money import Quantity
-from algopioneer_core.ports import SupportsSnapshot, Venue
+from algopioneer_core.ports import SupportsBarInterval, SupportsSnapshot, Venue
 from algopioneer_core.simulation.bar_book import BarBook
 from algopioneer_core.simulation.costs import CostModel
 from algopioneer_core.simulation.matching import Purchase
@@ -36,15 +36,7 @@ from algopioneer_core.simulation.paper_market import PaperMarket
 from algopioneer_core.simulation.report_hub import ReportHub
 from algopioneer_core.simulation.venue_capabilities import paper_capabilities
 
-__all__ = ["PaperVenue", "SupportsBarInterval", "open_paper"]
-
-
-@runtime_checkable
-class SupportsBarInterval(Protocol):
-    """A venue that knows how long the bars are that it pushes."""
-
-    def bar_interval_ns(self, instrument_id: InstrumentId) -> int:
-        """Return the length of an instrument's bars, in nanoseconds."""
+__all__ = ["PaperVenue", "open_paper"]
 
 
 @asynccontextmanager
@@ -75,6 +67,7 @@ class PaperVenue:
     def __init__(
         self, config: PaperConfig, shadow: Venue, instruments: Sequence[Instrument]
     ) -> None:
+        self._config = config
         self._name = shadow.name
         self._capabilities = paper_capabilities(shadow.capabilities)
         self._shadow = shadow
@@ -110,6 +103,15 @@ class PaperVenue:
     def execution(self) -> PaperExecution:
         """The simulated account."""
         return self._execution
+
+    def bar_interval_ns(self, instrument_id: InstrumentId) -> int:
+        """
+        Return the length of the bars that fill orders in an instrument, in nanoseconds.
+
+        Raises:
+            ConfigError: It is not known.
+        """
+        return _interval_ns(self._config, self._shadow, instrument_id)
 
     def snapshot(self) -> Mapping[str, object]:
         """
