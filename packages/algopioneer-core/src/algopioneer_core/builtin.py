@@ -2,9 +2,9 @@
 
 from typing import Final
 
-from algopioneer_core.plugins import ExitPolicySpec, RecorderSpec, hookimpl
+from algopioneer_core.plugins import ExitPolicySpec, NotifierSpec, RecorderSpec, hookimpl
 
-__all__ = ["algopioneer_exit_policies", "algopioneer_recorders"]
+__all__ = ["algopioneer_exit_policies", "algopioneer_notifiers", "algopioneer_recorders"]
 
 _ROOM: Final = "algopioneer_core.engine"
 _EXITS: Final = (
@@ -61,5 +61,31 @@ def algopioneer_recorders() -> list[RecorderSpec]:
             summary="Keep the latest trades in memory.",
             factory=f"{_RECORDERS}.memory:open_memory_recorder",
             config=f"{_RECORDERS}.config:MemoryRecorderConfig",
+        ),
+        RecorderSpec(
+            name="structlog",
+            summary="Write trades to the log.",
+            factory=f"{_RECORDERS}.structured_log:open_log_recorder",
+        ),
+    ]
+
+
+_NOTIFIERS: Final = "algopioneer_core.notifiers"
+
+
+@hookimpl
+def algopioneer_notifiers() -> list[NotifierSpec]:
+    """How alerts reach people."""
+    return [
+        NotifierSpec(
+            name="log",
+            summary="Write alerts to the log.",
+            factory=f"{_NOTIFIERS}.log:open_log_notifier",
+        ),
+        NotifierSpec(
+            name="webhook",
+            summary="Post alerts as JSON to a URL.",
+            factory=f"{_NOTIFIERS}.webhook:open_webhook_notifier",
+            config=f"{_NOTIFIERS}.config:WebhookConfig",
         ),
     ]

@@ -21,6 +21,7 @@ from algopioneer_core.domain.trade_fields import TRADE_FIELDS, trade_fields
 from algopioneer_core.recorders.config import CsvRecorderConfig, JsonlRecorderConfig
 from algopioneer_core.recorders.file_recorder import open_csv_recorder, open_jsonl_recorder
 from algopioneer_core.testing.contracts import OpenRecorder, Recorded, RecorderContract
+from algopioneer_core.testing.logs import logged
 from algopioneer_core.testing.trades import round_trip, round_trips
 
 Open = Callable[[Path], OpenRecorder]
@@ -120,6 +121,21 @@ def test_a_kill_at_any_byte_of_the_last_write_loses_and_doubles_nothing(
         path.write_bytes(whole[:length])
         record(opener(path), *((f"alpha:{n}", round_trip(n)) for n in (1, 2, 3)))
         assert ["alpha:1", "alpha:2", "alpha:3"] == [row["key"] for row in read(path)], length
+
+
+@both
+def test_what_is_cut_off_is_logged(opener: Open, read: Read, tmp_path: Path) -> None:
+    """Nothing vanishes in silence, not even half a line."""
+    path = tmp_path / "trades"
+    record(opener(path), ("alpha:1", round_trip(1)))
+    path.write_bytes(path.read_bytes()[:-3])
+    with logged() as log:
+        record(opener(path))
+        record(opener(path))
+    (line,) = log.lines()
+    assert ("recorder.repaired", str(path)) == (line["event"], line["path"])
+    assert "alpha:1" in line["cut"]
+    assert [] == read(path)
 
 
 @both

@@ -15,6 +15,8 @@ from algopioneer_core.domain.trade_fields import TRADE_FIELDS, trade_fields
 from algopioneer_core.ports import Recorder, RunBlocking
 from algopioneer_core.recorders.config import CsvRecorderConfig, JsonlRecorderConfig
 from algopioneer_core.recorders.line_file import LineFile, LineFormat
+from algopioneer_core.telemetry.events import LogEvent
+from algopioneer_core.telemetry.logging import get_logger
 
 __all__ = ["FileRecorder", "open_csv_recorder", "open_jsonl_recorder"]
 
@@ -62,6 +64,17 @@ class FileRecorder:
             await self._run_blocking(self._file.sync)
 
 
+@asynccontextmanager
+async def _opened(
+    recorder: str, path: str, form: LineFormat, run_blocking: RunBlocking
+) -> AsyncIterator[LineFile]:
+    with closing(await run_blocking(LineFile, Path(path), form)) as file:
+        if file.torn:
+            log = get_logger(recorder=recorder, path=path)
+            log.warning(LogEvent.RECORDER_REPAIRED, cut=file.torn)
+        yield file
+
+
 # --- CSV -------------------------------------------------------------------------------------
 
 
@@ -96,7 +109,7 @@ async def open_csv_recorder(
     Raises:
         OutputError: The file cannot be written, is in use, or is not such a file.
     """
-    with closing(await run_blocking(LineFile, Path(config.path), _CSV)) as file:
+    async with _opened("csv", config.path, _CSV, run_blocking) as file:
         yield FileRecorder(file, _csv_line, run_blocking)
 
 
@@ -131,5 +144,5 @@ async def open_jsonl_recorder(
     Raises:
         OutputError: The file cannot be written, is in use, or is not such a file.
     """
-    with closing(await run_blocking(LineFile, Path(config.path), _JSONL)) as file:
+    async with _opened("jsonl", config.path, _JSONL, run_blocking) as file:
         yield FileRecorder(file, _json_line, run_blocking)

@@ -1,0 +1,1 @@
+"""How alerts reach people: through the log, or through a webhook."""

@@ -1,0 +1,1 @@
+"""What the outside sees of a running session: the log, later metrics and traces."""
