@@ -5,7 +5,6 @@ from typing import Any
 
 import anyio
 import pytest
-from anyio.abc import TaskStatus
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -87,8 +86,7 @@ async def test_waiting_for_the_others_moves_no_clock() -> None:
     """Everything that was caused has happened, and no timer has fired."""
     steps: list[int] = []
 
-    async def worker(*, task_status: TaskStatus[None]) -> None:
-        task_status.started()
+    async def worker() -> None:
         for step in range(20):
             await anyio.lowlevel.checkpoint()
             steps.append(step)
@@ -96,7 +94,7 @@ async def test_waiting_for_the_others_moves_no_clock() -> None:
         steps.append(-1)
 
     async with anyio.create_task_group() as tasks:
-        await tasks.start(worker)
+        tasks.start_soon(worker)
         await wait_all_blocked()
         assert (list(range(20)), 0.0) == (steps, anyio.current_time())
         await wait_all_blocked()

@@ -27,6 +27,7 @@ __all__ = [
     "BackendName",
     "VirtualClock",
     "VirtualEventLoop",
+    "run_inline",
     "run_virtual",
     "seeded_scheduling",
     "virtual_time_backend",
@@ -55,6 +56,15 @@ class VirtualClock:
     def now_ns(self) -> int:
         """Return the present virtual time, UTC nanoseconds; only inside an event loop."""
         return self.start_ns + round(anyio.current_time() * NS_PER_SECOND)
+
+
+async def run_inline(function: Callable[[*_Ts], _T], /, *args: *_Ts) -> _T:
+    """
+    Call `function(*args)` where it stands: `ports.RunBlocking` for simulations, without a thread.
+
+    It never lets other tasks run in between, so a schedule stays what its seed makes it.
+    """
+    return function(*args)
 
 
 class _JumpingSelector(selectors.DefaultSelector):
