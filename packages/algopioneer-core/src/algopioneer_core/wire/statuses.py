@@ -30,6 +30,7 @@ _NOT_REPEATABLE: Final = frozenset({501, 505, 511})
 """Among server errors those that waiting does not mend."""
 _A_LONG_TIME_S: Final = 10**8
 """Three years: a longer "reset after" is a point in time, counted from 1970."""
+_MOST_DIGITS: Final = 12
 
 
 def error_of_status(
@@ -74,7 +75,7 @@ def retry_after_ns(headers: Mapping[str, str]) -> int | None:
     value = headers.get("retry-after") or headers.get("x-ratelimit-reset")
     if value is None:
         return None
-    if not value.isdecimal():
+    if not (value.isascii() and value.isdecimal()) or len(value) > _MOST_DIGITS:
         return _until_ns(_posix_seconds(value), headers)
     seconds = int(value)
     if seconds > _A_LONG_TIME_S:
@@ -92,7 +93,7 @@ def _until_ns(then_s: int | None, headers: Mapping[str, str]) -> int | None:
 def _posix_seconds(date: str) -> int | None:
     try:
         return int(parsedate_to_datetime(date).timestamp())
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
 
 

@@ -1,0 +1,173 @@
+"""
+HTTP to a venue: httpx, with errors that say what a failed request left behind.
+
+    async with HttpClient("https://api.venue.example") as http:
+        response = await http.request("GET", "/orders", params={"limit": "50"})
+
+What decides is where the request was when it failed, by the class of httpx's exception, and the
+status of the answer; never the text of a message:
+
+| what happened                                      | error                | outcome     |
+|----------------------------------------------------|----------------------|-------------|
+| no connection: refused, no route, TLS, no free one | VenueUnavailable     | NOT_PLACED  |
+| broken or garbled after the request may have left  | VenueUnavailable     | UNKNOWN     |
+| a status outside `expect`                          | see `wire.statuses`  | by status   |
+
+There is no timeout here: the caller owns the deadline. Where it cuts a request off, nobody can say
+more than that its outcome is unknown.
+"""
+
+import logging
+import ssl
+from collections.abc import Container, Mapping
+from types import TracebackType
+from typing import Final, Self
+from urllib.parse import urlsplit
+
+import anyio
+import httpx
+
+from algopioneer_core.domain.errors import ConfigError, Outcome, VenueError, VenueUnavailable
+from algopioneer_core.wire.dialing import reason_of
+from algopioneer_core.wire.statuses import error_of_status
+
+__all__ = ["SUCCESS", "HttpClient"]
+
+SUCCESS: Final = range(200, 300)
+"""The statuses that a request expects unless its caller reads others itself."""
+
+_NEVER_LEFT: Final = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.ProxyError,
+    httpx.UnsupportedProtocol,
+)
+"""Raised before a byte of the request was written. Every other transport error counts as after."""
+_NEVER_WORKS: Final = (httpx.UnsupportedProtocol, httpx.LocalProtocolError)
+_DETAIL_CHARACTERS: Final = 200
+_CLOSE_DEADLINE_S: Final = 3.0
+"""How long closing all connections may take, even when the block is cancelled."""
+
+
+class HttpClient:
+    """
+    Requests to one venue, over connections that are kept alive.
+
+    Use it as an async context manager. Any number of tasks may share it. It follows no redirect:
+    what is signed for one address must not be sent to another.
+
+    Args:
+        base_url: Scheme, host and perhaps a path that all requests share.
+        headers: Sent with every request.
+        transport: What carries requests; None is TCP with pooled connections, through the proxy
+            that the environment names. Tests hand in `httpx.MockTransport`, or `ASGITransport` over
+            a local exchange.
+        ssl_context: Whom to trust; None is what the environment says (`SSL_CERT_FILE`), else the
+            certificates that certifi bundles.
+
+    Raises:
+        ConfigError: The URL is not one of HTTP.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
+        ssl_context: ssl.SSLContext | None = None,
+    ) -> None:
+        parts = urlsplit(base_url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            remedy = "give a URL such as https://api.venue.example"
+            raise ConfigError("not a URL of HTTP", where=base_url, remedy=remedy)
+        if (log := logging.getLogger("httpx")).level == logging.NOTSET:
+            log.setLevel(logging.WARNING)  # at INFO it tells whole URLs, and a query may be signed
+        self.host = parts.netloc.rpartition("@")[2]
+        self._client = httpx.AsyncClient(
+            base_url=base_url,
+            headers={"User-Agent": "algopioneer", **(headers or {})},
+            transport=transport,
+            verify=True if ssl_context is None else ssl_context,
+            timeout=None,  # noqa: S113 - the caller owns the deadline
+            follow_redirects=False,
+        )
+
+    async def __aenter__(self) -> Self:
+        await self._client.__aenter__()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        with anyio.move_on_after(_CLOSE_DEADLINE_S, shield=True):
+            await self._client.__aexit__(kind, error, traceback)
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        content: str | bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        expect: Container[int] = SUCCESS,
+    ) -> httpx.Response:
+        """
+        Send a request and return the whole response.
+
+        If this is cancelled, the venue may or may not have had the request; the connection is
+        closed, and the client can be used on.
+
+        Args:
+            method: GET, POST and so on.
+            path: Under the base URL; it shows in errors, so nothing secret belongs here.
+            params: The query; never shown.
+            content: The body, exactly as it was signed.
+            headers: Beside those of every request.
+            expect: Statuses to return. All others raise; pass those whose bodies the caller reads
+                for the venue's own codes.
+
+        Raises:
+            RateLimited: 429; `retry_after_ns` is what the venue asked for, where it did.
+            AuthenticationFailed: 401 or 403.
+            VenueUnavailable: No connection (NOT_PLACED); a broken one, or a server error (UNKNOWN).
+            VenueError: Any other status that is not expected.
+        """
+        where = f"{method} {self.host}{path.partition('?')[0]}"
+        try:
+            response = await self._client.request(
+                method, path, params=params, content=content, headers=headers
+            )
+        except httpx.InvalidURL as error:
+            raise ConfigError(f"not a path: {error}", where=where) from error
+        except httpx.HTTPError as error:
+            raise _error_of(error, where) from error
+        if response.status_code in expect:
+            return response
+        raise error_of_status(
+            response.status_code, response.headers, where=where, detail=_detail(response)
+        )
+
+
+def _error_of(error: httpx.HTTPError, where: str) -> VenueError:
+    never_left = isinstance(error, _NEVER_LEFT)
+    what = "no connection" if never_left else "no answer"
+    return VenueUnavailable(
+        f"{what}: {reason_of(error)}",
+        where=where,
+        outcome=Outcome.NOT_PLACED if never_left else Outcome.UNKNOWN,
+        retryable=not isinstance(error, _NEVER_WORKS),
+    )
+
+
+def _detail(response: httpx.Response) -> str:
+    """Return what of a body is for people: HTML of a proxy is not."""
+    kind = response.headers.get("content-type", "")
+    if "html" in kind or not response.content:
+        return ""
+    return " ".join(response.text.split())[:_DETAIL_CHARACTERS]
