@@ -60,11 +60,15 @@ def backtesting_py(bars: BarColumns) -> Outcome:
     return run(bars)
 
 
-def vectorbt(bars: BarColumns) -> Outcome:
-    """Run the library of that name, if it is installed; its money is float."""
-    from benchmarks.peers import vectorbt as run
+def vectorbt(engine: str) -> Program:
+    """Return a program that runs the library of that name on *engine*; its money is float."""
 
-    return run(bars)
+    def run(bars: BarColumns) -> Outcome:
+        from benchmarks.peers import vectorbt
+
+        return vectorbt(bars, engine)
+
+    return run
 
 
 PROGRAMS: dict[str, Program] = {
@@ -75,7 +79,11 @@ PROGRAMS: dict[str, Program] = {
 }
 """What is measured, each limit before what it limits."""
 LIMITS = {"vector": "bare numpy", "event": "bare loop"}
-PEERS: dict[str, Program] = {"vectorbt": vectorbt, "backtesting": backtesting_py}
+PEERS: dict[str, Program] = {
+    "vectorbt": vectorbt("numba"),
+    "vectorbt_rust": vectorbt("rust"),
+    "backtesting": backtesting_py,
+}
 """By the name of the module that has to be installed."""
 
 
@@ -113,13 +121,13 @@ def compare(bars: int, repeat: int) -> None:
     runs = [{name: in_a_process(name, bars) for name in names} for _ in range(repeat)]
     seconds = {name: median(float(str(run[name]["seconds"])) for run in runs) for name in names}
     print(f"\n{bars:,} bars, median of {repeat}, {runs[0]['bare loop']['trades']} trades")
-    print(f"{'':12} {'seconds':>8} {'bars/s':>12} {'x limit':>8} {'peak MB':>8} {'grown MB':>9}")
+    print(f"{'':14} {'seconds':>8} {'bars/s':>12} {'x limit':>8} {'peak MB':>8} {'grown MB':>9}")
     for name in names:
         limit = LIMITS.get(name)
         ratio = f"{seconds[name] / seconds[limit]:8.2f}" if limit else " " * 8
         memory = runs[0][name]
         print(
-            f"{name:12} {seconds[name]:8.3f} {bars / seconds[name]:12,.0f} {ratio} "
+            f"{name:14} {seconds[name]:8.3f} {bars / seconds[name]:12,.0f} {ratio} "
             f"{memory['peak_mb']:8.0f} {memory['grown_mb']:9.0f}"
         )
     _check_agreement(runs[0], bars)

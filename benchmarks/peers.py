@@ -48,10 +48,11 @@ def backtesting_py(bars: BarColumns) -> Outcome:
     return Outcome(Decimal(str(figures["Equity Final [$]"])), int(figures["# Trades"]))
 
 
-def vectorbt(bars: BarColumns) -> Outcome:
-    """Trade with vectorbt, at the next open, in floats."""
+def vectorbt(bars: BarColumns, engine: str) -> Outcome:
+    """Trade with vectorbt, at the next open, in floats; *engine* is `numba` or `rust`."""
     import vectorbt as vbt  # type: ignore[import-not-found]  # rarely there
 
+    vbt.settings["engine"] = engine
     frame = _frame(bars)
     short, long = (frame.Close.rolling(window).mean() for window in (SHORT, LONG))
     entries = (short > long) & (short.shift() <= long.shift())

@@ -118,7 +118,6 @@ class TradingEngine:
         self._mark_bar = portfolio.mark_bar
         self._instruments = portfolio.instruments
         self._handlers: dict[type, Callable[..., Sequence[Command]]] = {
-            Bar: self._on_bar,
             JointBar: self._on_joint_bar,
             Quote: self._on_quote,
             Trade: self._on_trade,
@@ -145,8 +144,11 @@ class TradingEngine:
                 what it never ordered; nothing of what it asked for was done.
         """
         self._context.now_ns = event.ts_event
-        handler = self._handlers.get(type(event))
-        commands = self._decide(event) if handler is None else handler(event)
+        if type(event) is Bar:  # nearly always
+            commands = self._on_bar(event)
+        else:
+            handler = self._handlers.get(type(event))
+            commands = self._decide(event) if handler is None else handler(event)
         if self._spreads is None:
             return commands
         return self._spreads.follow(event, commands, event.ts_event)

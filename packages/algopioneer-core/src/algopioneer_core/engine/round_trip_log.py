@@ -211,7 +211,10 @@ class OpenRoundTrip:
 
     def _restart(self, after: Position, ts_ns: int) -> None:
         """Be flat, or in a position that came without a trade."""
-        self._begin(ts_ns if after.quantity else 0, after.realised, after.fees)
+        if after.quantity:
+            self._begin(ts_ns, after.realised, after.fees)
+        else:
+            self.entry_ns = 0  # whatever opens the next one begins it anew
 
     def _trip(
         self, side: Side, held: Quantity, ts_ns: int, realised: Money, fees: Money, reason: str
