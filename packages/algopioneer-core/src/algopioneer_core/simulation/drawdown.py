@@ -16,6 +16,8 @@ class Drawdown:
     """
     The maximum drawdown of a run; the first one where several are equally deep.
 
+    Defined as in Magdon-Ismail and Atiya, *Maximum Drawdown*, Risk, 2004, in per cent of the peak.
+
     Without any fall below a peak the depth is 0 and all times are None.
     """
 

@@ -41,7 +41,8 @@ class TradeTotals:
     fees: Money = ZERO
     """Fees of both ways; positive is a cost."""
     turnover: Money = ZERO
-    """Value of all fills, entries and exits, unsigned and without fees."""
+    """Value of all fills, entries and exits, unsigned and without fees: an amount, not the ratio to
+    mean assets that funds publish."""
 
 
 def turnover_of(trade: RoundTrip, *, inverse: bool = False) -> Money:
