@@ -7,8 +7,8 @@ are handed over. Equal bars therefore give bit-equal figures.
 
 A return is the change of equity from one bar's close to the next; n bars have n - 1 returns. The
 risk-free rate and the target return are 0. Where a figure names no source, it is defined as in
-Bacon, *Practical Portfolio Performance Measurement and Attribution*, 2nd edition, 2008. A deviation below `NOISE` is what rounding leaves of
-none at all, and counts as none.
+Bacon, *Practical Portfolio Performance Measurement and Attribution*, 2nd edition, 2008. A deviation
+below `NOISE` is what rounding leaves of none at all, and counts as none.
 """
 
 import math
