@@ -124,6 +124,18 @@ async def test_entries_are_found_by_what_they_are(open_here: Opener) -> None:
         assert found(kinds=[EntryKind.ALERT, EntryKind.TRADE]) == [6]
 
 
+async def test_an_order_is_found_before_it_is_durable(open_here: Opener) -> None:
+    """A late report asks for it; what is queued is known as well as what is stored."""
+    async with open_here() as journal:
+        await journal.durable(journal.append(intent(1)))
+        journal.append(intent(2))
+        journal.append(Entry(EntryKind.CANCEL, 3, "ma", "order-1", 1))
+        found = journal.entries_of_order("order-1")
+        assert [each.sequence for each in found] == [1, 3]
+        assert [each.sequence for each in journal.entries_of_order("order-2")] == [2]
+        assert journal.entries_of_order("order-3") == []
+
+
 async def test_one_sync_serves_everybody_who_waits(path: Path, make_uuid: MakeUuid) -> None:
     """While one commit is on its way, everybody else's entries gather for the next."""
     storage = SlowStorage(path)
@@ -261,6 +273,8 @@ async def test_what_cannot_be_written_is_refused_where_it_is_appended(open_here:
             journal.append(Entry(EntryKind.ALERT, 1, body=object()))
         with pytest.raises(JournalError, match="line feed"):
             journal.append(Entry(EntryKind.ALERT, 1, key="a\nb"))
+        with pytest.raises(JournalError, match="no Unicode text"):
+            journal.append(Entry(EntryKind.ALERT, 1, key="\ud800"))
         with pytest.raises(JournalError, match="no entry 1 to wait for"):
             await journal.durable(1)
         assert journal.append(intent(1)) == 1

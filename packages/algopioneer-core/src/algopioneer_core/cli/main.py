@@ -21,6 +21,7 @@ _COMMANDS: Final = {
     "config": ("algopioneer_core.cli.config:config", "Check and show a session file."),
     "demo": ("algopioneer_core.cli.demo:demo", "See a backtest, offline, in one command."),
     "run": ("algopioneer_core.cli.run:run", "Trade a session file, on paper or live."),
+    "journal": ("algopioneer_core.cli.journal:journal", "Ask why it traded; check the journal."),
     "plugins": ("algopioneer_core.cli.plugins:plugins", "List and check what is installed."),
 }
 """Reference and summary of the built-in commands, in the order of the help."""

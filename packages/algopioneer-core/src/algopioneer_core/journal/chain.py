@@ -16,7 +16,15 @@ from algopioneer_core.journal.entries import Entry
 from algopioneer_core.journal.errors import JournalError
 from algopioneer_core.journal.rows import Heading, Row, SnapshotRow
 
-__all__ = ["Fault", "broken_links", "broken_snapshots", "genesis", "link", "snapshot_hash"]
+__all__ = [
+    "Fault",
+    "broken_links",
+    "broken_snapshots",
+    "genesis",
+    "link",
+    "link_hash",
+    "snapshot_hash",
+]
 
 
 @frozen
@@ -28,13 +36,13 @@ class Fault:
     message: str
 
 
-def _hash(*lines: str) -> str:
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def genesis(uuid: str) -> str:
     """Return the hash that stands before the first row of a journal."""
-    return _hash("algopioneer journal", uuid)
+    return _hash(f"algopioneer journal\n{uuid}")
 
 
 def link(before: str, sequence: int, entry: Entry, body: str) -> Row:
@@ -42,26 +50,41 @@ def link(before: str, sequence: int, entry: Entry, body: str) -> Row:
     Return the row of *entry* behind the row with the hash *before*.
 
     Raises:
-        JournalError: Strategy or key contain a line feed.
+        JournalError: Strategy or key contain a line feed, or what is no Unicode text.
     """
-    if "\n" in entry.strategy or "\n" in entry.key:
-        raise JournalError(f"{entry.strategy!r} or {entry.key!r} has a line feed in it")
-    row = Row(
-        sequence, entry.ts_ns, entry.kind.value, entry.strategy, entry.key, entry.cause, body, ""
-    )
-    return row._replace(hash=_link(before, row))
+    kind, strategy, key = entry.kind.value, entry.strategy, entry.key
+    if "\n" in strategy or "\n" in key:
+        raise JournalError(f"{strategy!r} or {key!r} has a line feed in it")
+    place = (sequence, entry.ts_ns, kind, strategy, key, entry.cause, body)
+    try:
+        return Row(*place, _row_hash(before, *place))
+    except UnicodeEncodeError as error:
+        raise JournalError(f"{strategy!r} or {key!r} is no Unicode text") from error
 
 
-def _link(before: str, row: Row) -> str:
-    cause = "" if row.cause is None else str(row.cause)
-    return _hash(
-        before, str(row.sequence), str(row.ts_ns), row.kind, row.strategy, row.key, cause, row.body
-    )
+def link_hash(before: str, row: Row) -> str:
+    """Return the hash that *row* must have behind a row with the hash *before*."""
+    return _row_hash(before, *row[:-1])
+
+
+def _row_hash(
+    before: str,
+    sequence: int,
+    ts_ns: int,
+    kind: str,
+    strategy: str,
+    key: str,
+    cause: int | None,
+    body: str,
+) -> str:
+    # A damaged file may give bytes or numbers for text; they have a hash as well, another one.
+    after = "" if cause is None else cause
+    return _hash(f"{before}\n{sequence}\n{ts_ns}\n{kind}\n{strategy}\n{key}\n{after}\n{body}")
 
 
 def snapshot_hash(uuid: str, name: str, sequence: int, body: str) -> str:
     """Return the hash of a snapshot of the journal *uuid*."""
-    return _hash(genesis(uuid), name, str(sequence), body)
+    return _hash(f"{genesis(uuid)}\n{name}\n{sequence}\n{body}")
 
 
 def broken_links(heading: Heading, rows: Iterable[Row]) -> Iterator[Fault]:
@@ -70,7 +93,7 @@ def broken_links(heading: Heading, rows: Iterable[Row]) -> Iterator[Fault]:
     for row in rows:
         if row.sequence != sequence + 1:
             yield _missing(sequence + 1, row.sequence - 1)
-        elif row.hash != _link(before, row):
+        elif row.hash != link_hash(before, row):
             yield Fault(row.sequence, f"entry {row.sequence} is not what was written")
         sequence, before = row.sequence, row.hash
     if sequence < heading.sequence:

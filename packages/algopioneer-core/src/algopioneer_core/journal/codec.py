@@ -230,5 +230,6 @@ def _type_of(tag: str) -> type:
     return found
 
 
-def _shortened(text: str, length: int = 120) -> str:
+def _shortened(value: object, length: int = 120) -> str:
+    text = str(value)
     return text if len(text) <= length else f"{text[:length]}…"

@@ -8,11 +8,12 @@ the less each of them waits, and no task of the journal's own has to be looked a
 """
 
 import contextlib
-from collections.abc import AsyncIterator, Callable, Collection, Iterator
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import anyio
+import anyio.lowlevel
 import anyio.to_thread
 from attrs import define, field
 
@@ -20,7 +21,7 @@ from algopioneer_core.journal.chain import broken_links, genesis, link, snapshot
 from algopioneer_core.journal.codec import decode, encode
 from algopioneer_core.journal.entries import Entry, EntryKind, StoredEntry
 from algopioneer_core.journal.errors import JournalCorrupt, JournalError, JournalFailed
-from algopioneer_core.journal.lock import hold
+from algopioneer_core.journal.lock import Hold, hold
 from algopioneer_core.journal.rows import (
     Heading,
     Query,
@@ -156,9 +157,12 @@ class Journal:
 
     async def _commit_or_wait(self) -> None:
         self._refuse_after_failure()
+        if self._writing is None:
+            # Whoever can run appends first: else one entry goes alone, and the others wait for it.
+            await anyio.lowlevel.checkpoint()
         if self._writing is not None:
             await self._writing[1].wait()
-        else:
+        elif self._filling.rows or self._filling.snapshots:
             await self._commit()
 
     async def _commit(self) -> None:
@@ -261,6 +265,20 @@ class Journal:
         for row in self._storage.rows(query):
             yield entry_of(row, where=self._storage.name)
 
+    def entries_of_order(self, client_order_id: str) -> Sequence[StoredEntry]:
+        """
+        Return everything under the key of an order, durable or still queued, in order.
+
+        Raises:
+            JournalCorrupt: An entry cannot be read.
+        """
+        found = list(self.read(key=client_order_id))
+        last = found[-1].sequence if found else 0
+        batches = (self._writing[0], self._filling) if self._writing else (self._filling,)
+        queued = (row for batch in batches for row in batch.rows)
+        mine = [row for row in queued if row.key == client_order_id and row.sequence > last]
+        return [*found, *(entry_of(row, where=self._storage.name) for row in mine)]
+
     def latest_snapshot(self, name: str) -> tuple[int, Any] | None:
         """
         Return the sequence and the state of the latest durable snapshot of *name*, if any.
@@ -270,10 +288,9 @@ class Journal:
         """
         for row in self._storage.snapshots(name):
             if row.hash != snapshot_hash(self.uuid, name, row.sequence, row.body):
-                raise JournalCorrupt(
+                raise _corrupt(
                     f"the snapshot {name!r} of entry {row.sequence} is not what was written",
-                    where=self._storage.name,
-                    remedy="restore the journal from a copy; do not trade on it",
+                    self._storage.name,
                 )
             return row.sequence, decode(row.body)
         return None
@@ -305,10 +322,16 @@ async def open_journal(
         JournalFailed: On leaving, when the disk refused what was queued.
     """
     path = Path(path)
-    with hold(path):
-        storage = await run_blocking(lambda: SqliteStorage(path, create=create))
-        async with open_journal_on(storage, make_uuid=make_uuid, run_blocking=run_blocking) as it:
-            yield it
+    with hold(path) as held:
+        storage = await run_blocking(_open_held, path, held, create)
+        async with open_journal_on(
+            storage, make_uuid=make_uuid, run_blocking=run_blocking
+        ) as journal:
+            lost = held.found and held.found.lost(journal.uuid, journal.last_sequence)
+            if lost:
+                raise _corrupt(lost, storage.name)
+            held.uuid = journal.uuid
+            yield journal
 
 
 @contextlib.asynccontextmanager
@@ -331,6 +354,15 @@ async def open_journal_on(
         await journal.close()
 
 
+def _open_held(path: Path, held: Hold, create: bool) -> SqliteStorage:
+    marked = held.found is not None and path.exists()
+    storage = SqliteStorage(path, create=create, on_commit=held.mark)
+    if marked and storage.heading() is None:
+        storage.close()
+        raise _corrupt("is truncated: nothing of it is there, and something was", str(path))
+    return storage
+
+
 def _checked_heading(storage: Storage, make_uuid: Callable[[], str]) -> Heading:
     heading = storage.heading()
     if heading is None:
@@ -341,9 +373,13 @@ def _checked_heading(storage: Storage, make_uuid: Callable[[], str]) -> Heading:
         except StorageFailed as error:
             raise JournalFailed(f"cannot be begun: {error}", where=storage.name) from error
     for fault in broken_links(heading, storage.rows(Query())):
-        raise JournalCorrupt(
-            fault.message,
-            where=storage.name,
-            remedy="restore it from a copy; `algopioneer journal verify` shows all that is wrong",
-        )
+        raise _corrupt(fault.message, storage.name)
     return heading
+
+
+def _corrupt(message: str, where: str) -> JournalCorrupt:
+    return JournalCorrupt(
+        message,
+        where=where,
+        remedy="restore it from a copy; `algopioneer journal verify` shows all that is wrong",
+    )

@@ -1,11 +1,15 @@
 """
 One process for each journal: a lock that the operating system lets go of when its holder dies.
 
-The lock is on a file beside the journal, `<journal>.lock`, which says who holds it. The file stays
-when the lock is gone; only the operating system's lock on it counts. Readers need none.
+The lock is on a file beside the journal, `<journal>.lock`, which stays when the lock is gone; only
+the operating system's lock on it counts, and readers need none. The file says who holds the
+journal, and how far the journal was durable when it was last written: the *mark*. A journal that
+ends before its mark has lost entries in a way that the file itself cannot show, because its
+write-ahead log was removed or cut, or an old copy was put in its place.
 """
 
 import contextlib
+import io
 import os
 import socket
 import sys
@@ -13,11 +17,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from attrs import frozen
+from attrs import define, frozen
 
 from algopioneer_core.journal.errors import JournalError, JournalLocked
 
-__all__ = ["Holder", "hold", "holder_of", "try_lock"]
+__all__ = ["Hold", "Holder", "Mark", "hold", "holder_of", "lock_file", "mark_of", "try_lock"]
+
+_LENGTH = 512  # one sector, written at once
 
 
 @frozen
@@ -31,12 +37,29 @@ class Holder:
         return f"process {self.pid} on {self.host}"
 
 
+@frozen
+class Mark:
+    """How far a journal was durable."""
+
+    uuid: str
+    sequence: int
+
+    def lost(self, uuid: str, last_sequence: int) -> str | None:
+        """Return what is missing from the journal *uuid* that ends so; None when nothing is."""
+        if uuid != self.uuid or last_sequence >= self.sequence:
+            return None
+        return (
+            f"entry {self.sequence} was durable and entry {last_sequence} is the last: the"
+            " write-ahead log was removed or cut, or an older copy was put in its place"
+        )
+
+
 if sys.platform == "win32":
     import msvcrt
 
     _FAR = 1 << 30  # the bytes that say who holds it stay readable
 
-    def try_lock(file: BinaryIO) -> bool:
+    def try_lock(file: BinaryIO | io.FileIO) -> bool:
         """Lock *file* until it is closed; tell whether nobody held it, here or elsewhere."""
         file.seek(_FAR)
         try:
@@ -48,7 +71,7 @@ if sys.platform == "win32":
 else:
     import fcntl
 
-    def try_lock(file: BinaryIO) -> bool:
+    def try_lock(file: BinaryIO | io.FileIO) -> bool:
         """
         Lock *file* until it is closed; tell whether nobody held it, in any process or this one.
 
@@ -62,12 +85,42 @@ else:
         return True
 
 
-def _lock_file(journal: Path) -> Path:
+def lock_file(journal: Path) -> Path:
+    """Return the file that is locked for *journal*."""
     return journal.with_name(f"{journal.name}.lock")
 
 
+@define(eq=False)
+class Hold:
+    """A journal that this process holds."""
+
+    _file: io.FileIO
+    _holder: Holder
+    found: Mark | None
+    """The mark of whoever held it before."""
+    uuid: str = ""
+    """The journal's own identity, set when it is known."""
+
+    def mark(self, sequence: int) -> None:
+        """
+        Note that the entry *sequence* is durable.
+
+        It is not synced, and a failure is ignored: a mark that lags behind only says less.
+        """
+        with contextlib.suppress(OSError):
+            self.write(Mark(self.uuid, sequence))
+
+    def write(self, mark: Mark | None) -> None:
+        """Write who holds it, and *mark*."""
+        said = f"{self._holder.pid} {self._holder.host}\n"
+        if mark is not None:
+            said += f"{mark.uuid} {mark.sequence}\n"
+        self._file.seek(0)
+        self._file.write(said.encode().ljust(_LENGTH, b"\n"))
+
+
 @contextlib.contextmanager
-def hold(journal: Path) -> Iterator[None]:
+def hold(journal: Path) -> Iterator[Hold]:
     """
     Hold the journal inside the block.
 
@@ -76,38 +129,52 @@ def hold(journal: Path) -> Iterator[None]:
         JournalError: The lock file cannot be written.
     """
     try:
-        file = _lock_file(journal).open("a+b")
+        opened = os.open(lock_file(journal), os.O_RDWR | os.O_CREAT, 0o644)
     except OSError as error:
         raise JournalError(f"cannot be locked: {error.strerror}", where=str(journal)) from error
-    with file:
-        if not try_lock(file):
-            raise _locked(journal, _read_holder(file))
-        file.truncate(0)
-        file.write(f"{os.getpid()} {socket.gethostname()}\n".encode())
-        file.flush()
-        yield
-
-
-def _locked(journal: Path, holder: Holder | None) -> JournalLocked:
-    return JournalLocked(
-        f"is held by {holder or 'another process'}",
-        where=str(journal),
-        remedy="stop that one first, or name another journal",
-    )
+    with io.FileIO(opened, "r+") as file:
+        locked = try_lock(file)
+        before, mark = _read(file)
+        if not locked:
+            raise JournalLocked(
+                f"is held by {before or 'another process'}",
+                where=str(journal),
+                remedy="stop that one first, or name another journal",
+            )
+        held = Hold(file, Holder(os.getpid(), socket.gethostname()), mark)
+        try:
+            held.write(mark)
+        except OSError as error:
+            raise JournalError(f"cannot be locked: {error.strerror}", where=str(journal)) from error
+        yield held
 
 
 def holder_of(journal: Path) -> Holder | None:
     """Return who holds *journal* now; None when nobody does."""
     try:
-        file = _lock_file(journal).open("r+b")
+        file = io.FileIO(lock_file(journal), "r+")
     except OSError:
         return None
     with file:
-        return None if try_lock(file) else _read_holder(file) or Holder(0, "an unknown host")
+        return None if try_lock(file) else _read(file)[0] or Holder(0, "an unknown host")
 
 
-def _read_holder(file: BinaryIO) -> Holder | None:
-    """Return who says that it holds the lock; None when it has not said so yet."""
+def mark_of(journal: Path) -> Mark | None:
+    """Return how far *journal* was durable, where its lock file says so."""
+    try:
+        with io.FileIO(lock_file(journal)) as file:
+            return _read(file)[1]
+    except OSError:
+        return None
+
+
+def _read(file: io.FileIO) -> tuple[Holder | None, Mark | None]:
+    """Return who says that it holds the lock, and the mark; None for what is not said (yet)."""
     file.seek(0)
-    pid, _, host = file.read(300).decode(errors="replace").strip().partition(" ")
-    return Holder(int(pid), host) if pid.isdecimal() else None
+    first, _, rest = file.read(_LENGTH).decode(errors="replace").partition("\n")
+    pid, _, host = first.partition(" ")
+    uuid, _, sequence = rest.partition("\n")[0].rpartition(" ")
+    return (
+        Holder(int(pid), host) if pid.isdecimal() else None,
+        Mark(uuid, int(sequence)) if uuid and sequence.isdecimal() else None,
+    )

@@ -8,18 +8,32 @@ in this process or another, see what was committed when they began and hold up n
 
 import contextlib
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final, Self
 
 from algopioneer_core.journal.errors import JournalCorrupt, JournalError
+from algopioneer_core.journal.migration import migrate
 from algopioneer_core.journal.rows import Heading, Query, Row, SnapshotRow, StorageFailed
-from algopioneer_core.journal.schema import APPLICATION_ID, TABLES, VERSION
+from algopioneer_core.journal.schema import APPLICATION_ID, SCHEMA, TABLES, Schema
 
 __all__ = ["SqliteStorage"]
 
 _MAGIC: Final = b"SQLite format 3\0"
 _RESTORE: Final = "restore it from a copy; do not trade on it"
+_UNREACHABLE: Final = frozenset(
+    (
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_NOMEM,
+        sqlite3.SQLITE_PERM,
+        sqlite3.SQLITE_READONLY,
+    )
+)
+"""Codes that say nothing about the file's contents."""
 _ROW: Final = "sequence, ts_ns, kind, strategy, key, cause, body, hash"
 
 
@@ -30,16 +44,29 @@ class SqliteStorage:
     Args:
         path: The file. Its write-ahead log lies beside it, with the ending `-wal`.
         create: Whether to make it when it is not there.
-        read_only: Whether to leave everything as it is; such a storage needs no lock.
+        read_only: Whether to leave everything as it is; such a storage needs no lock, and sees the
+            journal as it was when it was opened.
+        on_commit: Told the last sequence after each commit of rows.
+        schema: What an older file is brought to.
 
     Raises:
         JournalError: It is not there, or cannot be opened.
         JournalCorrupt: It is not a journal, is truncated, or was written by a newer version.
     """
 
-    def __init__(self, path: Path, *, create: bool = False, read_only: bool = False) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        create: bool = False,
+        read_only: bool = False,
+        on_commit: Callable[[int], None] = lambda _: None,
+        schema: Schema = SCHEMA,
+    ) -> None:
         self._path = path
         self._read_only = read_only
+        self._on_commit = on_commit
+        self._schema = schema
         if not create and not path.exists():
             raise JournalError("there is no such journal", where=str(path))
         self._writer = self._connect()
@@ -72,11 +99,15 @@ class SqliteStorage:
     def _check_file(self) -> None:
         _check_header(self._path)
         with self._reading():
-            if not self._is_empty():
-                self._check_identity()
+            if self._read_only:
+                self._writer.execute("BEGIN")
+            begun = not self._is_empty()
+            version = self._checked_version() if begun else self._schema.version
             if not self._read_only:
                 self._writer.execute("PRAGMA journal_mode = WAL")
                 self._writer.execute("PRAGMA synchronous = FULL")
+            if version < self._schema.version:
+                migrate(self._writer, self._path, version, self._schema)
 
     def _is_empty(self) -> bool:
         """Tell whether nothing was begun yet: a new file, or one whose beginning was cut off."""
@@ -87,25 +118,33 @@ class SqliteStorage:
         [[value]] = self._writer.execute(f"PRAGMA {name}")
         return int(value)
 
-    def _check_identity(self) -> None:
+    def _checked_version(self) -> int:
+        """Return which schema it has, when it is a journal that can be opened so."""
         if self._pragma("application_id") != APPLICATION_ID:
             raise _foreign(self.name)
-        version = self._pragma("user_version")
-        if version > VERSION:
+        version, known = self._pragma("user_version"), self._schema.version
+        if version > known:
             raise JournalCorrupt(
-                f"has schema version {version}, and this program knows {VERSION}",
+                f"has schema version {version}, and this program knows {known}",
                 where=self.name,
                 remedy="use the version of algopioneer that wrote it",
             )
+        if version < known and self._read_only:
+            raise JournalError(
+                f"has schema version {version}, and this program reads {known}",
+                where=self.name,
+                remedy="start a session with it once, which brings it up to date",
+            )
+        return version
 
     @contextlib.contextmanager
     def _reading(self) -> Iterator[None]:
         """Say of a file that SQLite cannot read that it is corrupt."""
         try:
             yield
-        except sqlite3.OperationalError as error:  # locked, no permission, no such file
-            raise JournalError(f"cannot be read: {error}", where=self.name) from error
         except (sqlite3.Error, UnicodeDecodeError) as error:
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF in _UNREACHABLE:
+                raise JournalError(f"cannot be read: {error}", where=self.name) from error
             raise JournalCorrupt(
                 f"the file is damaged: {error}", where=self.name, remedy=_RESTORE
             ) from error
@@ -118,7 +157,7 @@ class SqliteStorage:
             for statement in TABLES.split(";"):
                 self._writer.execute(statement)
             self._writer.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-            self._writer.execute(f"PRAGMA user_version = {VERSION}")
+            self._writer.execute(f"PRAGMA user_version = {self._schema.version}")
             self._writer.execute(
                 "INSERT INTO heading VALUES (1, ?, ?, ?)",
                 (heading.uuid, heading.sequence, heading.hash),
@@ -140,6 +179,8 @@ class SqliteStorage:
                     " FROM snapshots WHERE name = ?1 ORDER BY sequence DESC LIMIT 2)",
                     (snapshot.name,),
                 )
+        if rows:
+            self._on_commit(rows[-1].sequence)
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -165,24 +206,33 @@ class SqliteStorage:
         return Heading(*found)
 
     def rows(self, query: Query) -> Iterator[Row]:
-        """Read over a connection of its own, closed when the iteration ends."""
+        """Read as the durable state is when the iteration begins."""
         where, values = _condition(query)
-        with contextlib.closing(self._connect()) as reader, self._reading():
-            reader.row_factory = lambda _, values: Row._make(values)
-            yield from reader.execute(
+        with self._reader() as reader, self._reading():
+            found = reader.execute(
                 f"SELECT {_ROW} FROM entries WHERE {where} ORDER BY sequence",  # noqa: S608 - ours
                 values,
             )
+            yield from map(Row._make, found)
 
     def snapshots(self, name: str | None = None) -> Sequence[SnapshotRow]:
-        """Read them over a connection of its own."""
-        with contextlib.closing(self._connect()) as reader, self._reading():
+        """Read what is durable now."""
+        with self._reader() as reader, self._reading():
             found = reader.execute(
                 "SELECT name, sequence, body, hash FROM snapshots WHERE ?1 IS NULL OR name = ?1"
                 " ORDER BY name, sequence DESC",
                 (name,),
             )
             return [SnapshotRow(*values) for values in found]
+
+    @contextlib.contextmanager
+    def _reader(self) -> Iterator[sqlite3.Connection]:
+        """Give the one connection of a reader, or one beside that of the writer."""
+        if self._read_only:
+            yield self._writer
+        else:
+            with contextlib.closing(self._connect()) as reader:
+                yield reader
 
     def faults(self) -> list[str]:
         """Return what SQLite finds wrong with its own pages; empty when nothing is."""
@@ -238,6 +288,8 @@ def _condition(query: Query) -> tuple[str, list[object]]:
     if query.kinds:
         parts.append(f"kind IN ({', '.join('?' * len(query.kinds))})")
         values.extend(kind.value for kind in query.kinds)
+    if query.key:
+        parts.append("key <> ''")  # what the index on keys asks for
     for column, value in (("strategy", query.strategy), ("key", query.key)):
         if value is not None:
             parts.append(f"{column} = ?")

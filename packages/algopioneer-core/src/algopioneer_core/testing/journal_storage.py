@@ -1,0 +1,183 @@
+"""
+A disk for journals whose power can be cut, and which can be full, broken or dishonest.
+
+    disk = MemoryDisk()
+    async with open_journal_on(disk.plug_in(), ...) as journal:
+        ...
+    disk.cut_power()                  # whatever was plugged in is dead from now on
+    async with open_journal_on(disk.plug_in(), ...) as journal:
+        ...                           # what was synced is there, and nothing else
+
+A commit is all or nothing and synced when it returns, as SQLite's is. A disk that is not `honest`
+says that it has synced and has not: a power cut then takes the latest commits, and may leave half
+of one behind. A journal must find that out.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
+from typing import Final
+
+from attrs import define, field, frozen
+
+from algopioneer_core.journal.rows import Heading, Query, Row, SnapshotRow, StorageFailed
+
+__all__ = ["MemoryDisk", "MemoryStorage"]
+
+_KEPT: Final = 2
+_HALF: Final = 0.5
+
+
+@frozen
+class _State:
+    """What is on the disk, after one commit or another."""
+
+    heading: Heading | None = None
+    count: int = 0
+    """How many of the disk's rows it has."""
+    snapshots: tuple[SnapshotRow, ...] = ()
+
+
+@define(eq=False)
+class MemoryDisk:
+    """
+    What stays when everything else is gone.
+
+    `commits_left` counts down; at zero every further commit is refused, as on a full disk. When
+    `cut_power_in` reaches zero, the power goes in the middle of that commit: *keep_last* says
+    whether it reached the disk first.
+    """
+
+    honest: bool = True
+    """Whether a sync is one."""
+    commits_left: int | None = None
+    """Until it is full; None for a disk that never is."""
+    cut_power_in: int | None = None
+    """Commits until the power goes by itself; None for never."""
+    keep_last: bool = False
+    """Whether the commit during which the power goes is on the disk afterwards."""
+    _rows: list[Row] = field(factory=list)
+    _states: list[_State] = field(factory=lambda: [_State()])
+    """After each commit that is not known to be synced; the first is synced."""
+    _life: int = 0
+
+    def plug_in(self) -> "MemoryStorage":
+        """Return a storage on this disk, alive until the power is cut."""
+        return MemoryStorage(self, self._life)
+
+    def cut_power(self, draw: Callable[[], float] = lambda: 0.0) -> None:
+        """
+        Kill whatever is plugged in; on a dishonest disk, lose or tear what was not synced.
+
+        Args:
+            draw: Gives numbers in [0, 1): how much of what was not synced is kept, and whether the
+                last commit of it is torn.
+        """
+        self._life += 1
+        kept = int(draw() * len(self._states))
+        state = self._states[kept]
+        written = state.count - self._states[kept - 1].count if kept else 0
+        if written and draw() < _HALF:  # half of one commit: the heading without all of its rows
+            missing = 1 + int(draw() * written)
+            state = _State(state.heading, state.count - missing, state.snapshots)
+        self._states = [state]
+        del self._rows[state.count :]
+
+    @property
+    def heading(self) -> Heading | None:
+        """What the journal says of itself."""
+        return self._states[-1].heading
+
+    @property
+    def snapshots(self) -> tuple[SnapshotRow, ...]:
+        """The snapshots that were kept, by name, the latest first."""
+        return self._states[-1].snapshots
+
+    def rows(self, after: int) -> Iterator[Row]:
+        """Iterate over the rows there are now, from the one with the sequence *after* + 1."""
+        return islice(self._rows, after, self._states[-1].count)
+
+    def check_power(self, life: int) -> None:
+        """Raise StorageFailed when the power was cut after *life* began."""
+        if life != self._life:
+            raise StorageFailed("the power is off")
+
+    def write(
+        self,
+        heading: Heading | None,
+        rows: Sequence[Row],
+        snapshots: tuple[SnapshotRow, ...],
+        *,
+        life: int,
+    ) -> None:
+        """
+        Take one commit, made by a storage of *life*.
+
+        Raises:
+            StorageFailed: The disk is full, or the power is off.
+        """
+        self.check_power(life)
+        if self.commits_left == 0:
+            raise StorageFailed("database or disk is full")
+        if self.commits_left is not None:
+            self.commits_left -= 1
+        going = self.cut_power_in == 0
+        if self.cut_power_in is not None:
+            self.cut_power_in = None if going else self.cut_power_in - 1
+        if not going or self.keep_last:
+            self._rows.extend(rows)
+            state = _State(heading, len(self._rows), snapshots)
+            self._states = [state] if self.honest else [*self._states, state]
+        if going:
+            self.cut_power()
+            raise StorageFailed("the power is off")
+
+
+class MemoryStorage:
+    """A journal's storage on a `MemoryDisk`; fits the Protocol `Storage`."""
+
+    def __init__(self, disk: MemoryDisk, life: int) -> None:
+        self._disk = disk
+        self._life = life
+
+    @property
+    def name(self) -> str:
+        """How it is called in messages."""
+        return "a disk in memory"
+
+    def heading(self) -> Heading | None:
+        """Return what the journal says of itself."""
+        return self._disk.heading
+
+    def begin(self, heading: Heading) -> None:
+        """Begin a journal."""
+        self._disk.write(heading, (), (), life=self._life)
+
+    def commit(self, rows: Sequence[Row], snapshots: Sequence[SnapshotRow]) -> None:
+        """Write rows, snapshots and heading at once."""
+        self._disk.check_power(self._life)
+        heading = self._disk.heading
+        assert heading is not None, "a journal is begun before anything is committed"
+        if rows:
+            heading = Heading(heading.uuid, rows[-1].sequence, rows[-1].hash)
+        kept = self._disk.snapshots
+        for snapshot in snapshots:
+            kept = _with_snapshot(kept, snapshot)
+        self._disk.write(heading, rows, kept, life=self._life)
+
+    def rows(self, query: Query) -> Iterator[Row]:
+        """Iterate over what was committed."""
+        return (row for row in self._disk.rows(query.after) if query.matches(row))
+
+    def snapshots(self, name: str | None = None) -> Sequence[SnapshotRow]:
+        """Return what was kept, by name, the latest first."""
+        return [row for row in self._disk.snapshots if name in (None, row.name)]
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def _with_snapshot(kept: tuple[SnapshotRow, ...], new: SnapshotRow) -> tuple[SnapshotRow, ...]:
+    same = [row for row in kept if row.name == new.name and row.sequence != new.sequence]
+    latest = sorted((*same, new), key=lambda row: -row.sequence)[:_KEPT]
+    others = [row for row in kept if row.name != new.name]
+    return tuple(sorted((*others, *latest), key=lambda row: (row.name, -row.sequence)))
