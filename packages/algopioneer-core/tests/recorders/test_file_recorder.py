@@ -115,12 +115,14 @@ def test_a_kill_at_any_byte_of_the_last_write_loses_and_doubles_nothing(
     path = tmp_path / "trades"
     record(opener(path), ("alpha:1", round_trip(1)))
     first = len(path.read_bytes())
-    record(opener(path), ("alpha:2", round_trip(2, exit_reason='a "b", c')))
+    second = round_trip(2, exit_reason='a "b", c')
+    record(opener(path), ("alpha:2", second))
     whole = path.read_bytes()
+    offered = {"alpha:1": round_trip(1), "alpha:2": second, "alpha:3": round_trip(3)}
     for length in range(first, len(whole) + 1):
         path.write_bytes(whole[:length])
-        record(opener(path), *((f"alpha:{n}", round_trip(n)) for n in (1, 2, 3)))
-        assert ["alpha:1", "alpha:2", "alpha:3"] == [row["key"] for row in read(path)], length
+        record(opener(path), *offered.items())
+        assert [trade_fields(*each) for each in offered.items()] == read(path), length
 
 
 @both
@@ -261,6 +263,17 @@ def test_a_key_that_could_not_be_found_again_is_refused(
     with pytest.raises(OutputError, match="is no key for a trade"):
         record(opener(tmp_path / "trades"), (key, round_trip()))
     assert [] == read(tmp_path / "trades")
+
+
+@both
+def test_a_file_of_another_journal_is_noticed(opener: Open, read: Read, tmp_path: Path) -> None:
+    """A new journal counts from one again: its trades must not be taken for those of the old."""
+    path = tmp_path / "trades"
+    record(opener(path), ("alpha:1", round_trip(1)), ("alpha:2", round_trip(2)))
+    with pytest.raises(OutputError, match="another trade was recorded here as alpha:1") as caught:
+        record(opener(path), ("alpha:1", round_trip(7)))
+    assert "begin a new file" in str(caught.value)
+    assert ["alpha:1", "alpha:2"] == [row["key"] for row in read(path)]
 
 
 # --- a disk that refuses ---------------------------------------------------------------------

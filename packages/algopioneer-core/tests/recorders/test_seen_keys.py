@@ -21,8 +21,18 @@ def test_it_is_a_set(added: list[str], asked: str) -> None:
     assert (asked in added) is (asked in seen)
 
 
+@given(st.lists(st.tuples(keys, st.integers(0, 2**32 - 1)), max_size=30))
+def test_a_key_keeps_its_first_mark(added: list[tuple[str, int]]) -> None:
+    """Whether it stands in a range or alone."""
+    seen, marks = SeenKeys(), dict[str, int]()
+    for key, mark in added:
+        seen.add(key, mark)
+        marks.setdefault(key, mark)
+    assert marks == {key: seen.mark_of(key) for key in marks}
+
+
 @given(st.permutations(range(1, 12)))
-def test_running_numbers_take_no_memory(numbers: list[int]) -> None:
+def test_running_numbers_are_one_range(numbers: list[int]) -> None:
     """In order or not, once a strategy's trades have no gap they are one range."""
     seen = SeenKeys()
     seen.add("alpha:0")

@@ -47,7 +47,8 @@ class FileRecorder:
         Append *trade*, unless its key is there.
 
         Raises:
-            OutputError: It cannot be written (now), or the key is not one line of text.
+            OutputError: It cannot be written (now), the key is not one line of text, or the file
+                has another trade of that key, because it was begun with another journal.
         """
         line = self._write(trade_fields(key, trade))
         async with self._turn:
@@ -84,18 +85,18 @@ def _csv_line(fields: dict[str, str]) -> str:
     return text.getvalue()
 
 
-def _csv_key(line: str) -> str:
+def _csv_cells(line: str) -> list[str]:
     try:
         cells = next(csv.reader([line], strict=True), [])
     except csv.Error as error:
         raise ValueError(str(error)) from None
     if len(cells) != len(TRADE_FIELDS):
         raise ValueError(f"the line has {len(cells)} cells instead of {len(TRADE_FIELDS)}")
-    return cells[0]
+    return cells
 
 
 _CSV: Final = LineFormat(
-    what="trades as CSV", header=",".join(TRADE_FIELDS), start="", key_of=_csv_key
+    what="trades as CSV", header=",".join(TRADE_FIELDS), start="", cells_of=_csv_cells
 )
 
 
@@ -120,15 +121,15 @@ def _json_line(fields: dict[str, str]) -> str:
     return json.dumps(fields, ensure_ascii=False)
 
 
-def _json_key(line: str) -> str:
+def _json_cells(line: str) -> list[str]:
     fields = json.loads(line)
     if not isinstance(fields, dict) or not isinstance(fields.get("key"), str):
         raise ValueError("the line is no JSON object with a key")
-    return str(fields["key"])
+    return [str(fields.get(name, "")) for name in TRADE_FIELDS]
 
 
 _JSONL: Final = LineFormat(
-    what="trades as JSON lines", header="", start='{"key": ', key_of=_json_key
+    what="trades as JSON lines", header="", start='{"key": ', cells_of=_json_cells
 )
 
 

@@ -10,7 +10,8 @@ it again then.
 """
 
 import os
-from collections.abc import Callable
+import zlib
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -35,8 +36,8 @@ class LineFormat:
     """The first line; empty for a file without one."""
     start: str
     """What every line after the header begins with; may be empty where there is a header."""
-    key_of: Callable[[str], str]
-    """Returns the key of a line; raises ValueError where the line is not of this format."""
+    cells_of: Callable[[str], Sequence[str]]
+    """Returns what a line says, the key first; raises ValueError where it is not of this form."""
 
 
 class LineFile:
@@ -56,7 +57,7 @@ class LineFile:
     def __init__(self, path: Path, form: LineFormat) -> None:
         self.path = path
         self.keys = SeenKeys()
-        """The keys of the lines that are there, and of those appended since."""
+        """The keys of the lines that are there, and of those appended since, with a checksum."""
         self.torn = ""
         """What was cut off the end when it was opened: the beginning of one line."""
         self._form = form
@@ -72,17 +73,21 @@ class LineFile:
 
     def append(self, key: str, line: str) -> None:
         """
-        Append *line* (without its end) under *key*, unless a line of that key is there.
+        Append *line* (without its end), which has *key*, unless it is there.
 
         Raises:
             OutputError: It could not be written; calling again tries again, and doubles nothing.
+                Or a line of that key is there and says something else.
         """
-        if key in self.keys:
+        mark = _checksum(self._form.cells_of(line))
+        known = self.keys.mark_of(key)
+        if known is not None:
+            self._check_same(key, known == mark)
             return
         data = f"{line}\n".encode()
         self._guarded(lambda: self._write(data))
         self._pending.append(data)
-        self.keys.add(key)
+        self.keys.add(key, mark)
 
     def sync(self) -> None:
         """
@@ -156,7 +161,8 @@ class LineFile:
                 if line != self._form.header:
                     raise ValueError("its first line is another one")
             else:
-                self.keys.add(self._form.key_of(line))
+                cells = self._form.cells_of(line)
+                self.keys.add(cells[0], _checksum(cells))
         except ValueError as error:
             raise self._foreign(number, str(error)) from None
 
@@ -174,6 +180,15 @@ class LineFile:
             where=f"{self.path}:{number}",
             remedy="choose another path; the file was left as it is",
         )
+
+    def _check_same(self, key: str, same: bool) -> None:
+        if not same:
+            raise OutputError(
+                f"another trade was recorded here as {key}",
+                where=str(self.path),
+                remedy="begin a new file with a new journal: move this one away, or choose "
+                "another path",
+            )
 
     # --- writing -----------------------------------------------------------------------------
 
@@ -197,6 +212,10 @@ class LineFile:
         os.fsync(self._file.fileno())
         if not os.path.samestat(os.fstat(self._file.fileno()), self.path.stat()):
             raise OSError("the file was moved or replaced while it was open")
+
+
+def _checksum(cells: Sequence[str]) -> int:
+    return zlib.crc32("\n".join(cells).encode())
 
 
 def _sync_directory(folder: Path) -> None:
