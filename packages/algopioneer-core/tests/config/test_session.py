@@ -9,7 +9,6 @@ from algopioneer_core.config.session import SessionConfig, read_session
 from algopioneer_core.config.session_options import (
     Backend,
     ExitOn,
-    LogFormat,
     OnExhausted,
     OnRemove,
     Resume,
@@ -17,6 +16,7 @@ from algopioneer_core.config.session_options import (
 from algopioneer_core.domain.errors import ConfigError
 from algopioneer_core.domain.instruments import InstrumentId
 from algopioneer_core.domain.spreads import ShortMode
+from algopioneer_core.telemetry.config import LogFormat
 
 MINUTE_NS = 60_000_000_000
 VENUE = "[venue.acme]\n"

@@ -5,6 +5,7 @@ import json
 import logging
 import subprocess
 import sys
+from decimal import Decimal
 
 import pytest
 import structlog
@@ -60,11 +61,22 @@ def test_people_get_plain_lines_and_colours_only_on_a_terminal(
     stream: io.StringIO, *, coloured: bool
 ) -> None:
     """A file full of escape codes helps nobody."""
-    with open_log(LogConfig(), clock=SetClock(), stream=stream):
+    config = LogConfig(format=LogFormat.CONSOLE)
+    with open_log(config, clock=SetClock(), stream=stream):
         get_logger().warning(LogEvent.FEED_DOWN, venue="sim")
     assert "feed.down" in stream.getvalue()
     assert "1970-01-01T00:00:00Z" in stream.getvalue()
     assert coloured is ("\x1b[" in stream.getvalue())
+
+
+@pytest.mark.parametrize(("stream", "json_"), [(io.StringIO(), True), (Terminal(), False)])
+def test_a_program_that_reads_the_stream_gets_json_unless_told_otherwise(
+    stream: io.StringIO, *, json_: bool
+) -> None:
+    """Who reads it is known: a terminal, or something else."""
+    with open_log(LogConfig(), clock=SetClock(), stream=stream):
+        get_logger().warning(LogEvent.FEED_DOWN)
+    assert json_ is stream.getvalue().startswith("{")
 
 
 def test_lines_below_the_level_are_not_written() -> None:
@@ -168,12 +180,12 @@ def test_only_what_may_repeat_is_held_back() -> None:
 
 def test_holding_back_can_be_switched_off() -> None:
     """Zero seconds."""
-    with logged(repeat_s=0) as log:
+    with logged(throttle_s=0) as log:
         for _ in range(3):
             shed(log, 0)
     assert 3 == len(log.lines())
-    with pytest.raises(ConfigError, match="repeat_s must be zero or more"):
-        LogConfig(repeat_s=-1)
+    with pytest.raises(ConfigError, match="throttle_s must be zero or more"):
+        LogConfig(throttle_s=Decimal(-1))
 
 
 # --- what goes wrong -------------------------------------------------------------------------

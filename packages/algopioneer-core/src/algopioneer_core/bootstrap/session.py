@@ -34,6 +34,9 @@ from algopioneer_core.runtime.resume import Resume
 from algopioneer_core.runtime.session import Session, SessionResult
 from algopioneer_core.runtime.stopping import StopRequest
 from algopioneer_core.settings import nearest
+from algopioneer_core.telemetry.events import LogEvent
+from algopioneer_core.telemetry.logging import get_logger, open_log
+from algopioneer_core.telemetry.redaction import secrets_in
 
 __all__ = ["SessionWatcher", "run_session", "start_session"]
 
@@ -81,6 +84,8 @@ async def start_session(
     """
     config, clock = checked.config, SystemClock()
     async with AsyncExitStack() as stack:
+        secrets = secrets_in(checked.plugin_configs)
+        stack.enter_context(open_log(config.log, clock=clock, secrets=secrets))
         journal = await stack.enter_async_context(
             open_journal(config.journal_path, make_uuid=new_uuid)
         )
@@ -98,7 +103,21 @@ async def start_session(
             stop=stop,
         )
         watch(session)
-        return await _run_until_told(session)
+        return await _logged(checked, session)
+
+
+async def _logged(checked: CheckedSession, session: Session) -> SessionResult:
+    """Run *session* and say in the log when it began and ended."""
+    log = get_logger(session=checked.config.name)
+    log.info(
+        LogEvent.SESSION_STARTED,
+        resume=checked.resume,
+        strategies=[each.table.name for each in checked.strategies],
+        live=any(each.paper is None for each in checked.venues),
+    )
+    result = await _run_until_told(session)
+    log.info(LogEvent.SESSION_STOPPED, reason=result.reason, trades=result.trades)
+    return result
 
 
 async def _run_until_told(session: Session) -> SessionResult:

@@ -127,6 +127,16 @@ class CheckedSession:
         """Return the venue called *name*."""
         return next(each for each in self.venues if each.table.name == name)
 
+    @property
+    def plugin_configs(self) -> tuple[Any, ...]:
+        """The configuration objects of all plugins that have one: where secrets are."""
+        configs = (
+            *(venue.config for venue in self.venues),
+            *(strategy.config for strategy in self.strategies),
+            *(part.config for part in (*self.recorders, *self.notifiers)),
+        )
+        return tuple(config for config in configs if config is not None)
+
 
 class _Problems:
     """Tries each check and keeps what it refuses, so that one mistake does not hide the next."""

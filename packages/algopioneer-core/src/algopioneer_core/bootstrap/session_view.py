@@ -46,15 +46,9 @@ def session_view(checked: CheckedSession) -> dict[str, Any]:
 
 def secret_states(checked: CheckedSession) -> dict[str, bool]:
     """Return the variables in which secrets are looked for, and whether each is there."""
-    objects = [
-        *(venue.config for venue in checked.venues),
-        *(strategy.config for strategy in checked.strategies),
-        *(part.config for part in (*checked.recorders, *checked.notifiers)),
-    ]
     return {
         setting.environment: bool(getattr(each, setting.field))
-        for each in objects
-        if each is not None
+        for each in checked.plugin_configs
         for setting in settings_of(type(each))
         if setting.environment is not None
     }

@@ -40,7 +40,6 @@ from algopioneer_core.config.files import read_toml, table
 from algopioneer_core.config.runs import Settings, read_allowed
 from algopioneer_core.config.session_options import (
     JournalOptions,
-    LogOptions,
     SessionOptions,
     WebOptions,
 )
@@ -59,6 +58,7 @@ from algopioneer_core.domain.errors import ConfigError
 from algopioneer_core.domain.money import ONE, ZERO, add, mul, total
 from algopioneer_core.engine.risk_limits import RiskLimits
 from algopioneer_core.settings import nearest
+from algopioneer_core.telemetry.config import LogConfig
 
 __all__ = ["TABLES", "SessionConfig", "make_session", "read_session"]
 
@@ -102,7 +102,7 @@ class SessionConfig:
     notifiers: tuple[NamedPart, ...] = ()
     web: WebOptions | None = None
     """None when nothing is to listen."""
-    log: LogOptions = field(factory=LogOptions)
+    log: LogConfig = field(factory=LogConfig)
     allow: tuple[str, ...] | None = None
     """Plugins that may be loaded; None for all."""
 
@@ -231,7 +231,7 @@ def make_session(
         recorders=_parts(tables, "recorder", path),
         notifiers=_parts(tables, "notifier", path),
         web=_settings(tables, "web", path).make(WebOptions) if "web" in tables else None,
-        log=_settings(tables, "log", path).make(LogOptions),
+        log=_settings(tables, "log", path).make(LogConfig),
         allow=read_allowed(table(tables, "plugins", path=path), path),
     )
 

@@ -28,9 +28,6 @@ __all__ = [
     "Backend",
     "ExitOn",
     "JournalOptions",
-    "LogFormat",
-    "LogLevel",
-    "LogOptions",
     "OnExhausted",
     "OnRemove",
     "PartOptions",
@@ -58,22 +55,6 @@ class ExitOn(enum.Enum):
 
     BAR = "bar"
     QUOTE = "quote"
-
-
-class LogLevel(enum.Enum):
-    """How much is logged."""
-
-    DEBUG = "debug"
-    INFO = "info"
-    WARNING = "warning"
-    ERROR = "error"
-
-
-class LogFormat(enum.Enum):
-    """How a log line is written."""
-
-    CONSOLE = "console"
-    JSON = "json"
 
 
 def _name(_: Any, attribute: Any, value: str | None) -> None:
@@ -287,25 +268,4 @@ class WebOptions:
     host: str = option("127.0.0.1", help="Address listened on.")
     port: int = option(
         8080, help="Port; 0 takes a free one.", validator=[at_least(0), at_most(65_535)]
-    )
-
-
-@frozen(kw_only=True)
-class LogOptions:
-    """
-    The table `[log]`.
-
-    Raises:
-        ConfigError: A value is out of its range.
-    """
-
-    level: LogLevel = option(LogLevel.INFO, help="How much is logged.")
-    format: LogFormat | None = option(
-        None, help="How lines are written; console on a terminal and json elsewhere unless set."
-    )
-    throttle_s: Decimal = option(
-        Decimal(5),
-        help="Lines that repeat are written once in this time, with their count.",
-        unit="s",
-        validator=not_negative,
     )

@@ -1,6 +1,7 @@
 """Settings of the log; light, because configuration files are read before anything is logged."""
 
 import enum
+from decimal import Decimal
 
 from attrs import frozen
 
@@ -29,13 +30,20 @@ class LogLevel(enum.Enum):
 
 @frozen(kw_only=True)
 class LogConfig:
-    """Settings of the log: the table `[log]`."""
+    """
+    The table `[log]`.
 
-    format: LogFormat = option(LogFormat.CONSOLE, help="How a line looks.")
-    level: LogLevel = option(LogLevel.INFO, help="Least important lines that are written.")
-    repeat_s: int = option(
-        60,
-        help="A line that repeats is written once in this time, then with a count; 0 for always.",
-        unit="seconds",
+    Raises:
+        ConfigError: A value is out of its range.
+    """
+
+    level: LogLevel = option(LogLevel.INFO, help="How much is logged.")
+    format: LogFormat | None = option(
+        None, help="How lines are written; console on a terminal and json elsewhere unless set."
+    )
+    throttle_s: Decimal = option(
+        Decimal(5),
+        help="Lines that repeat are written once in this time, with their count; 0 for always.",
+        unit="s",
         validator=not_negative,
     )

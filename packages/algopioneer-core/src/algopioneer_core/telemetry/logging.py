@@ -12,12 +12,14 @@ import logging
 import sys
 from collections.abc import Iterable, Iterator, MutableMapping
 from contextlib import contextmanager
+from decimal import Decimal
 from typing import Any, Final, TextIO, cast
 
 import structlog
 from structlog.typing import FilteringBoundLogger, Processor
 
 from algopioneer_core.domain.market_data import NS_PER_SECOND
+from algopioneer_core.domain.money import mul
 from algopioneer_core.domain.times import iso_utc
 from algopioneer_core.ports import Clock
 from algopioneer_core.telemetry.config import LogConfig, LogFormat
@@ -59,7 +61,7 @@ def open_log(
         stream: Where to; standard error when not given.
     """
     sink = _Sink(stream if stream is not None else sys.stderr)
-    repeats = _Repeats(config.repeat_s * NS_PER_SECOND, clock)
+    repeats = _Repeats(int(mul(config.throttle_s, Decimal(NS_PER_SECOND))), clock)
     structlog.configure(
         processors=_processors(config, repeats, Redactor(secrets), sink),
         wrapper_class=structlog.make_filtering_bound_logger(_level(config)),
@@ -105,7 +107,8 @@ def _processors(
 
 
 def _renderer(config: LogConfig, stream: TextIO) -> Processor:
-    if config.format is LogFormat.JSON:
+    form = config.format or (LogFormat.CONSOLE if stream.isatty() else LogFormat.JSON)
+    if form is LogFormat.JSON:
         return structlog.processors.JSONRenderer(ensure_ascii=False)
     return structlog.dev.ConsoleRenderer(
         colors=stream.isatty(),

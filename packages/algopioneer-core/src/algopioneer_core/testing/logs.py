@@ -4,6 +4,7 @@ import io
 import json
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from decimal import Decimal
 from typing import Any
 
 from attrs import define, field
@@ -43,10 +44,10 @@ class LoggedLines:
 
 @contextmanager
 def logged(
-    *, level: LogLevel = LogLevel.DEBUG, repeat_s: int = 60, secrets: Iterable[str] = ()
+    *, level: LogLevel = LogLevel.DEBUG, throttle_s: int = 60, secrets: Iterable[str] = ()
 ) -> Iterator[LoggedLines]:
     """Log as JSON into memory inside the block."""
     found = LoggedLines()
-    config = LogConfig(format=LogFormat.JSON, level=level, repeat_s=repeat_s)
+    config = LogConfig(format=LogFormat.JSON, level=level, throttle_s=Decimal(throttle_s))
     with open_log(config, clock=found.clock, secrets=secrets, stream=found.stream):
         yield found
