@@ -2,9 +2,21 @@
 
 from typing import Final
 
-from algopioneer_core.plugins import ExitPolicySpec, NotifierSpec, RecorderSpec, hookimpl
+from algopioneer_core.domain.simulated_capabilities import PAPER_CAPABILITIES, REPLAY_CAPABILITIES
+from algopioneer_core.plugins import (
+    ExitPolicySpec,
+    NotifierSpec,
+    RecorderSpec,
+    VenueSpec,
+    hookimpl,
+)
 
-__all__ = ["algopioneer_exit_policies", "algopioneer_notifiers", "algopioneer_recorders"]
+__all__ = [
+    "algopioneer_exit_policies",
+    "algopioneer_notifiers",
+    "algopioneer_recorders",
+    "algopioneer_venues",
+]
 
 _ROOM: Final = "algopioneer_core.engine"
 _EXITS: Final = (
@@ -87,5 +99,27 @@ def algopioneer_notifiers() -> list[NotifierSpec]:
             summary="Post alerts as JSON to a URL.",
             factory=f"{_NOTIFIERS}.webhook:open_webhook_notifier",
             config=f"{_NOTIFIERS}.config:WebhookConfig",
+        ),
+    ]
+
+
+@hookimpl
+def algopioneer_venues() -> list[VenueSpec]:
+    """Venues that are simulated here."""
+    return [
+        VenueSpec(
+            name="replay",
+            summary="Bar files as a live feed, at any speed; market data only.",
+            factory="algopioneer_core.bootstrap.replay:open_replay",
+            config="algopioneer_core.config.replay:ReplayConfig",
+            capabilities=REPLAY_CAPABILITIES,
+        ),
+        VenueSpec(
+            name="paper",
+            summary="A simulated account over another venue's markets.",
+            factory="algopioneer_core.simulation.paper:open_paper",
+            config="algopioneer_core.simulation.paper_config:PaperConfig",
+            capabilities=PAPER_CAPABILITIES,
+            shadows=True,
         ),
     ]

@@ -120,9 +120,11 @@ def test_plugins_list_shows_what_each_provides(capsys: pytest.CaptureFixture[str
     """A table for people."""
     assert 0 == main(["plugins", "list"])
 
-    line = next(x for x in capsys.readouterr().out.splitlines() if x.startswith("builtin"))
+    out = capsys.readouterr().out
+    line = next(x for x in out.splitlines() if x.startswith("builtin"))
     assert "algopioneer-core" in line
-    assert "exit policy: all-of, any-of" in line
+    assert "venue: paper, replay" in line
+    assert "exit policy: all-of, any-of" in out
 
 
 def test_plugins_list_as_json(capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,12 +6,12 @@ from typing import Final
 
 from attrs import frozen
 
+from algopioneer_core.bootstrap.bar_paths import described, named_files, open_all, paths_of
 from algopioneer_core.bootstrap.host import Surroundings
 from algopioneer_core.bootstrap.lengths import interval_ns
 from algopioneer_core.bootstrap.synthetic import make_up
 from algopioneer_core.bootstrap.venue_history import fetch_history
 from algopioneer_core.config.backtest import BacktestOptions
-from algopioneer_core.config.instruments import read_instruments
 from algopioneer_core.config.runs import Settings
 from algopioneer_core.domain.errors import ConfigError
 from algopioneer_core.domain.instruments import Instrument, InstrumentId
@@ -63,12 +63,12 @@ def find_market(
     """
     if options.exchange is not None:
         return _from_venue(options, asked, strategy, around)
-    files = _files(options.data, asked)
+    files = named_files(options.data, asked)
     symbols = _symbols(options, files, strategy, asked)
     require_instruments(strategy, symbols)
-    paths = () if options.synthetic else _paths(files, symbols, asked)
+    paths = () if options.synthetic else paths_of(files, symbols, asked)
     ids = tuple(InstrumentId.parse(symbol, default_venue=SIMULATED_VENUE) for symbol in symbols)
-    instruments = _instruments(options, ids)
+    instruments = described(options.instruments, ids)
     if options.synthetic:
         sources, description = make_up(options, asked, ids)
         return Market(instruments, sources, description)
@@ -95,33 +95,6 @@ def _from_venue(
     )
     origin: dict[str, Plain] = {"venue": venue.name, "stamp": str(found.sources[0].stamp)}
     return _market(found.instruments, found.sources, origin)
-
-
-def _files(data: tuple[str, ...], asked: Settings) -> list[tuple[str, Path]]:
-    """Return (symbol, file) in the order given; a file without a symbol has the empty text."""
-    files: list[tuple[str, Path]] = []
-    for text in _separated(data):
-        symbol, equals, name = text.partition("=")
-        if not equals or Path(text).exists():
-            symbol, name = "", text
-        if symbol and symbol in dict(files):
-            raise ConfigError(
-                f"two files for {symbol!r}",
-                where=asked.place("data"),
-                remedy="write each as SYMBOL=FILE",
-            )
-        files.append((symbol, Path(name)))
-    return files
-
-
-def _separated(texts: tuple[str, ...]) -> list[str]:
-    """Return the files of lists separated by commas; a file may have a comma in its name."""
-    return [
-        part.strip()
-        for text in texts
-        for part in ([text] if Path(text).exists() else text.split(","))
-        if part.strip()
-    ]
 
 
 def _symbols(
@@ -151,38 +124,8 @@ def _symbols(
     return symbols
 
 
-def _paths(
-    files: list[tuple[str, Path]], symbols: tuple[str, ...], asked: Settings
-) -> tuple[Path, ...]:
-    """Return the file of each symbol: its own, the one at its place, or the one for all."""
-    own = {symbol: path for symbol, path in files if symbol}
-    others = [path for symbol, path in files if not symbol]
-    missing = [symbol for symbol in symbols if symbol not in own]
-    if not others and missing:
-        raise ConfigError(
-            f"there is no file for {missing[0]!r}",
-            where=asked.place("data"),
-            remedy=f"add --data {missing[0]}=FILE",
-        )
-    if len(others) > 1 and len(others) != len(missing):
-        raise ConfigError(
-            f"{len(others)} files for {len(missing)} symbols",
-            where=asked.place("data"),
-            remedy="give one file for each symbol in the same order, or write each as SYMBOL=FILE",
-        )
-    own |= zip(missing, others * (len(missing) if len(others) == 1 else 1), strict=True)
-    return tuple(own[symbol] for symbol in symbols)
-
-
 def _made_up(number: int) -> tuple[str, ...]:
     return tuple(f"SYN{index}-USD" for index in range(1, number + 1))
-
-
-def _instruments(options: BacktestOptions, ids: tuple[InstrumentId, ...]) -> tuple[Instrument, ...]:
-    if options.instruments is None:
-        return tuple(Instrument.undescribed(each) for each in ids)
-    described = read_instruments(Path(options.instruments))
-    return tuple(described.instrument(each) for each in ids)
 
 
 def _from_files(
@@ -191,7 +134,7 @@ def _from_files(
     paths: tuple[Path, ...],
     instruments: tuple[Instrument, ...],
 ) -> Market:
-    from algopioneer_core.history.bar_files import ReadOptions, open_bars  # pyarrow is slow
+    from algopioneer_core.history.bar_files import ReadOptions  # pyarrow is slow
 
     reading = ReadOptions(
         stamp=Stamp(options.stamp),
@@ -200,10 +143,7 @@ def _from_files(
         end_ns=options.end_ns,
         accept=options.accept,
     )
-    sources = tuple(
-        open_bars(path, instrument.id, reading)
-        for path, instrument in zip(paths, instruments, strict=True)
-    )
+    sources = open_all(paths, instruments, reading)
     origin: dict[str, Plain] = {"files": tuple(str(path) for path in paths), "stamp": options.stamp}
     return _market(instruments, sources, origin)
 

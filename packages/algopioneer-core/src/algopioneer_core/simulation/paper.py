@@ -24,6 +24,7 @@ from algopioneer_core.domain.errors import (
 )
 from algopioneer_core.domain.instruments import Instrument, InstrumentId
 from algopioneer_core.domain.money import Quantity
+from algopioneer_core.domain.simulated_capabilities import paper_capabilities
 from algopioneer_core.ports import SupportsBarInterval, SupportsSnapshot, Venue
 from algopioneer_core.simulation.bar_book import BarBook
 from algopioneer_core.simulation.costs import CostModel
@@ -34,7 +35,6 @@ from algopioneer_core.simulation.paper_exchange import MakeBook, PaperExchange
 from algopioneer_core.simulation.paper_execution import PaperExecution
 from algopioneer_core.simulation.paper_market import PaperMarket
 from algopioneer_core.simulation.report_hub import ReportHub
-from algopioneer_core.simulation.venue_capabilities import paper_capabilities
 
 __all__ = ["PaperVenue", "open_paper"]
 

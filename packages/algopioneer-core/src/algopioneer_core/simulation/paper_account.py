@@ -152,16 +152,7 @@ class PaperAccount:
             "opening": dict(self._opening),
             "balances": dict(self.balances),
             "marks": dict(self._marks),
-            "positions": {
-                key: {
-                    "quantity": each.quantity,
-                    "cost": each.cost,
-                    "realised": each.realised,
-                    "fees": each.fees,
-                    "other_fees": [list(fee) for fee in each.other_fees],
-                }
-                for key, each in self._positions.items()
-            },
+            "positions": dict(self._positions),
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
@@ -171,10 +162,6 @@ class PaperAccount:
         self.balances = dict(state["balances"])
         self._marks = {ids[key]: price for key, price in state["marks"].items()}
         self._positions = {
-            ids[key]: self._position(ids[key], fields) for key, fields in state["positions"].items()
+            ids[key]: evolve(position, instrument=self._instruments[ids[key]])
+            for key, position in state["positions"].items()
         }
-
-    def _position(self, instrument_id: InstrumentId, fields: Mapping[str, Any]) -> Position:
-        fees = tuple((asset, fee) for asset, fee in fields["other_fees"])
-        empty = Position(self._instruments[instrument_id])
-        return evolve(empty, **{**fields, "other_fees": fees})

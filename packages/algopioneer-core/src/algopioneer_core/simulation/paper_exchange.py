@@ -105,7 +105,7 @@ class PaperExchange:
         self._working: dict[str, Order] = {}
         self._ended: OrderedDict[str, Order] = OrderedDict()
         self._fills: deque[Fill] = deque(maxlen=RETAINED)
-        self._forgotten_ns = 0
+        self._forgotten_ns = -1
         self._matching: list[tuple[InstrumentId, Iterator[ExecutionReport]]] = []
         self.is_matching = False
         """Whether events are being matched: some of what they do is not yet reported."""
@@ -183,7 +183,8 @@ class PaperExchange:
         book = self._book(event.instrument_id)
         if not isinstance(event, Trade) and book.is_new(event):
             for report in book.on_event(event):
-                yield self._told(report)
+                if not isinstance(report, OrderAccepted):  # it was, when it was submitted
+                    yield self._told(report)
         self.account.mark_price(event.instrument_id, _mark(event))
 
     def _told(self, report: ExecutionReport) -> ExecutionReport:
@@ -205,7 +206,7 @@ class PaperExchange:
     def _book_fill(self, fill: Fill) -> None:
         self.account.apply(fill)
         if len(self._fills) == RETAINED:
-            self._forgotten_ns = self._fills[0].ts_event
+            self._forgotten_ns = max(self._forgotten_ns, self._fills[0].ts_event)
         self._fills.append(fill)
 
     def _keep(self, order: Order) -> None:

@@ -19,12 +19,12 @@ from algopioneer_core.domain.capabilities import Capabilities
 from algopioneer_core.domain.errors import ConfigError, DataError, UnsupportedOperation
 from algopioneer_core.domain.instruments import Instrument, InstrumentId
 from algopioneer_core.domain.market_data import NS_PER_SECOND, Bar
+from algopioneer_core.domain.simulated_capabilities import replay_capabilities
 from algopioneer_core.history.columns import BarSource
 from algopioneer_core.history.intervals import format_interval
 from algopioneer_core.ports import MarketDataEvent, MarketSession, ReceiveStream
 from algopioneer_core.simulation.no_account import NoAccount
 from algopioneer_core.simulation.replay_feed import merged
-from algopioneer_core.simulation.venue_capabilities import replay_capabilities
 
 __all__ = ["AS_FAST_AS_POSSIBLE", "ReplayMarket", "ReplayStream", "ReplayVenue"]
 
