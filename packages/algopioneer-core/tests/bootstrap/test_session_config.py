@@ -27,6 +27,7 @@ from algopioneer_core.domain.capabilities import (
 )
 from algopioneer_core.domain.errors import AlgopioneerError, ConfigError
 from algopioneer_core.domain.instruments import InstrumentKind
+from algopioneer_core.domain.simulated_capabilities import REPLAY_CAPABILITIES
 from algopioneer_core.plugins.discovery import Candidate
 from algopioneer_core.plugins.manager import LoadedPlugin, PluginHost
 from algopioneer_core.plugins.specs import (
@@ -37,7 +38,6 @@ from algopioneer_core.plugins.specs import (
     VenueSpec,
 )
 from algopioneer_core.settings import at_least, option, secret
-from algopioneer_core.simulation.venue_capabilities import REPLAY_CAPABILITIES
 
 HERE = "session_here"
 MINUTE_NS = 60_000_000_000
@@ -65,6 +65,13 @@ class HookConfig:
 
     url: str = option(help="Where.")
     token: str = secret(environment="HOOK_TOKEN", help="Token.", required=True)
+
+
+@frozen(kw_only=True)
+class TapeConfig:
+    """Of a venue that can have any name."""
+
+    name: str = option("tape", help="Its name.")
 
 
 @pytest.fixture(autouse=True)
@@ -106,7 +113,7 @@ HOST = PluginHost(
                     "kiosk",
                     _capabilities(Capability.BARS_STREAM, Capability.SHORT_SELLING, **STREAMS),
                 ),
-                _venue("tape", REPLAY_CAPABILITIES),
+                _venue("tape", REPLAY_CAPABILITIES, config=f"{HERE}:TapeConfig"),
                 _venue("gone", _capabilities(), available=False, unavailable_reason="Moved."),
                 _venue(
                     "paper",
@@ -188,6 +195,16 @@ def test_replay_needs_no_interval_and_is_taken_up_where_it_was() -> None:
     assert Resume.CURSOR is checked.resume
     assert checked.venue("tape").replayed
     assert checked.strategies[0].table.interval_ns is None
+
+
+def test_venue_that_can_have_any_name_has_that_of_its_table() -> None:
+    """Its instruments begin with it; what the user says wins."""
+    tables = "[venue.monday]\nkind = 'tape'\n[venue.tuesday]\nkind = 'tape'\nname = 'other'\n"
+    trend = TREND.replace("X-USD", "monday:X-USD")
+    checked = _check(tables + trend)
+
+    names = [venue.config for venue in checked.venues]
+    assert [TapeConfig(name="monday"), TapeConfig(name="other")] == names
 
 
 def test_spread_has_the_rules_of_its_legs() -> None:

@@ -21,7 +21,7 @@ from algopioneer_core.bootstrap.session_requirements import (
     require_for_strategy,
     require_short,
 )
-from algopioneer_core.config.runs import Part
+from algopioneer_core.config.runs import Part, Settings
 from algopioneer_core.config.session import SessionConfig
 from algopioneer_core.config.session_options import ExitOn, Resume, StrategyOptions
 from algopioneer_core.config.session_tables import (
@@ -32,6 +32,7 @@ from algopioneer_core.config.session_tables import (
 )
 from algopioneer_core.domain.capabilities import Capabilities, Capability
 from algopioneer_core.domain.errors import AlgopioneerError, ConfigError, RefusedError
+from algopioneer_core.domain.simulated_capabilities import paper_capabilities
 from algopioneer_core.engine.exits import ExitPolicy
 from algopioneer_core.engine.leg_rules import LegRules
 from algopioneer_core.plugins.catalogue import Catalogue
@@ -45,7 +46,6 @@ from algopioneer_core.plugins.specs import (
     VenueSpec,
 )
 from algopioneer_core.settings import settings_of
-from algopioneer_core.simulation.venue_capabilities import paper_capabilities
 
 __all__ = [
     "CheckedPart",
@@ -205,6 +205,15 @@ def _found(catalogue: Catalogue[SpecT], kind: str, place: str) -> SpecT:
         raise
 
 
+def _named(table: VenueTable, spec: VenueSpec) -> Settings:
+    """Return the venue's settings; one that has a `name` of its own gets that of its table."""
+    config = spec.load_config()
+    keys = {setting.key for setting in settings_of(config)} if config is not None else set()
+    if "name" not in keys - table.settings.filed.keys():
+        return table.settings
+    return evolve(table.settings, filed={**table.settings.filed, "name": table.name})
+
+
 def _venue(table: VenueTable, config: SessionConfig, host: PluginHost) -> CheckedVenue:
     place = table.settings.place
     spec = _found(host.venues, table.kind, place("kind"))
@@ -228,7 +237,7 @@ def _venue(table: VenueTable, config: SessionConfig, host: PluginHost) -> Checke
         spec=spec,
         config=component_config(
             spec,
-            table.settings,
+            _named(table, spec),
             environment,
             elsewhere={"paper": "[venue.NAME]", "kind": "[venue.NAME]"},
             all_secrets=not table.paper,
