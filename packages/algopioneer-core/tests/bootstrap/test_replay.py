@@ -1,6 +1,7 @@
 """Behaviour of opening the simulated venues from their settings."""
 
 from contextlib import AsyncExitStack
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +65,7 @@ async def test_paper_account_is_opened_over_a_replay(folder: Path) -> None:
         venue = await stack.enter_async_context(open_venue(spec, asked, {}, shadow=shadow))
         (balance,) = await venue.execution.balances()
         feed = await closes(venue)
-    assert ("USD", 77) == (balance.asset, balance.total)
+    assert ("USD", Decimal(77)) == (balance.asset, balance.total)
     assert [("replay:AA", "12")] == feed
 
 
