@@ -184,6 +184,10 @@ class TradingEngine:
                 wishes += self._way_out.of(instrument_id, reason)
         return self._carry_out(wishes, self._context.now_ns)
 
+    def cancel_orders(self) -> Sequence[Command]:
+        """Return cancels of everything that works."""
+        return self._desk.carry_out((CancelAll(),), self._context.now_ns)
+
     def close_positions(self, reason: str) -> Sequence[Command]:
         """Return market orders that close what open orders leave of all positions, for *reason*."""
         wishes: list[StrategyCommand] = []

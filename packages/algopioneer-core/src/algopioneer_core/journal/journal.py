@@ -8,7 +8,7 @@ the less each of them waits, and no task of the journal's own has to be looked a
 """
 
 import contextlib
-from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -69,6 +69,11 @@ class Journal:
         self._filling = _Batch()
         self._writing: tuple[_Batch, anyio.Event] | None = None
         self._failure: BaseException | None = None
+        self.before_commit: Callable[[], Awaitable[None]] | None = None
+        """
+        Awaited before each commit, for whoever keeps snapshots that must be those of its rows:
+        whatever it puts right before it returns is in the same transaction as all rows so far.
+        """
 
     # --- writing -----------------------------------------------------------------------------
 
@@ -166,11 +171,13 @@ class Journal:
             await self._commit()
 
     async def _commit(self) -> None:
-        batch, self._filling = self._filling, _Batch()
-        done = anyio.Event()
+        batch, done = self._filling, anyio.Event()
         self._writing = batch, done
         try:
             with anyio.CancelScope(shield=True):
+                if self.before_commit is not None:
+                    await self.before_commit()
+                self._filling = _Batch()
                 snapshots = list(batch.snapshots.values())
                 await self._run_blocking(self._storage.commit, batch.rows, snapshots)
             batch.written = True

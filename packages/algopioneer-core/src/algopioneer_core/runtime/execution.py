@@ -212,6 +212,12 @@ class ExecutionPump:
         """Whether nothing waits, nothing is being sent and nothing is being asked about."""
         return not (self._queue or self._busy or self._inquiries)
 
+    @property
+    def in_flight(self) -> frozenset[str]:
+        """Ids of orders that are waiting, being sent, or being asked about."""
+        waiting = (each.key for each in self._queue)
+        return frozenset((*waiting, *self._busy, *self._inquiries))
+
     def inquire(self, client_order_id: str) -> None:
         """Ask the venue about an order until its fate is known; in the background, once."""
         if client_order_id not in self._inquiries and self._tasks is not None:

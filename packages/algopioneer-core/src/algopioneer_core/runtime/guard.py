@@ -7,8 +7,9 @@ taken out, and from then on the guard answers with nothing, until it is given a 
 Exits, legs, risk and orders never notice: they keep managing the position.
 """
 
+import functools
 from collections.abc import Callable, Iterable, Mapping
-from typing import Final
+from typing import Final, TypeVar
 
 from attrs import frozen
 
@@ -26,8 +27,9 @@ from algopioneer_core.domain.events import Event
 from algopioneer_core.domain.orders import OrderIntent
 from algopioneer_core.engine.strategy import Requirements, Strategy, StrategyContext
 
-__all__ = ["Crash", "StrategyBlocked", "StrategyGuard"]
+__all__ = ["Crash", "StrategyBlocked", "StrategyGuard", "call_strategy"]
 
+_T = TypeVar("_T")
 _WISHES: Final = (OrderIntent, Cancel, CancelAll, OpenSpread, CloseSpread, SetTimer, Halt)
 
 
@@ -88,11 +90,12 @@ class StrategyGuard:
         return wishes
 
     def _ask(self, event: Event, context: StrategyContext) -> tuple[StrategyCommand, ...]:
-        assert self._strategy is not None
+        strategy = self._strategy
+        assert strategy is not None
         self.calls += 1
         self.inside = True
         try:
-            wishes = tuple(self._strategy.on_event(event, context))
+            wishes = call_strategy(lambda: tuple(strategy.on_event(event, context)))
             for wish in wishes:
                 self._check(wish)
         except (Exception, StrategyBlocked) as error:
@@ -146,14 +149,13 @@ class StrategyGuard:
         self.inside = True
         during = "making it"
         try:
-            strategy = make()
+            strategy = call_strategy(make)
             if state is not None:
                 during = "restore"
-                strategy.restore(state)
+                call_strategy(lambda: strategy.restore(state))
             during = "warm-up"
             for event in past:
-                for _ in strategy.on_event(event, context):
-                    pass
+                call_strategy(functools.partial(_show, strategy, event, context))
         except (Exception, StrategyBlocked) as error:
             self._fail(error, during)
             return False
@@ -179,6 +181,21 @@ class StrategyGuard:
     def restore(self, state: Mapping[str, object]) -> None:
         """Unused: a strategy is restored by `adopt`, on a fresh object."""
         raise NotImplementedError
+
+
+def call_strategy(call: Callable[[], _T]) -> _T:
+    """
+    Call into strategy code.
+
+    While this function is on the stack, `StrategyBlocked` may be raised: whoever calls it catches
+    that. The watchdog's signal handler looks for it there.
+    """
+    return call()
+
+
+def _show(strategy: Strategy, event: Event, context: StrategyContext) -> None:
+    for _ in strategy.on_event(event, context):
+        pass
 
 
 def _described(error: BaseException) -> str:

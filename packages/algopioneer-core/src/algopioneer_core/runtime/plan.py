@@ -12,6 +12,7 @@ from algopioneer_core.engine.leg_rules import LegRules
 from algopioneer_core.engine.risk_limits import RiskLimits
 from algopioneer_core.engine.strategy import Strategy
 from algopioneer_core.runtime.execution import ExecutionRules
+from algopioneer_core.runtime.reconciliation import DriftRules
 from algopioneer_core.runtime.restart_policy import OnExhausted, OnRemove, RestartPolicy
 from algopioneer_core.runtime.resume import Resume
 
@@ -86,6 +87,7 @@ class SessionPlan:
     reconcile_every_ns: int = 300 * NS_PER_SECOND
     max_tick_age_ns: int | None = None
     execution: ExecutionRules = field(factory=ExecutionRules)
+    drift: DriftRules = field(factory=DriftRules)
 
     @property
     def fingerprints(self) -> dict[str, str]:

@@ -6,7 +6,7 @@ answers by handing commands to the gate. Its snapshot is the whole of what a res
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from algopioneer_core.domain.commands import OpenSpread
@@ -127,10 +127,14 @@ class StrategyRunner:
         Taken one by one: what the engine orders at one event is handed on before the next.
         """
         for event in self.inbox.take():
-            if type(event) is not Bar or self._joint is None:
+            if type(event) is not Bar:
                 yield event
+            elif self._joint is None:
+                if event.ts_event > self.last_bar_ns:  # else it came with the history already
+                    yield event
             elif (joint := self._joint.put(event)) is not None:
-                yield joint
+                if joint.ts_event > self.last_bar_ns:
+                    yield joint
 
     def seen(self, event: Event) -> None:
         """Take note that the engine has handled *event*, so that a restart can show it again."""
@@ -205,11 +209,20 @@ class StrategyRunner:
         self.keep_state()
         return self.guard.is_running
 
-    def warm_up(self, events: list[Event]) -> bool:
-        """Show the strategy events of the past, dropping its wishes; return whether it runs."""
+    def warm_up(self, events: Iterable[Event]) -> bool:
+        """
+        Show the running strategy what it missed, without its wishes; return whether it runs on.
+
+        Its instruments are marked at the closes, and what it had seen before is left out.
+        """
         for event in events:
-            self.seen(event)
-        return self.start()
+            if event.ts_event > self.last_bar_ns and self.guard.is_running:
+                for bar in event.bars if isinstance(event, JointBar) else (event,):
+                    if isinstance(bar, Bar):
+                        self.engine.portfolio.mark_bar(bar)
+                self.engine.warm_up(event)
+                self.seen(event)
+        return self.guard.is_running
 
     def remind_legs(self) -> bool:
         """Say whether the legs' timer has to be set again, as after a restart."""
@@ -221,6 +234,7 @@ class StrategyRunner:
         """Return everything a restart needs, as JSON values and domain objects."""
         self.keep_state()
         return {
+            "fingerprint": self.plan.fingerprint,
             "engine": self.engine.snapshot(),
             "strategy": self._state,
             "since": list(self._since),

@@ -17,16 +17,20 @@ from algopioneer_core.domain.orders import Order
 from algopioneer_core.engine.order_ids import order_ids
 from algopioneer_core.engine.portfolio import Portfolio
 from algopioneer_core.engine.risk import RiskGate
+from algopioneer_core.journal.control import ControlBox
 from algopioneer_core.journal.entries import Entry, EntryKind
 from algopioneer_core.journal.journal import Journal
 from algopioneer_core.ports import Clock, Notifier, Recorder, Venue
 from algopioneer_core.runtime.alarms import AlarmBell
+from algopioneer_core.runtime.control import ControlDesk
 from algopioneer_core.runtime.floor import Floor
+from algopioneer_core.runtime.live import LiveDriver
 from algopioneer_core.runtime.lockstep import LockstepDriver
 from algopioneer_core.runtime.plan import SessionPlan
 from algopioneer_core.runtime.recording import RecordingPump
 from algopioneer_core.runtime.resume import Resume
 from algopioneer_core.runtime.router import Router
+from algopioneer_core.runtime.saver import Saver
 from algopioneer_core.runtime.shedding import Shedder
 from algopioneer_core.runtime.stopping import StopRequest
 
@@ -83,6 +87,7 @@ class Session:
         chance: Randomness.
         recorders: By name.
         notifiers: By name.
+        control: Where people leave requests; None where nobody can.
         stop: Ends the session when asked.
     """
 
@@ -96,6 +101,7 @@ class Session:
         chance: Chance,
         recorders: Mapping[str, Recorder] | None = None,
         notifiers: Mapping[str, Notifier] | None = None,
+        control: ControlBox | None = None,
         stop: StopRequest | None = None,
     ) -> None:
         self.plan = plan
@@ -106,9 +112,11 @@ class Session:
         self._chance = chance
         self._nonce = ""
         self._trades = 0
-        self.alarm = AlarmBell(journal, notifiers or {})
+        self._saver = Saver(journal, self._venues)
+        log = journal if plan.resume is Resume.CURSOR else self._saver
+        self.alarm = AlarmBell(log, notifiers or {})
         self.floor = Floor(
-            journal,
+            log,
             RiskGate(plan.limits, numeraire=plan.numeraire, strategy_limits=plan.strategy_limits),
             find_order=self._find_order,
             make_ids=self._make_ids,
@@ -118,6 +126,11 @@ class Session:
             grace_ns=plan.grace_ns,
             record_inputs=plan.record_inputs,
             on_trade=self._on_trade,
+        )
+        self._control = (
+            None
+            if control is None
+            else ControlDesk(control, self.floor, log, lambda: self._now_ns())
         )
         self.recording = [
             RecordingPump(
@@ -166,7 +179,22 @@ class Session:
     async def _trade(self) -> str:
         if self.plan.resume is Resume.CURSOR:
             return await self._replay()
-        raise NotImplementedError
+        self._nonce = self._chance.nonce()
+        driver = LiveDriver(
+            self.plan,
+            self.floor,
+            self._venues,
+            self._journal,
+            self._saver,
+            self._clock,
+            alarm=self.alarm,
+            draw=self._chance.draw,
+            on_commit=self._ring_recorders,
+            poll=self._obey_people,
+        )
+        driver.restore()
+        self._note_start()
+        return await driver.run(self.stop)
 
     async def _replay(self) -> str:
         if len(self._venues) != 1:
@@ -190,6 +218,7 @@ class Session:
             self._journal,
             draw=self._chance.draw,
             on_commit=self._ring_recorders,
+            poll=self._obey_people,
         )
         driver.restore()
         self._note_start()
@@ -212,6 +241,15 @@ class Session:
             "strategies": self.plan.fingerprints,
         }
         self._journal.append(Entry(EntryKind.SESSION, self._clock.now_ns(), body=body))
+
+    def _now_ns(self) -> int:
+        """Return the session's time: that of the feed where it is replayed."""
+        replayed = self.plan.resume is Resume.CURSOR
+        return self.floor.now_ns if replayed else self._clock.now_ns()
+
+    def _obey_people(self) -> None:
+        if self._control is not None:
+            self._control.poll()
 
     def _ring_recorders(self) -> None:
         for pump in self.recording:

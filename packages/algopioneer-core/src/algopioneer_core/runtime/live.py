@@ -1,0 +1,333 @@
+"""
+The live driver: venues that do not wait, and one task for each strategy.
+
+Longest-lived outermost: commits, then venues (reports, orders, reconciliation, market data), then
+strategies. Nothing trades before every venue has been reconciled once. A stop opens nothing new,
+drives legs to rest within its deadline, cancels what is left, and says what could not be.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import anyio
+import anyio.abc
+
+from algopioneer_core.domain.events import RiskHalted, RiskResumed, TimerFired
+from algopioneer_core.domain.instruments import InstrumentId
+from algopioneer_core.domain.market_data import NS_PER_SECOND
+from algopioneer_core.engine.leg_clock import LEG_TIMER
+from algopioneer_core.journal.journal import Journal
+from algopioneer_core.ports import Clock, Venue
+from algopioneer_core.runtime.execution import ExecutionPump
+from algopioneer_core.runtime.feeds import read_feed
+from algopioneer_core.runtime.floor import Alarm, Floor
+from algopioneer_core.runtime.history import missed_bars
+from algopioneer_core.runtime.plan import SessionPlan, StrategyPlan
+from algopioneer_core.runtime.reconciler import Reconciler
+from algopioneer_core.runtime.reports import read_reports
+from algopioneer_core.runtime.runner import StrategyRunner
+from algopioneer_core.runtime.saver import Saver
+from algopioneer_core.runtime.stopping import StopRequest
+from algopioneer_core.runtime.wake import Wake
+
+__all__ = ["LiveDriver"]
+
+_STOPPING: Final = "the session is stopping"
+_POLL_S: Final = 0.5
+_ALL_STATES_S: Final = 60
+"""How often the state of strategies that did nothing is saved too, so that restarts re-read few
+bars."""
+
+
+class LiveDriver:
+    """
+    Runs a session over venues whose time goes on.
+
+    Args:
+        plan: The session.
+        floor: Its strategies' place; empty.
+        venues: Opened, by name.
+        journal: Open.
+        saver: Writes what happens, and the states that belong to it.
+        clock: The time.
+        alarm: Tells people.
+        draw: Numbers in [0, 1).
+        on_commit: Called after each commit.
+        poll: Called every now and then: obeys what people ask for.
+    """
+
+    def __init__(
+        self,
+        plan: SessionPlan,
+        floor: Floor,
+        venues: Mapping[str, Venue],
+        journal: Journal,
+        saver: Saver,
+        clock: Clock,
+        *,
+        alarm: Alarm,
+        draw: Callable[[], float],
+        on_commit: Callable[[], None] = lambda: None,
+        poll: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._plan = plan
+        self._floor = floor
+        self._venues = dict(venues)
+        self._saver = saver
+        self._clock = clock
+        self._alarm = alarm
+        self._draw = draw
+        self._on_commit = on_commit
+        self._poll = poll
+        self._bells: dict[str, Wake] = {}
+        self._scopes: dict[str, anyio.CancelScope] = {}
+        self._strategies: anyio.abc.TaskGroup | None = None
+        self._open_feeds = len(self._venues)
+        self._stop = StopRequest()
+        self.pumps = {name: self._make_pump(venue) for name, venue in self._venues.items()}
+        self.reconcilers = {
+            name: Reconciler(
+                name,
+                venue.execution,
+                self.pumps[name],
+                floor,
+                journal,
+                clock,
+                alarm=alarm,
+                every_ns=plan.reconcile_every_ns,
+                draw=draw,
+                rules=plan.drift,
+            )
+            for name, venue in self._venues.items()
+        }
+        floor.pumps.update(self.pumps)
+
+    def _make_pump(self, venue: Venue) -> ExecutionPump:
+        return ExecutionPump(
+            venue.name,
+            venue.execution,
+            self._saver,
+            self._clock,
+            report=self._floor.report,
+            current=self._floor.current,
+            working=lambda: self._floor.working(venue.name),
+            draw=self._draw,
+            rules=self._plan.execution,
+            alert=self._alert_order,
+        )
+
+    def _alert_order(self, subject: str, text: str) -> None:
+        self._alarm(self._clock.now_ns(), subject, text, urgent=True)
+
+    # --- memory ------------------------------------------------------------------------------
+
+    def restore(self) -> None:
+        """
+        Take up what the journal has of each strategy, the risk gate and simulated accounts.
+
+        A strategy whose configuration has changed keeps its books and begins with a fresh mind.
+        """
+        self._saver.restore_venues()
+        for plan in self._plan.strategies:
+            self._add(plan, self._saved(plan))
+        risk = self._saver.saved_risk()
+        if risk is not None:
+            self._floor.risk.restore(risk)
+        self._saver.watch(self._floor.runners, self._floor.risk)
+
+    def _saved(self, plan: StrategyPlan) -> Mapping[str, Any] | None:
+        saved = self._saver.saved_runner(plan.name)
+        if saved is None or saved["fingerprint"] == plan.fingerprint:
+            return saved
+        return {**saved, "strategy": None, "since": [], "last_bar_ns": 0}
+
+    def _add(self, plan: StrategyPlan, saved: Mapping[str, Any] | None) -> StrategyRunner:
+        bell = self._bells[plan.name] = Wake()
+        return self._floor.add(plan, saved, ring=bell.ring)
+
+    # --- running -----------------------------------------------------------------------------
+
+    async def run(self, stop: StopRequest) -> str:
+        """
+        Trade until *stop* is asked, the time is over, or every feed has ended.
+
+        Raises:
+            JournalFailed: The disk refused; nothing was sent after that.
+            AuthenticationFailed: A venue does not accept the key.
+        """
+        self._stop = stop
+        async with anyio.create_task_group() as services:
+            services.start_soon(self._commit)
+            services.start_soon(self._ask_people)
+            async with anyio.create_task_group() as venues:
+                await self._open_venues(venues)
+                async with anyio.create_task_group() as strategies:
+                    self._strategies = strategies
+                    for runner in self._floor.runners.values():
+                        await self._begin(runner)
+                    for name in self._venues:
+                        await venues.start(self._feed, name)
+                    strategies.start_soon(self._end_in_time)
+                    await stop.wait()
+                    await self._wind_down()
+                    strategies.cancel_scope.cancel()
+                venues.cancel_scope.cancel()
+            await self._saver.flush()
+            services.cancel_scope.cancel()
+        return stop.reason
+
+    async def _open_venues(self, venues: anyio.abc.TaskGroup) -> None:
+        for name, venue in self._venues.items():
+            reconciler = self.reconcilers[name]
+            await venues.start(self.pumps[name].run)
+            await venues.start(self._read_reports, venue, reconciler)
+            venues.start_soon(reconciler.run)
+        for reconciler in self.reconcilers.values():
+            await reconciler.done.wait()
+
+    async def _read_reports(
+        self, venue: Venue, reconciler: Reconciler, *, task_status: anyio.abc.TaskStatus[None]
+    ) -> None:
+        await read_reports(
+            venue.execution,
+            self._floor.report,
+            on_up=reconciler.stream_is_up,
+            on_down=reconciler.stream_is_down,
+            draw=self._draw,
+            task_status=task_status,
+        )
+
+    async def _feed(self, name: str, *, task_status: anyio.abc.TaskStatus[None]) -> None:
+        wanted: dict[InstrumentId, None] = {}
+        for plan in self._plan.strategies:
+            wanted.update((each, None) for each in plan.instrument_ids if each.venue == name)
+        await read_feed(
+            name,
+            self._venues[name].market_data,
+            list(wanted),
+            self._floor.router.publish,
+            clock=self._clock,
+            draw=self._draw,
+            task_status=task_status,
+        )
+        self._open_feeds -= 1
+        if not self._open_feeds:
+            self._stop.ask("the feed has ended")
+
+    async def _commit(self) -> None:
+        """Make durable whatever was written, soon; and the state of the quiet ones now and then."""
+        while True:
+            with anyio.move_on_after(_ALL_STATES_S) as quiet:
+                await self._saver.bell.wait()
+            if quiet.cancelled_caught:
+                for name in self._floor.runners:
+                    self._saver.touch(name)
+            await self._saver.flush()
+            self._on_commit()
+
+    async def _ask_people(self) -> None:
+        while True:
+            self._poll()
+            await anyio.sleep(_POLL_S)
+
+    async def _end_in_time(self) -> None:
+        if self._plan.run_for_ns is not None:
+            await anyio.sleep(self._plan.run_for_ns / NS_PER_SECOND)
+            self._stop.ask("the time is over")
+
+    # --- strategies --------------------------------------------------------------------------
+
+    async def _begin(self, runner: StrategyRunner) -> None:
+        """Start a strategy with its history, and its task."""
+        now_ns = self._clock.now_ns()
+        self._floor.supervision.start(runner, now_ns)
+        needed = runner.plan.history or runner.guard.requirements().warmup_bars
+        seen_before = runner.last_bar_ns
+        missed = await missed_bars(runner, self._venues, needed, now_ns)
+        if not runner.warm_up(missed) and runner.guard.crash is not None:
+            self._floor.supervision.crashed(runner, now_ns)
+        if seen_before and missed:
+            self._tell_missed(runner, len(missed), now_ns)
+        if runner.engine.legs is not None:  # timers do not outlive a process
+            self._floor.deliver(runner, TimerFired(LEG_TIMER, now_ns))
+        self._saver.touch(runner.name)
+        assert self._strategies is not None
+        self._strategies.start_soon(self._run_strategy, runner)
+
+    def _tell_missed(self, runner: StrategyRunner, count: int, now_ns: int) -> None:
+        self._alarm(
+            now_ns,
+            f"{runner.name} missed {count} bars while the session was down",
+            "They were shown to it without orders.",
+            strategy=runner.name,
+        )
+
+    async def _run_strategy(self, runner: StrategyRunner) -> None:
+        """Let one strategy decide whenever something waits for it, or a time has come."""
+        bell = self._bells[runner.name]
+        with anyio.CancelScope() as scope:
+            self._scopes[runner.name] = scope
+            while True:
+                with anyio.move_on_after(self._until_next(runner)):
+                    await bell.wait()
+                now_ns = self._clock.now_ns()
+                runner.expire(now_ns)
+                self._floor.process(runner)
+                self._floor.fire_timers(runner, now_ns)
+                self._floor.supervision.look(runner, now_ns)
+                await anyio.lowlevel.checkpoint()
+
+    def _until_next(self, runner: StrategyRunner) -> float | None:
+        """Return the seconds until a timer or a restart is due; None when neither is."""
+        times = list(runner.timers.values())
+        if runner.restart_ns is not None:
+            times.append(runner.restart_ns)
+        if not times:
+            return None
+        return max(0, min(times) - self._clock.now_ns()) / NS_PER_SECOND
+
+    # --- the end -----------------------------------------------------------------------------
+
+    async def _wind_down(self) -> None:
+        """Open nothing new, drive legs to rest, cancel what is left; within the deadline."""
+        halted = self._floor.risk.halted()
+        self._everyone(lambda runner, now_ns: RiskHalted(now_ns, _STOPPING))
+        seconds = self._plan.stop_deadline_ns / NS_PER_SECOND
+        with anyio.move_on_after(seconds, shield=True):
+            while not self._legs_rest():
+                await anyio.sleep(_POLL_S / 10)
+        self._cancel_everything()
+        with anyio.move_on_after(seconds, shield=True):
+            while not self._nothing_works():
+                await anyio.sleep(_POLL_S / 10)
+        self._say_what_is_left()
+        if halted is None:  # this halt was ours, and is over with the session
+            self._everyone(lambda runner, now_ns: RiskResumed(now_ns))
+
+    def _everyone(self, event: Callable[[StrategyRunner, int], Any]) -> None:
+        for runner in self._floor.runners.values():
+            self._floor.deliver(runner, event(runner, self._clock.now_ns()))
+
+    def _legs_rest(self) -> bool:
+        runners = self._floor.runners.values()
+        return all(each.engine.legs is None or each.engine.legs.is_idle for each in runners)
+
+    def _nothing_works(self) -> bool:
+        runners = self._floor.runners.values()
+        return not any(each.engine.orders.working for each in runners)
+
+    def _cancel_everything(self) -> None:
+        for runner in self._floor.runners.values():
+            commands = runner.engine.cancel_orders()
+            self._floor.gate.command(runner, commands, self._clock.now_ns(), None)
+
+    def _say_what_is_left(self) -> None:
+        for runner in self._floor.runners.values():
+            for key in runner.engine.orders.working:
+                self._alarm(
+                    self._clock.now_ns(),
+                    f"order {key} of {runner.name} may still be open at its venue",
+                    "The session ended before its end was confirmed. Look at the venue.",
+                    strategy=runner.name,
+                    urgent=True,
+                )

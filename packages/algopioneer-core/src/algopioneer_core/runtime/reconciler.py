@@ -1,0 +1,267 @@
+"""
+The reconciler of one venue: on start, after every reconnect, and every now and then.
+
+It asks for fills, open orders and positions, tells the strategies what they missed, has orders that
+are not where they should be asked about, and says what nobody can explain. Until it has succeeded
+once since the private stream came up, the venue takes no new exposure.
+"""
+
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import Any, Final
+
+import anyio
+
+from algopioneer_core.domain.errors import UnsupportedOperation, VenueError
+from algopioneer_core.domain.events import OrderAccepted, OrderFilled, RiskHalted
+from algopioneer_core.domain.instruments import InstrumentId
+from algopioneer_core.domain.market_data import NS_PER_SECOND
+from algopioneer_core.domain.money import ZERO, Money, Quantity, add, sub
+from algopioneer_core.domain.orders import OrderStatus
+from algopioneer_core.journal.journal import Journal
+from algopioneer_core.ports import Clock, Execution
+from algopioneer_core.runtime.execution import ExecutionPump
+from algopioneer_core.runtime.floor import Alarm, Floor
+from algopioneer_core.runtime.reconciliation import (
+    Drift,
+    DriftAction,
+    DriftRules,
+    compare_orders,
+    compare_positions,
+    missing_fills,
+)
+from algopioneer_core.runtime.unknown_orders import OVERLAP_NS
+from algopioneer_core.runtime.wake import Wake
+from algopioneer_core.wire.backoff import Backoff, BackoffPolicy
+
+__all__ = ["Reconciler"]
+
+_RETRY: Final = BackoffPolicy(base_ns=NS_PER_SECOND, cap_ns=60 * NS_PER_SECOND)
+_SECOND_LOOK_S: Final = 5
+"""A drift is looked at twice: a fill may be on its way."""
+_NOT_YET: Final = "it has not been reconciled since its private stream came up"
+
+
+class Reconciler:
+    """
+    Keeps one venue and our books in agreement.
+
+    Args:
+        venue: Its name.
+        execution: Its port.
+        pump: Its orders' pump, whose health this sets.
+        floor: The strategies.
+        journal: Remembers what is foreign and until when fills were read.
+        clock: The time.
+        alarm: Tells people.
+        rules: Thresholds.
+        every_ns: How often it is done without a reason.
+        draw: Numbers in [0, 1) for the jitter of retries.
+    """
+
+    def __init__(
+        self,
+        venue: str,
+        execution: Execution,
+        pump: ExecutionPump,
+        floor: Floor,
+        journal: Journal,
+        clock: Clock,
+        *,
+        alarm: Alarm,
+        every_ns: int,
+        draw: Callable[[], float],
+        rules: DriftRules | None = None,
+    ) -> None:
+        self.venue = venue
+        self.bell = Wake()
+        """Ring it to have the venue reconciled now."""
+        self.done = anyio.Event()
+        """Set once it has succeeded for the first time."""
+        self.runs = 0
+        """How often it has succeeded."""
+        self._execution = execution
+        self._pump = pump
+        self._floor = floor
+        self._journal = journal
+        self._clock = clock
+        self._alarm = alarm
+        self._every_ns = every_ns
+        self._rules = rules or DriftRules()
+        self._waits = Backoff(_RETRY, draw)
+        self._told_orders: set[str] = set()
+        saved = journal.latest_snapshot(self._name)
+        state: Mapping[str, Any] = {} if saved is None else saved[1]
+        self._fills_until_ns: int | None = state.get("fills_until_ns")
+        self._foreign: dict[InstrumentId, Quantity] | None = (
+            {InstrumentId.parse(key): Decimal(text) for key, text in state["foreign"].items()}
+            if "foreign" in state
+            else None
+        )
+
+    @property
+    def _name(self) -> str:
+        return f"account:{self.venue}"
+
+    # --- the stream --------------------------------------------------------------------------
+
+    def stream_is_up(self) -> None:
+        """Take note that the private stream is open: reconcile, then trust it."""
+        self._pump.health.problem = _NOT_YET
+        self.bell.ring()
+
+    def stream_is_down(self, reason: str) -> None:
+        """Take note that the private stream was lost."""
+        self._pump.health.problem = f"its private stream is down: {reason}"
+        self._pump.changed()
+
+    # --- running -----------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Reconcile at each ring of the bell and every now and then, until cancelled."""
+        while True:
+            with anyio.move_on_after(self._every_ns / NS_PER_SECOND):
+                await self.bell.wait()
+            try:
+                await self.reconcile()
+            except VenueError as error:
+                self._pump.health.problem = f"it cannot be reconciled: {error}"
+                wait_ns = self._waits.next_ns(at_least_ns=error.retry_after_ns or 0)
+                await anyio.sleep(wait_ns / NS_PER_SECOND)
+                self.bell.ring()
+
+    async def reconcile(self) -> None:
+        """
+        Reconcile once.
+
+        Raises:
+            VenueError: The venue does not answer; nothing of our books was changed by guess.
+        """
+        began_ns = self._clock.now_ns()
+        await self._take_fills()
+        await self._compare_orders()
+        await self._compare_positions()
+        self._fills_until_ns = began_ns
+        self._save()
+        self._waits.reset()
+        self.runs += 1
+        if self._pump.health.problem.startswith(("it ", _NOT_YET)):
+            self._pump.health.problem = ""
+        self._pump.changed()
+        self.done.set()
+
+    def _save(self) -> None:
+        foreign = {str(key): str(each) for key, each in (self._foreign or {}).items()}
+        state = {"fills_until_ns": self._fills_until_ns, "foreign": foreign}
+        self._journal.put_snapshot(self._name, self._journal.last_sequence, state)
+
+    async def _take_fills(self) -> None:
+        since = self._since_ns()
+        if since is None:
+            return
+        known = {}
+        fills = await self._execution.fills(since)
+        for fill in fills:
+            if self._floor.owner(fill.client_order_id) is not None:
+                known[fill.client_order_id] = self._floor.current(fill.client_order_id)
+        for fill in missing_fills(fills, known):
+            self._floor.report(OrderFilled(fill))
+
+    def _since_ns(self) -> int | None:
+        """Return from when on fills are asked for: the last time, or our oldest working order."""
+        times = [each.ts_created for each in self._floor.working(self.venue)]
+        if self._fills_until_ns is not None:
+            times.append(self._fills_until_ns)
+        return min(times) - OVERLAP_NS if times else None
+
+    async def _compare_orders(self) -> None:
+        open_orders = await self._execution.open_orders()
+        working = list(self._floor.working(self.venue))
+        compared = compare_orders(working, open_orders, self._pump.in_flight)
+        for theirs in compared.confirmed:
+            ours = self._floor.current(theirs.client_order_id)
+            if ours.status in (OrderStatus.PENDING, OrderStatus.UNKNOWN):
+                now_ns, number = self._clock.now_ns(), theirs.venue_order_id
+                self._floor.report(OrderAccepted(theirs.client_order_id, now_ns, number))
+        for client_order_id in compared.gone:
+            self._pump.inquire(client_order_id)
+        for order in compared.foreign:
+            self._tell_foreign(order.venue_order_id or order.client_order_id)
+
+    def _tell_foreign(self, name: str) -> None:
+        if name not in self._told_orders:
+            self._told_orders.add(name)
+            self._alarm(
+                self._clock.now_ns(),
+                f"{self.venue} has an order that is not ours: {name}",
+                "It is left alone.",
+            )
+
+    # --- positions ---------------------------------------------------------------------------
+
+    async def _compare_positions(self) -> None:
+        drifts = await self._drifts()
+        if any(each.action is not DriftAction.TOLERATE for each in drifts):
+            await anyio.sleep(_SECOND_LOOK_S)
+            await self._take_fills()
+            drifts = await self._drifts()
+        for drift in drifts:
+            self._act(drift)
+
+    async def _drifts(self) -> list[Drift]:
+        try:
+            theirs = await self._execution.positions()
+        except UnsupportedOperation:
+            return []
+        ours = self._ours()
+        if self._foreign is None:  # the first look: what is there besides is somebody else's
+            self._foreign = {
+                key: sub(theirs.get(key, ZERO), held)
+                for key, held in ours.items()
+                if theirs.get(key, ZERO) != held
+            }
+            self._tell_first(self._foreign)
+        return compare_positions(ours, self._foreign, theirs, self._marks(), self._rules)
+
+    def _ours(self) -> dict[InstrumentId, Quantity]:
+        held: dict[InstrumentId, Quantity] = {}
+        for runner in self._floor.runners.values():
+            for key, position in runner.engine.portfolio.positions.items():
+                if key.venue == self.venue:
+                    held[key] = add(held.get(key, ZERO), position.quantity)
+        return held
+
+    def _marks(self) -> dict[InstrumentId, Money]:
+        marks: dict[InstrumentId, Money] = {}
+        for runner in self._floor.runners.values():
+            portfolio = runner.engine.portfolio
+            for key, instrument in portfolio.instruments.items():
+                mark = portfolio.mark(key)
+                if mark is not None:
+                    marks[key] = instrument.value(Decimal(1), mark)
+        return marks
+
+    def _tell_first(self, foreign: Mapping[InstrumentId, Quantity]) -> None:
+        for key, quantity in foreign.items():
+            self._alarm(
+                self._clock.now_ns(),
+                f"{key}: the account holds {quantity} that is not ours",
+                "It is left alone, and our positions are counted on top of it.",
+            )
+
+    def _act(self, drift: Drift) -> None:
+        if drift.action is DriftAction.TOLERATE:
+            return
+        now_ns = self._clock.now_ns()
+        urgent = drift.action is DriftAction.HALT
+        self._alarm(
+            now_ns, f"{drift.instrument_id}: unexplained position", drift.text(), urgent=urgent
+        )
+        if not urgent:
+            assert self._foreign is not None
+            self._foreign[drift.instrument_id] = add(drift.foreign, drift.unexplained)
+            return
+        for runner in self._floor.runners.values():
+            if drift.instrument_id in runner.engine.portfolio.instruments:
+                reason = f"unexplained position in {drift.instrument_id}"
+                self._floor.deliver(runner, RiskHalted(now_ns, reason, runner.name))

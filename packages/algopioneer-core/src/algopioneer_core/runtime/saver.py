@@ -1,0 +1,121 @@
+"""
+The saver: in a live session, what the journal says and what a restart knows never differ.
+
+Each commit of the journal also writes the state of every strategy that its rows concern, taken at
+that very moment, in the same transaction. So after any kill the latest snapshots are those of the
+latest rows, and nothing has to be derived again.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import anyio.lowlevel
+
+from algopioneer_core.domain.errors import RefusedError
+from algopioneer_core.journal.entries import Entry
+from algopioneer_core.journal.journal import Journal
+from algopioneer_core.ports import SupportsSnapshot, Venue
+from algopioneer_core.runtime.runner import StrategyRunner
+from algopioneer_core.runtime.wake import Wake
+
+__all__ = ["Saver"]
+
+_RISK: Final = "risk"
+
+
+class Saver:
+    """
+    Writes rows and the snapshots that go with them.
+
+    Args:
+        journal: The journal.
+        venues: Those that have a state of their own (simulated accounts) are saved too.
+    """
+
+    def __init__(self, journal: Journal, venues: Mapping[str, Venue]) -> None:
+        self.bell = Wake()
+        """Rung when there is something to commit."""
+        self._journal = journal
+        self._stateful = {
+            name: venue for name, venue in venues.items() if isinstance(venue, SupportsSnapshot)
+        }
+        self._runners: Mapping[str, StrategyRunner] = {}
+        self._risk: Any = None
+        self._changed: dict[str, None] = {}
+
+    def watch(self, runners: Mapping[str, StrategyRunner], risk: Any) -> None:
+        """Save these from now on, with every commit that concerns them."""
+        self._runners, self._risk = runners, risk
+        self._journal.before_commit = self._put
+
+    # --- rows --------------------------------------------------------------------------------
+
+    def append(self, entry: Entry) -> int:
+        """Queue an entry; its strategy's state is saved with it."""
+        self.touch(entry.strategy)
+        return self._journal.append(entry)
+
+    def touch(self, strategy: str) -> None:
+        """Save a strategy's state with the next commit."""
+        self._changed[strategy] = None
+        self.bell.ring()
+
+    async def durable(self, sequence: int) -> None:
+        """Return once the entry, and the states that belong to it, are on the disk."""
+        await self._journal.durable(sequence)
+
+    async def flush(self) -> None:
+        """Make everything durable, states that changed without a row included."""
+        if self._changed:
+            await self._put()
+        await self._journal.flush()
+
+    async def _put(self) -> None:
+        """Put the snapshots of what changed; at the end of it nothing has been waited for."""
+        while (states := self._states_of_venues()) is None:
+            await anyio.lowlevel.checkpoint()  # a market event's fills are being handed over
+        last = self._journal.last_sequence
+        changed, self._changed = self._changed, {}
+        for name in changed:
+            if name in self._runners:
+                runner = self._runners[name]
+                self._journal.put_snapshot(runner_snapshot(name), last, runner.snapshot())
+        if changed:
+            self._journal.put_snapshot(_RISK, last, self._risk.snapshot())
+            for name, state in states.items():
+                self._journal.put_snapshot(venue_snapshot(name), last, state)
+
+    def _states_of_venues(self) -> dict[str, Mapping[str, object]] | None:
+        try:
+            return {name: venue.snapshot() for name, venue in self._stateful.items()}
+        except RefusedError:
+            return None
+
+    # --- states ------------------------------------------------------------------------------
+
+    def saved_runner(self, name: str) -> Mapping[str, Any] | None:
+        """Return the latest state of a strategy, if any."""
+        found = self._journal.latest_snapshot(runner_snapshot(name))
+        return None if found is None else found[1]
+
+    def saved_risk(self) -> Mapping[str, Any] | None:
+        """Return the latest state of the risk gate, if any."""
+        found = self._journal.latest_snapshot(_RISK)
+        return None if found is None else found[1]
+
+    def restore_venues(self) -> None:
+        """Give simulated accounts back what they had."""
+        for name, venue in self._stateful.items():
+            found = self._journal.latest_snapshot(venue_snapshot(name))
+            if found is not None:
+                venue.restore(found[1])
+
+
+def runner_snapshot(strategy: str) -> str:
+    """Return the name of a strategy's snapshots in a live session."""
+    return f"strategy:{strategy}"
+
+
+def venue_snapshot(venue: str) -> str:
+    """Return the name of a simulated venue's snapshots in a live session."""
+    return f"venue:{venue}"
