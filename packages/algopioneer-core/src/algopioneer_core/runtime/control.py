@@ -26,9 +26,7 @@ class ControlDesk:
         now_ns: The time.
     """
 
-    def __init__(
-        self, box: ControlBox, floor: Floor, log: Log, now_ns: Callable[[], int]
-    ) -> None:
+    def __init__(self, box: ControlBox, floor: Floor, log: Log, now_ns: Callable[[], int]) -> None:
         self._box = box
         self._floor = floor
         self._log = log

@@ -21,6 +21,7 @@ from algopioneer_core.runtime.plan import StrategyPlan
 from algopioneer_core.runtime.router import Router
 from algopioneer_core.runtime.runner import StrategyRunner, made_before
 from algopioneer_core.runtime.supervision import Supervision
+from algopioneer_core.runtime.wake import Wake
 
 __all__ = ["Alarm", "FindOrder", "Floor", "MakeIds"]
 
@@ -82,6 +83,8 @@ class Floor:
         """Where each venue's orders go; filled by the driver before anything trades."""
         self.now_ns = 0
         """Time of the latest event, UTC nanoseconds."""
+        self.handled = Wake()
+        """Rung after each event that an engine has handled."""
         self.foreign_reports = 0
         """Reports about orders that are not ours."""
         self._find_order = find_order
@@ -193,6 +196,7 @@ class Floor:
         self.now_ns = max(self.now_ns, event.ts_event)
         self.supervision.look(runner, event.ts_event)
         self.gate.deliver(runner, event)
+        self.handled.ring()
 
     def fire_timers(self, runner: StrategyRunner, now_ns: int) -> None:
         """Deliver the timers of *runner* that are due."""

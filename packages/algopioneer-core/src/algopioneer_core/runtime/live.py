@@ -291,22 +291,22 @@ class LiveDriver:
     async def _wind_down(self) -> None:
         """Open nothing new, drive legs to rest, cancel what is left; within the deadline."""
         halted = self._floor.risk.halted()
-        self._everyone(lambda runner, now_ns: RiskHalted(now_ns, _STOPPING))
+        self._everyone(RiskHalted(self._clock.now_ns(), _STOPPING))
         seconds = self._plan.stop_deadline_ns / NS_PER_SECOND
         with anyio.move_on_after(seconds, shield=True):
             while not self._legs_rest():
-                await anyio.sleep(_POLL_S / 10)
+                await self._floor.handled.wait()
         self._cancel_everything()
         with anyio.move_on_after(seconds, shield=True):
             while not self._nothing_works():
-                await anyio.sleep(_POLL_S / 10)
+                await self._floor.handled.wait()
         self._say_what_is_left()
         if halted is None:  # this halt was ours, and is over with the session
-            self._everyone(lambda runner, now_ns: RiskResumed(now_ns))
+            self._everyone(RiskResumed(self._clock.now_ns()))
 
-    def _everyone(self, event: Callable[[StrategyRunner, int], Any]) -> None:
+    def _everyone(self, event: RiskHalted | RiskResumed) -> None:
         for runner in self._floor.runners.values():
-            self._floor.deliver(runner, event(runner, self._clock.now_ns()))
+            self._floor.deliver(runner, event)
 
     def _legs_rest(self) -> bool:
         runners = self._floor.runners.values()

@@ -129,12 +129,11 @@ class StrategyRunner:
         for event in self.inbox.take():
             if type(event) is not Bar:
                 yield event
-            elif self._joint is None:
-                if event.ts_event > self.last_bar_ns:  # else it came with the history already
-                    yield event
-            elif (joint := self._joint.put(event)) is not None:
-                if joint.ts_event > self.last_bar_ns:
-                    yield joint
+                continue
+            decided = event if self._joint is None else self._joint.put(event)
+            # What is older came with the history already.
+            if decided is not None and decided.ts_event > self.last_bar_ns:
+                yield decided
 
     def seen(self, event: Event) -> None:
         """Take note that the engine has handled *event*, so that a restart can show it again."""
