@@ -39,6 +39,14 @@ async def test_a_month_of_timers_drifts_by_nanoseconds(virtual_clock: Clock) -> 
     )
 
 
+async def test_a_year_later_timers_still_end() -> None:
+    """A wait too short for a float of so many seconds is no endless loop."""
+    await anyio.sleep(400 * 86_400)
+    for delay in (1e-9, 0.5, 1e-9):
+        await anyio.sleep(delay)
+    assert anyio.current_time() == pytest.approx(400 * 86_400 + 0.5, abs=1e-6)
+
+
 async def test_time_stands_still_while_a_task_can_run(virtual_clock: Clock) -> None:
     """A busy task keeps the clock; who slept wakes up after it has begun to wait."""
     seen: list[tuple[str, int]] = []

@@ -1,6 +1,7 @@
 """The wire on real sockets, real clocks and both backends, with others' peers on the far end."""
 
 import functools
+import socket
 import ssl
 import threading
 from collections.abc import Iterator
@@ -40,7 +41,7 @@ def their_server(tls: bool) -> Iterator[str]:
     def echo(connection: ServerConnection) -> None:
         for message in connection:
             if message == "hang up":
-                connection.socket.close()
+                connection.socket.shutdown(socket.SHUT_RDWR)
             elif message == "close":
                 connection.close(4001, "as you wish")
             else:
@@ -55,9 +56,11 @@ def their_server(tls: bool) -> Iterator[str]:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         scheme = "wss" if tls else "ws"
-        yield f"{scheme}://localhost:{server.socket.getsockname()[1]}/"
-        server.shutdown()
-        thread.join()
+        try:
+            yield f"{scheme}://localhost:{server.socket.getsockname()[1]}/"
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 def trusting() -> TcpDial:

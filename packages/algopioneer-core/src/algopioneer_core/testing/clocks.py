@@ -104,6 +104,20 @@ class VirtualEventLoop(asyncio.SelectorEventLoop):
         """Return the virtual time in seconds."""
         return self._jumping.now
 
+    @property
+    def _clock_resolution(self) -> float:
+        """
+        How close to now asyncio takes a timer as due; its own is a nanosecond.
+
+        After 104 days a float of seconds is coarser than that: a timer for now would never be
+        due, and the loop would spin.
+        """
+        return max(1e-9, math.ulp(self._jumping.now))
+
+    @_clock_resolution.setter
+    def _clock_resolution(self, resolution: float) -> None:
+        del resolution  # asyncio sets that of the real clock
+
     async def wait_idle(self) -> None:
         """Wait until nothing else can run at the present time; the clock does not move."""
         waiter: asyncio.Future[None] = self.create_future()
