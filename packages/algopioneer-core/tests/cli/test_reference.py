@@ -10,7 +10,10 @@ import click
 import pytest
 
 from algopioneer_core.cli.backtest import backtest
+from algopioneer_core.cli.dual_leg import dual_leg
 from algopioneer_core.cli.main import main
+from algopioneer_core.cli.portfolio import portfolio
+from algopioneer_core.cli.trade import trade
 from algopioneer_core.config.backtest import FAULTS
 from algopioneer_core.config.instruments import InstrumentDescription
 from algopioneer_core.domain.errors import ExitCode
@@ -29,11 +32,14 @@ def _page(name: str) -> str:
     return (_DOCS / name).read_text(encoding="utf-8")
 
 
-def test_every_flag_is_documented_with_its_help() -> None:
+@pytest.mark.parametrize(
+    "command", [backtest, trade, dual_leg, portfolio], ids=lambda each: str(each.name)
+)
+def test_every_flag_is_documented_with_its_help(command: click.Command) -> None:
     """The page and `--help` cannot drift apart."""
     page = _page("reference/cli.md")
-    context = click.Context(backtest)
-    records = filter(None, (param.get_help_record(context) for param in backtest.params))
+    context = click.Context(command)
+    records = filter(None, (param.get_help_record(context) for param in command.params))
 
     for flag, text in records:
         assert f"| `{flag.replace('|', chr(92) + '|')}` | {text} |" in page

@@ -143,6 +143,7 @@ def test_pair_that_is_there_twice_is_refused_with_its_file(tmp_path: Path) -> No
     ("flags", "where", "message"),
     [
         ({"symbols": ["A"]}, "--symbols", "two symbols are needed"),
+        ({"symbols": ["A,B,C"]}, "--symbols", "two symbols are needed, not A, B, C"),
         ({"symbols": ["A", "A"]}, "--symbols", "two symbols are needed"),
         ({"order_size": 0}, "--order-size", "must be positive"),
         ({"stop_loss_threshold": 1}, "--stop-loss-threshold", "zero or below"),

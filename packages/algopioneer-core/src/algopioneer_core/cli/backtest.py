@@ -13,7 +13,13 @@ import click
 
 from algopioneer_core.bootstrap.host import Surroundings, load_host
 from algopioneer_core.cli.errors import warn
-from algopioneer_core.cli.kit import SettingOption, given_values, json_option, setting_options
+from algopioneer_core.cli.kit import (
+    SectionedCommand,
+    SettingOption,
+    given_values,
+    json_option,
+    setting_options,
+)
 from algopioneer_core.cli.legs import leg_options
 from algopioneer_core.config.backtest import BacktestOptions
 from algopioneer_core.config.runs import Part, RunFile, Settings, parse_part, read_run_file
@@ -57,8 +63,10 @@ class _Asked:
                 )
 
 
-class BacktestCommand(click.Command):
+class BacktestCommand(SectionedCommand):
     """A command that grows the flags of the strategy it is given."""
+
+    own_section = _OWN
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Look for the strategy first, so that its flags can be parsed."""
@@ -80,16 +88,8 @@ class BacktestCommand(click.Command):
         return [*super().get_params(ctx), *asked.options, *asked.leg_options]
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the flags under headings."""
-        sections: dict[str, list[tuple[str, str]]] = {}
-        for param in self.get_params(ctx):
-            record = param.get_help_record(ctx)
-            if record is not None:
-                section = param.section if isinstance(param, SettingOption) else _OWN
-                sections.setdefault(section, []).append(record)
-        for section, records in sections.items():
-            with formatter.section(section):
-                formatter.write_dl(records)
+        """Write the flags under headings, then the strategies where none is chosen."""
+        super().format_options(ctx, formatter)
         self._format_strategies(ctx, formatter)
 
     def _format_strategies(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

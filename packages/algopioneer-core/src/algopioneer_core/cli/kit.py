@@ -19,6 +19,7 @@ from algopioneer_core.settings import Setting, settings_of
 __all__ = [
     "DECIMAL",
     "DecimalType",
+    "SectionedCommand",
     "SettingOption",
     "given_values",
     "json_option",
@@ -76,6 +77,25 @@ class SettingOption(click.Option):
 
     def _variable(self, prefix: str) -> str:
         return f"{prefix.replace('-', '_')}setting_{self.setting.field}"
+
+
+class SectionedCommand(click.Command):
+    """A command that shows its flags under the headings of their settings."""
+
+    own_section = "Options"
+    """Heading of the flags that are made by hand."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the flags under headings."""
+        sections: dict[str, list[tuple[str, str]]] = {}
+        for param in self.get_params(ctx):
+            record = param.get_help_record(ctx)
+            if record is not None:
+                section = param.section if isinstance(param, SettingOption) else self.own_section
+                sections.setdefault(section, []).append(record)
+        for section, records in sections.items():
+            with formatter.section(section):
+                formatter.write_dl(records)
 
 
 def _click_type(setting: Setting) -> "click.ParamType[Any]":

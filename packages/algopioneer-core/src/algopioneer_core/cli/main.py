@@ -18,10 +18,13 @@ __all__ = ["main", "program"]
 
 _COMMANDS: Final = {
     "backtest": ("algopioneer_core.cli.backtest:backtest", "Trade a strategy on past bars."),
-    "config": ("algopioneer_core.cli.config:config", "Check and show a session file."),
-    "demo": ("algopioneer_core.cli.demo:demo", "See a backtest, offline, in one command."),
     "run": ("algopioneer_core.cli.run:run", "Trade a session file, on paper or live."),
+    "trade": ("algopioneer_core.cli.trade:trade", "Trade a moving average on one instrument."),
+    "dual-leg": ("algopioneer_core.cli.dual_leg:dual_leg", "Trade one spread of two instruments."),
+    "portfolio": ("algopioneer_core.cli.portfolio:portfolio", "Trade a pairs_config.json."),
+    "config": ("algopioneer_core.cli.config:config", "Check and show a session file."),
     "journal": ("algopioneer_core.cli.journal:journal", "Ask why it traded; check the journal."),
+    "demo": ("algopioneer_core.cli.demo:demo", "See a backtest, offline, in one command."),
     "plugins": ("algopioneer_core.cli.plugins:plugins", "List and check what is installed."),
 }
 """Reference and summary of the built-in commands, in the order of the help."""

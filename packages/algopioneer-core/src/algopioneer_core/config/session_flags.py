@@ -188,10 +188,16 @@ class DualLegOptions(RunOptions):
         section=_RUN,
     )
 
+    @property
+    def legs(self) -> tuple[str, ...]:
+        """The symbols, in one flag or in two."""
+        words = (part.strip() for text in self.symbols for part in text.split(","))
+        return tuple(word for word in words if word)
+
     def __attrs_post_init__(self) -> None:
-        if len(set(self.symbols)) != _LEGS or len(self.symbols) != _LEGS:
+        if len(set(self.legs)) != _LEGS or len(self.legs) != _LEGS:
             raise ConfigError(
-                f"two symbols are needed, not {', '.join(self.symbols) or 'none'}",
+                f"two symbols are needed, not {', '.join(self.legs) or 'none'}",
                 where="symbols",
                 remedy="write --symbols A,B",
             )
@@ -242,8 +248,8 @@ def dual_leg_session(
         ConfigError: A setting is not KEY=VALUE, or a value is wrong.
     """
     pair = Pair(
-        spot_symbol=options.symbols[0],
-        future_symbol=options.symbols[1],
+        spot_symbol=options.legs[0],
+        future_symbol=options.legs[1],
         order_size=options.order_size,
         max_tick_age_ms=options.max_tick_age_ms,
         execution_timeout_ms=options.execution_timeout_ms,
@@ -255,7 +261,7 @@ def dual_leg_session(
     strategy = pair_strategy(pair, kind=options.strategy)
     strategy.pop("capital", None)  # the only strategy has the whole account
     strategy |= _assigned(options.parameters, "--set")
-    name = _session_name(options.strategy, options.exchange, *options.symbols)
+    name = _session_name(options.strategy, options.exchange, *options.legs)
     tables = _tables(options, name, [strategy], live=live)
     tables["log"] = {"throttle_s": options.throttle_interval_secs}
     return make_session(tables, environment)
