@@ -59,20 +59,34 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON a
 
 
 class SettingOption(click.Option):
-    """A flag made from one field of a configuration class."""
+    """
+    A flag made from one field of a configuration class.
 
-    def __init__(self, setting: Setting, *, prefix: str = "", section: str = "") -> None:
+    Args:
+        setting: The field.
+        prefix: Put before the flag's word.
+        section: Heading in the help, where the field names none.
+        only_flags: Whether nothing else can give the value: what is required must be typed.
+    """
+
+    def __init__(
+        self, setting: Setting, *, prefix: str = "", section: str = "", only_flags: bool = False
+    ) -> None:
         self.setting = setting
         self.section = setting.section or section
         word = prefix + setting.key.replace("_", "-")
         switch = setting.type is bool and not setting.many
+        required = only_flags and setting.required
+        # click takes a default of None, given in so many words, for a value.
+        default: dict[str, Any] = {} if required else {"default": None}
         super().__init__(
             [f"--{word}/--no-{word}" if switch else f"--{word}", self._variable(prefix)],
-            help=_help(setting),
-            default=None,
+            help=_help(setting, told=required),
+            required=required,
             type=None if switch else _click_type(setting),
             multiple=setting.many,
             metavar=None if switch or setting.choices else _metavar(setting),
+            **default,
         )
 
     def _variable(self, prefix: str) -> str:
@@ -114,9 +128,10 @@ def _metavar(setting: Setting) -> str:
     return "TIME" if setting.type is datetime.datetime else "TEXT"
 
 
-def _help(setting: Setting) -> str:
+def _help(setting: Setting, *, told: bool) -> str:
+    """Return the text of a flag; *told* where click itself writes that it is required."""
     notes = [setting.unit] if setting.unit else []
-    if setting.required:
+    if setting.required and not told:
         notes.append("required")
     elif setting.default is not False and setting.default not in (None, (), ""):
         notes.append(f"default: {_shown(setting.default)}")
@@ -131,7 +146,12 @@ def _shown(value: Any) -> str:
 
 
 def setting_options(
-    config: type[Any] | None, *, section: str, taken: Collection[str] = (), prefix: str = ""
+    config: type[Any] | None,
+    *,
+    section: str,
+    taken: Collection[str] = (),
+    prefix: str = "",
+    only_flags: bool = False,
 ) -> list[SettingOption]:
     """
     Return a flag for each field of *config*; secrets have none.
@@ -141,6 +161,7 @@ def setting_options(
         section: Heading in the help for fields that name none.
         taken: Flags that exist already; a field whose flag is among them gets *prefix*.
         prefix: Put before such a flag: `strategy-`.
+        only_flags: Whether no file can give the values, so that required ones must be typed.
     """
     if config is None:
         return []
@@ -149,6 +170,7 @@ def setting_options(
             setting,
             prefix=prefix if f"--{setting.key.replace('_', '-')}" in taken else "",
             section=section,
+            only_flags=only_flags,
         )
         for setting in settings_of(config)
         if not setting.secret

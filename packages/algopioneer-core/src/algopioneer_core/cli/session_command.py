@@ -44,9 +44,7 @@ def session_command(
         make: Turns an object of that class into a session.
         about: The text of its `--help`.
     """
-    flags = setting_options(options, section="Session")
-    for flag in flags:
-        flag.required = flag.setting.required  # there is no file that could say it instead
+    flags = setting_options(options, section="Session", only_flags=True)
 
     @click.command(name, cls=SectionedCommand, help=about)
     @click.option(
