@@ -40,7 +40,7 @@ def archive(tmp_path: Path) -> Path:
 
 
 def _configure(folder: Path, settings: str) -> None:
-    (folder / "run.toml").write_text(f"[venues.archive]\n{settings}\n", encoding="utf-8")
+    (folder / "run.toml").write_text(f"[venue.archive]\n{settings}\n", encoding="utf-8")
 
 
 @pytest.fixture
@@ -183,10 +183,10 @@ def test_what_cannot_be_fetched_is_one_line(
 @pytest.mark.parametrize(
     ("settings", "line"),
     [
-        ('foldr = "bars"', "run.toml: venues.archive.foldr: unknown option 'foldr' (did you mean"),
-        ("", "venues.archive.folder: is required and missing"),
+        ('foldr = "bars"', "run.toml: venue.archive.foldr: unknown option 'foldr' (did you mean"),
+        ("", "venue.archive.folder: is required and missing"),
         ('folder = "absent"', "absent: there is no CSV file (name a folder"),
-        ('folder = "bars"\n[venues.archve]', "no venue is named 'archve'"),
+        ('folder = "bars"\n[venue.archve]', "no venue is named 'archve'"),
     ],
 )
 def test_wrong_setting_of_the_venue_is_named(

@@ -1,4 +1,4 @@
-"""Settings of the archive: the table `[venues.archive]` of a configuration file."""
+"""Settings of the archive: the table `[venue.archive]` of a configuration file."""
 
 from decimal import Decimal
 

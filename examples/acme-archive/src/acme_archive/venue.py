@@ -105,7 +105,7 @@ async def open_archive(config: ArchiveConfig) -> AsyncIterator[Archive]:
         raise ConfigError(
             "there is no CSV file",
             where=config.folder,
-            remedy="name a folder that has one for each symbol: [venues.archive] folder",
+            remedy="name a folder that has one for each symbol: [venue.archive] folder",
         )
     yield Archive(FileMarkets(config, files))
 

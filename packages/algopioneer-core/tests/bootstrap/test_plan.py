@@ -192,6 +192,8 @@ def test_exit_policy_of_a_plugin_may_have_no_configuration() -> None:
     (policy,) = make_exits([Part("always", Settings("--exit"))], catalogue)
 
     assert "always" == policy.name
+    with pytest.raises(ConfigError, match="exit policy 'always' has nothing to configure"):
+        make_exits([Part("always", Settings("--exit always", {"loss": "1"}))], catalogue)
 
 
 def test_factory_that_is_not_there_is_named() -> None:

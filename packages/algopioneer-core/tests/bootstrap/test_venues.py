@@ -84,7 +84,7 @@ def _spec(**changes: Any) -> VenueSpec:
 
 def test_venue_is_opened_with_its_settings_and_closed_again() -> None:
     """Settings come from its table, its key from the environment."""
-    asked = Settings("venues.kiosk", {"page": 7})
+    asked = Settings("venue.kiosk", {"page": 7})
 
     async def visit() -> Kiosk:
         async with open_venue(_spec(), asked, {"KIOSK_KEY": "hush"}) as venue:
@@ -100,8 +100,8 @@ def test_venue_is_opened_with_its_settings_and_closed_again() -> None:
 
 def test_wrong_setting_is_refused_before_anything_is_opened() -> None:
     """The place is the key in the venue's table."""
-    with pytest.raises(ConfigError, match=r"venues\.kiosk\.pages: .*did you mean 'page'"):
-        open_venue(_spec(), Settings("venues.kiosk", {"pages": 7}), NO_SECRETS)
+    with pytest.raises(ConfigError, match=r"venue\.kiosk\.pages: .*did you mean 'page'"):
+        open_venue(_spec(), Settings("venue.kiosk", {"pages": 7}), NO_SECRETS)
 
 
 def test_venue_that_is_not_available_is_not_opened() -> None:
@@ -109,7 +109,7 @@ def test_venue_that_is_not_available_is_not_opened() -> None:
     spec = _spec(factory="absent:absent", available=False, unavailable_reason="not written.")
 
     with pytest.raises(VenueUnavailable, match="not written"):
-        open_venue(spec, Settings("venues.kiosk"), NO_SECRETS)
+        open_venue(spec, Settings("venue.kiosk"), NO_SECRETS)
 
 
 def test_factory_that_gives_no_context_is_the_plugins_fault() -> None:
@@ -117,7 +117,7 @@ def test_factory_that_gives_no_context_is_the_plugins_fault() -> None:
     spec = _spec(factory="venues_here:no_context")
 
     with pytest.raises(PluginError, match=r"returned Kiosk.*asynccontextmanager"):
-        open_venue(spec, Settings("venues.kiosk"), NO_SECRETS)
+        open_venue(spec, Settings("venue.kiosk"), NO_SECRETS)
 
 
 def test_shadowing_venue_is_opened_over_the_other() -> None:
@@ -126,7 +126,7 @@ def test_shadowing_venue_is_opened_over_the_other() -> None:
     shadow: Any = Kiosk(KioskConfig())
 
     async def visit() -> object:
-        async with open_venue(spec, Settings("venues.kiosk"), NO_SECRETS, shadow=shadow) as venue:
+        async with open_venue(spec, Settings("venue.kiosk"), NO_SECRETS, shadow=shadow) as venue:
             return venue
 
     assert run_waiting(visit) is shadow
@@ -140,7 +140,7 @@ def test_shadow_is_given_exactly_where_it_is_needed(message: str, *, shadows: bo
     shadow: Any = None if shadows else Kiosk(KioskConfig())
 
     with pytest.raises(RefusedError, match=message):
-        open_venue(_spec(shadows=shadows), Settings("venues.kiosk"), NO_SECRETS, shadow=shadow)
+        open_venue(_spec(shadows=shadows), Settings("venue.kiosk"), NO_SECRETS, shadow=shadow)
 
 
 def _inside_a_venue(*errors: BaseException) -> None:
@@ -151,7 +151,7 @@ def _inside_a_venue(*errors: BaseException) -> None:
 
     async def visit() -> None:
         async with (
-            open_venue(_spec(), Settings("venues.kiosk"), NO_SECRETS),
+            open_venue(_spec(), Settings("venue.kiosk"), NO_SECRETS),
             anyio.create_task_group() as tasks,
         ):
             for error in errors:

@@ -50,7 +50,7 @@ def test_numbers_in_files_keep_their_digits(tmp_path: Path) -> None:
     ("text", "message"),
     [
         ("[backtset]\n", "unknown table 'backtset' .did you mean 'backtest'"),
-        ("[zzz]\n", "known: backtest, strategy, legs, exit, venues, plugins"),
+        ("[zzz]\n", "known: backtest, strategy, legs, exit, venue, plugins"),
         ("backtest = 5\n", "'backtest' must be a table"),
         ("[strategy]\nw = 5\n", "strategy.kind: is required and missing"),
         ("[strategy]\nkind = 5\n", "strategy.kind: must be a name"),
@@ -125,9 +125,9 @@ def test_part_that_is_not_one_is_refused(text: str) -> None:
 def test_settings_of_venues_are_kept_by_name(tmp_path: Path) -> None:
     """Each knows its place, for the error about a wrong one."""
     path = tmp_path / "run.toml"
-    path.write_text("[venues.kiosk]\npage = 7\n[venues.stall]\n", encoding="utf-8")
+    path.write_text("[venue.kiosk]\npage = 7\n[venue.stall]\n", encoding="utf-8")
 
     venues = read_run_file(path).venues
 
     assert {"kiosk": {"page": 7}, "stall": {}} == {key: each.filed for key, each in venues.items()}
-    assert f"{path}: venues.kiosk.page" == venues["kiosk"].place("page")
+    assert f"{path}: venue.kiosk.page" == venues["kiosk"].place("page")

@@ -8,7 +8,7 @@ from algopioneer_core.config.runs import Settings
 from algopioneer_core.domain.errors import ConfigError
 from algopioneer_core.plugins.specs import ComponentSpec
 
-__all__ = ["component_config"]
+__all__ = ["component_config", "refuse_keys"]
 
 
 def component_config(
@@ -37,13 +37,19 @@ def component_config(
     """
     config = spec.load_config()
     if config is None:
-        _refuse_keys(spec, asked)
+        refuse_keys(spec, asked)
         return None
     filled = with_secrets(asked, config, environment, all_needed=all_secrets)
     return filled.make(config, elsewhere=elsewhere)
 
 
-def _refuse_keys(spec: ComponentSpec, asked: Settings) -> None:
+def refuse_keys(spec: ComponentSpec, asked: Settings) -> None:
+    """
+    Refuse settings of what has nothing to configure.
+
+    Raises:
+        ConfigError: There are some; names the first.
+    """
     for key in (*asked.flags, *asked.filed):
         raise ConfigError(
             f"{spec.kind} {spec.name!r} has nothing to configure",

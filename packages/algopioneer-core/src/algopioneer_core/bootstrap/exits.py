@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from algopioneer_core.bootstrap.components import refuse_keys
 from algopioneer_core.config.runs import Part, Settings
 from algopioneer_core.domain.errors import ConfigError
 from algopioneer_core.engine.exits import ExitPolicy
@@ -33,6 +34,7 @@ def _make(part: Part, catalogue: Catalogue[ExitPolicySpec]) -> ExitPolicy:
     config = spec.load_config()
     factory = spec.load_factory()
     if config is None:
+        refuse_keys(spec, part.settings)
         policy: ExitPolicy = factory(None)
         return policy
     combined = [s.key for s in settings_of(config) if s.many and s.type is ExitPolicy]

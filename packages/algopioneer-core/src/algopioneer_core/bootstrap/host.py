@@ -30,7 +30,7 @@ class Surroundings:
         """
         settings = {self.host.venues.get(key).name: found for key, found in self.venues.items()}
         spec = self.host.venues.get(name)
-        return spec, settings.get(spec.name, Settings(f"venues.{spec.name}"))
+        return spec, settings.get(spec.name, Settings(f"venue.{spec.name}"))
 
 
 def load_host(allow: Collection[str] | None = None) -> PluginHost:

@@ -18,7 +18,7 @@ from algopioneer_core.bootstrap.session_config import (
     check_session,
 )
 from algopioneer_core.bootstrap.surroundings import SystemClock, chance, new_uuid
-from algopioneer_core.bootstrap.venues import run_waiting
+from algopioneer_core.bootstrap.venues import made_venue, run_waiting
 from algopioneer_core.config.session import SessionConfig
 from algopioneer_core.config.session_options import ExitOn
 from algopioneer_core.domain.errors import ConfigError, RefusedError
@@ -141,13 +141,11 @@ async def _obey_signals(stop: StopRequest) -> None:
 
 
 async def _open_venue(venue: CheckedVenue, stack: AsyncExitStack) -> Venue:
-    factory = venue.spec.load_factory()
-    opened: Venue = await stack.enter_async_context(factory(venue.config))
+    opened = await stack.enter_async_context(made_venue(venue.spec, venue.config))
     if venue.paper is None:
         return opened
-    over = venue.paper.load_factory()
-    paper: Venue = await stack.enter_async_context(over(venue.paper_config, opened))
-    return paper
+    paper = made_venue(venue.paper, venue.paper_config, shadow=opened)
+    return await stack.enter_async_context(paper)
 
 
 async def _open_recorders(checked: CheckedSession, stack: AsyncExitStack) -> dict[str, Recorder]:

@@ -7,7 +7,7 @@ asynchronous itself waits for one.
 
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from algopioneer_core.bootstrap.components import component_config
 from algopioneer_core.config.runs import Settings
@@ -16,7 +16,7 @@ from algopioneer_core.plugins.requirements import require_available
 from algopioneer_core.plugins.specs import VenueSpec
 from algopioneer_core.ports import Venue
 
-__all__ = ["open_venue", "run_waiting"]
+__all__ = ["made_venue", "open_venue", "run_waiting"]
 
 T = TypeVar("T")
 
@@ -35,7 +35,7 @@ def open_venue(
 
     Args:
         spec: The venue, as its plugin declares it.
-        asked: Its settings: the table `[venues.NAME]` of a configuration file.
+        asked: Its settings: the table `[venue.NAME]` of a configuration file.
         environment: Where its secrets are read from: `os.environ`.
         shadow: The open venue whose markets it shows, where *spec* says that it shadows one.
 
@@ -47,7 +47,18 @@ def open_venue(
     """
     require_available(spec)
     _check_shadow(spec, shadow)
-    config = component_config(spec, asked, environment)
+    return made_venue(spec, component_config(spec, asked, environment), shadow=shadow)
+
+
+def made_venue(
+    spec: VenueSpec, config: Any, *, shadow: Venue | None = None
+) -> AbstractAsyncContextManager[Venue]:
+    """
+    Return what *spec*'s factory makes of a *config* that has been checked.
+
+    Raises:
+        PluginError: It cannot be loaded, or its factory gives no async context manager.
+    """
     factory = spec.load_factory()
     opened: object = factory(config, shadow) if spec.shadows else factory(config)
     if not isinstance(opened, AbstractAsyncContextManager):

@@ -151,6 +151,7 @@ def backtest(
     """
     from algopioneer_core.bootstrap.backtest import plan_backtest
     from algopioneer_core.cli.backtest_run import run_and_show
+    from algopioneer_core.config.environment import load_environment
 
     asked: _Asked = ctx.meta[_STATE]
     assert asked.spec is not None  # or parsing would have failed
@@ -160,7 +161,7 @@ def backtest(
     own = given_values(asked.options, parameters)
     legs = given_values(asked.leg_options, parameters)
     plan = plan_backtest(
-        Surroundings(asked.host, asked.file.venues, os.environ),
+        Surroundings(asked.host, asked.file.venues, load_environment(Path(".env"), os.environ)),
         asked.spec,
         options=given,
         strategy=Settings("strategy", asked.file.strategy_values, asked.file.path, own),

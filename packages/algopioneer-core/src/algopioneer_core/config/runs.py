@@ -3,7 +3,7 @@ What a user asked for, from a configuration file and from flags, flags winning.
 
 A file has six tables, all optional; the keys of `[backtest]` are the command's flags, those of
 `[strategy]` and `[[exit]]` belong to the strategy and the exit policy of that `kind`, those of
-`[legs]` say how the legs of a spread are worked, those of `[venues.NAME]` belong to that venue:
+`[legs]` say how the legs of a spread are worked, those of `[venue.NAME]` belong to that venue:
 
     [backtest]
     data = ["bars.csv"]
@@ -20,7 +20,7 @@ A file has six tables, all optional; the keys of `[backtest]` are the command's 
     kind = "stop-loss"
     loss_pct = 2
 
-    [venues.kraken]
+    [venue.kraken]
     nonce_window = 5
 
     [plugins]
@@ -41,7 +41,7 @@ from algopioneer_core.settings import nearest
 __all__ = ["Part", "RunFile", "Settings", "parse_part", "read_allowed", "read_run_file"]
 
 T = TypeVar("T")
-_TABLES: Final = ("backtest", "strategy", "legs", "exit", "venues", "plugins")
+_TABLES: Final = ("backtest", "strategy", "legs", "exit", "venue", "plugins")
 
 
 @frozen
@@ -142,7 +142,7 @@ def read_run_file(path: Path) -> RunFile:
         strategy=strategy,
         legs=table(content, "legs", path=path),
         exits=_exits(content.get("exit", []), path),
-        venues=_venues(table(content, "venues", path=path), path),
+        venues=_venues(table(content, "venue", path=path), path),
         allow=read_allowed(table(content, "plugins", path=path), path),
     )
 
@@ -174,7 +174,7 @@ def _kind(values: Mapping[str, Any], where: str) -> str:
 
 def _venues(tables: dict[str, Any], path: Path) -> dict[str, Settings]:
     return {
-        name: Settings(f"venues.{name}", table(tables, name, path=path), path) for name in tables
+        name: Settings(f"venue.{name}", table(tables, name, path=path), path) for name in tables
     }
 
 

@@ -1,0 +1,42 @@
+"""Behaviour of the progress bar of a backtest."""
+
+import io
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from algopioneer_core.cli.progress import ProgressSink
+from algopioneer_core.domain.instruments import InstrumentId
+from algopioneer_core.history.columns import BarColumns
+from algopioneer_core.history.joined import JointColumns
+
+
+class _SlowConsole(Console):
+    """A terminal on which an hour passes each time somebody looks at the clock."""
+
+    def __init__(self, *, is_terminal: bool) -> None:
+        super().__init__(file=io.StringIO(), force_terminal=is_terminal, get_time=self._later)
+        self._hours = 0
+
+    def _later(self) -> float:
+        self._hours += 1
+        return 3600.0 * self._hours
+
+
+@pytest.mark.parametrize("is_terminal", [True, False])
+def test_progress_is_shown_on_slow_runs_of_a_terminal_only(is_terminal: bool) -> None:
+    """A pipe sees nothing."""
+    column = np.arange(1, 4)
+    chunk = BarColumns(
+        instrument_id=InstrumentId("sim", "X"), interval_ns=1, ts_ns=column, open=column,
+        high=column, low=column, close=column, volume=column, price_decimals=0, volume_decimals=0,
+    )  # fmt: skip
+    console = _SlowConsole(is_terminal=is_terminal)
+    assert isinstance(console.file, io.StringIO)
+
+    with ProgressSink(6, console) as progress:
+        progress.bars(JointColumns((chunk,)), column.astype(np.float64), [])
+        progress.bars(JointColumns((chunk,)), column.astype(np.float64), [])
+
+    assert is_terminal is ("bars" in console.file.getvalue())
