@@ -228,6 +228,44 @@ async def test_a_full_disk_is_told_to_everybody_and_ends_all_writing(
         assert [each.entry.key for each in journal.read()] == ["order-1"]
 
 
+async def test_sqlite_itself_running_out_of_room_is_told(path: Path, make_uuid: MakeUuid) -> None:
+    """The half of a commit that found room is taken back: what is there is whole."""
+    storage = SqliteStorage(path, create=True)
+    async with open_journal_on(storage, make_uuid=make_uuid) as journal:
+        await journal.durable(journal.append(intent(1)))
+        storage._writer.execute("PRAGMA max_page_count = 12")
+        with pytest.raises(JournalFailed, match="full"):
+            await journal.durable([journal.append(intent(number)) for number in range(2, 200)][-1])
+    async with open_journal(path, make_uuid=make_uuid) as journal:
+        assert [each.entry.key for each in journal.read()] == ["order-1"]
+
+
+async def test_what_was_said_to_be_durable_survives_a_kill(path: Path, make_uuid: MakeUuid) -> None:
+    """A process that is killed leaves nothing to clean up, and every promise kept."""
+    program = (
+        "import anyio, sys\n"
+        "from algopioneer_core.journal.entries import Entry, EntryKind\n"
+        "from algopioneer_core.journal.journal import open_journal\n"
+        "async def main():\n"
+        "    async with open_journal(sys.argv[1], make_uuid=lambda: 'journal') as journal:\n"
+        "        while True:\n"
+        "            sequence = journal.append(Entry(EntryKind.ALERT, 1))\n"
+        "            await journal.durable(sequence)\n"
+        "            print(sequence, flush=True)\n"
+        "anyio.run(main)\n"
+    )
+    promised = b""
+    async with await anyio.open_process([sys.executable, "-c", program, str(path)]) as process:
+        assert process.stdout is not None
+        while promised.count(b"\n") < 20:
+            promised += await process.stdout.receive()
+        process.kill()
+    last = int(promised.rpartition(b"\n")[0].split()[-1])
+    async with open_journal(path, make_uuid=make_uuid) as journal:
+        assert journal.last_sequence >= last
+        assert [each.sequence for each in journal.read()] == [*range(1, journal.last_sequence + 1)]
+
+
 async def test_a_disk_that_refuses_the_last_commit_is_told_on_leaving(
     path: Path, make_uuid: MakeUuid
 ) -> None:
