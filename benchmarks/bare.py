@@ -16,11 +16,22 @@ from numpy.typing import NDArray
 from algopioneer_core.domain.market_data import Bar
 from algopioneer_core.history.columns import BarColumns
 
-__all__ = ["CAPITAL", "FEE", "LONG", "SHARE", "SHORT", "Outcome", "event_loop", "numpy_signals"]
+__all__ = [
+    "CAPITAL",
+    "DIGITS",
+    "FEE",
+    "LONG",
+    "SHARE",
+    "SHORT",
+    "Outcome",
+    "event_loop",
+    "metrics",
+    "numpy_signals",
+]
 
 SHORT, LONG = 5, 20
 CAPITAL, SHARE, FEE = Decimal(10_000), Decimal("0.01"), Decimal("0.001")
-_DIGITS = 60  # what the core allows a sum of money
+DIGITS = 60  # what the core allows a sum of money
 
 
 class Outcome(NamedTuple):
@@ -68,7 +79,7 @@ class _Account:
         return equity
 
 
-def _metrics(equity: NDArray[np.float64]) -> tuple[float, float]:
+def metrics(equity: NDArray[np.float64]) -> tuple[float, float]:
     """Return the Sharpe ratio of a bar and the deepest fall: so that this work is done at all."""
     returns = np.diff(equity) / equity[:-1]
     peak = np.maximum.accumulate(equity)
@@ -90,9 +101,9 @@ def numpy_signals(bars: BarColumns) -> Outcome:
     )
     account = _Account(bars.price_decimals)
     with localcontext() as context:
-        context.prec = _DIGITS
+        context.prec = DIGITS
         _walk(account, enter[first].tolist(), exits.tolist(), bars)
-    _metrics(account.equity(close))
+    metrics(account.equity(close))
     return Outcome(account.cash, account.trades)
 
 
@@ -113,9 +124,9 @@ def event_loop(bars: BarColumns) -> Outcome:
     """Trade *bars* one after the other, decided on integers, with decimals at the fills only."""
     account = _Account(bars.price_decimals)
     with localcontext() as context:
-        context.prec = _DIGITS
+        context.prec = DIGITS
         _loop(account, bars)
-    _metrics(account.equity(bars.close))
+    metrics(account.equity(bars.close))
     return Outcome(account.cash, account.trades)
 
 

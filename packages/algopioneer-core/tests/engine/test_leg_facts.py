@@ -40,7 +40,7 @@ def legs(draw: st.DrawFn, instrument: Instrument) -> LegFacts:
     )
 
 
-PAIRS = st.builds(SpreadFacts, legs(LEGS[0]), legs(LEGS[1]))
+PAIRS = st.builds(SpreadFacts.of, legs(LEGS[0]), legs(LEGS[1]))
 
 
 def span(leg: LegFacts) -> tuple[Fraction, Fraction]:
@@ -70,7 +70,7 @@ def test_a_residual_on_its_limit_is_not_above_it(facts: SpreadFacts) -> None:
         each._replace(size=Decimal(2), done=Decimal(done), opening=Decimal(0), closing=Decimal(0))
         for each, done in zip(facts.legs, (1, 0), strict=True)
     )
-    even = SpreadFacts(first, second)
+    even = SpreadFacts.of(first, second)
     assert not even.is_above(Decimal("0.5"))
     assert even.is_above(Decimal("0.4999"))
 

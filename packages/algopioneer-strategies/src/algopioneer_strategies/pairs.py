@@ -137,8 +137,9 @@ class Pairs:
         z = self._take(log_a, log_b)
         self._seen = (log_a, log_b, z)
         self._bars += 1
-        if context.quantity(self._a) or context.quantity(self._b):
-            return self._decide_held(context, z)
+        held = context.quantity(self._a) or context.quantity(self._b).copy_negate()
+        if held:
+            return self._decide_held(context, z, is_long=held > 0)
         if self._held:
             self._note_flat()
         if z is None:
@@ -196,17 +197,19 @@ class Pairs:
 
     # --- in a position -----------------------------------------------------------------------
 
-    def _decide_held(self, context: StrategyContext, z: float | None) -> Iterable[StrategyCommand]:
+    def _decide_held(
+        self, context: StrategyContext, z: float | None, *, is_long: bool
+    ) -> Iterable[StrategyCommand]:
         self._held = True
         if not self._armed:
             score = self._model.score()
             self._armed = score is not None and self._beyond_entry(score) is None
         if context.has_working_orders:
             return ()
-        if z is not None and self._clearly_stays(z, context):
+        if z is not None and self._clearly_stays(z, is_long=is_long):
             self._leaving = None
             return ()
-        self._leaving = reason = self._reason_to_leave(context)
+        self._leaving = reason = self._reason_to_leave(is_long=is_long)
         if reason is None:
             return ()
         is_stop = reason != SIGNAL
@@ -214,17 +217,14 @@ class Pairs:
             self._armed = False
         return (CloseSpread(reason=reason, stop=is_stop),)
 
-    def _clearly_stays(self, z: float, context: StrategyContext) -> bool:
+    def _clearly_stays(self, z: float, *, is_long: bool) -> bool:
         """Return whether a float is enough to see that there is no reason to leave."""
         if not self._model.is_constant or self._levels.time_stop is not None:
             return False
-        above, below = self._keeps_long if self._is_long(context) else self._keeps_short
+        above, below = self._keeps_long if is_long else self._keeps_short
         return above < z < below
 
-    def _is_long(self, context: StrategyContext) -> bool:
-        return (context.quantity(self._a) or context.quantity(self._b).copy_negate()) > 0
-
-    def _reason_to_leave(self, context: StrategyContext) -> str | None:
+    def _reason_to_leave(self, *, is_long: bool) -> str | None:
         """Return why the position must be left; stops come first, for nothing may veto them."""
         entry = self._entry
         hedge = entry.hedge if entry else self._model.hedge()
@@ -234,10 +234,10 @@ class Pairs:
             return Z_STOP
         if entry and entry.hold_limit is not None and self._bars - entry.bar >= entry.hold_limit:
             return TIME_STOP
-        return SIGNAL if score and self._has_come_back(score, context) else None
+        return SIGNAL if score and self._has_come_back(score, is_long=is_long) else None
 
-    def _has_come_back(self, score: Score, context: StrategyContext) -> bool:
-        if self._is_long(context):
+    def _has_come_back(self, score: Score, *, is_long: bool) -> bool:
+        if is_long:
             return self._levels.exit.mirrored.side(score) > 0
         return self._levels.exit.side(score) < 0
 

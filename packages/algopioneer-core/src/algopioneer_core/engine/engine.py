@@ -116,6 +116,7 @@ class TradingEngine:
         self._context = EngineContext(portfolio, orders)
         self._on_event = strategy.on_event
         self._mark_bar = portfolio.mark_bar
+        self._mark_bars = portfolio.mark_bars
         self._instruments = portfolio.instruments
         self._handlers: dict[type, Callable[..., Sequence[Command]]] = {
             JointBar: self._on_joint_bar,
@@ -245,9 +246,7 @@ class TradingEngine:
         return self._carry_out(wishes, self._context.now_ns) if wishes else NOTHING
 
     def _on_joint_bar(self, joint: JointBar) -> Sequence[Command]:
-        for bar in joint.bars:
-            if bar.instrument_id in self._instruments:
-                self._mark_bar(bar)
+        self._mark_bars(joint.bars)
         wishes = self._on_event(joint, self._context)
         if self._exits is not None:
             wishes = self._judge_joint(wishes, joint)

@@ -13,8 +13,9 @@ What is too little for the venue to take an order for (off its grid, or below it
 from collections.abc import Collection, Mapping
 from decimal import Decimal
 from fractions import Fraction
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Self
 
+from algopioneer_core.domain.fills import Side
 from algopioneer_core.domain.instruments import Instrument, InstrumentId
 from algopioneer_core.domain.money import (
     ONE,
@@ -111,6 +112,24 @@ class SpreadFacts(NamedTuple):
 
     first: LegFacts
     second: LegFacts
+    apart: tuple[Decimal, Decimal]
+    """
+    By how much the second leg may be ahead of the first, and the first of the second, as multiples
+    of one over both sizes: products instead of quotients, because facts follow every report.
+    """
+
+    @classmethod
+    def of(cls, first: LegFacts, second: LegFacts) -> Self:
+        """Return the facts of two legs."""
+        size_a, size_b = first.size, second.size
+        return cls(
+            first,
+            second,
+            (
+                exact_sub(exact_mul(second.highest, size_a), exact_mul(first.lowest, size_b)),
+                exact_sub(exact_mul(first.highest, size_b), exact_mul(second.lowest, size_a)),
+            ),
+        )
 
     @property
     def legs(self) -> tuple[LegFacts, LegFacts]:
@@ -146,7 +165,7 @@ class SpreadFacts(NamedTuple):
     @property
     def residual_low(self) -> Fraction:
         """The smallest difference of the legs' fractions that open orders can leave."""
-        return -self._fraction(min(*self._apart(), ZERO))
+        return -self._fraction(min(*self.apart, ZERO))
 
     @property
     def residual_high(self) -> Fraction:
@@ -160,20 +179,8 @@ class SpreadFacts(NamedTuple):
             return False
         return most > exact_mul(limit, exact_mul(self.first.size, self.second.size))
 
-    def _apart(self) -> tuple[Decimal, Decimal]:
-        """
-        Return by how much the second leg may be ahead of the first, and the first of the second,
-        as multiples of one over both sizes: products instead of quotients, because a look at the
-        facts follows every report.
-        """
-        a, b = self.first, self.second
-        return (
-            exact_sub(exact_mul(b.highest, a.size), exact_mul(a.lowest, b.size)),
-            exact_sub(exact_mul(a.highest, b.size), exact_mul(b.lowest, a.size)),
-        )
-
     def _most_apart(self) -> Decimal:
-        one, other = self._apart()
+        one, other = self.apart
         return max(one.copy_abs(), other.copy_abs())
 
     def _fraction(self, apart: Decimal) -> Fraction:
@@ -214,7 +221,7 @@ class SpreadFacts(NamedTuple):
             more = leg._replace(opening=add(leg.opening, quantity))
         else:
             more = leg._replace(closing=add(leg.closing, quantity))
-        return SpreadFacts(*(more if each is leg else each for each in self.legs))
+        return SpreadFacts.of(*(more if each is leg else each for each in self.legs))
 
 
 def spread_facts(
@@ -226,7 +233,7 @@ def spread_facts(
     """Return the facts of a spread, from the books and the working orders of its strategy."""
     working = orders.working.values()
     first, second = legs
-    return SpreadFacts(
+    return SpreadFacts.of(
         leg_facts(first, targets[first.id], portfolio, working),
         leg_facts(second, targets[second.id], portfolio, working),
     )
@@ -236,29 +243,30 @@ def leg_facts(
     instrument: Instrument, target: Quantity, portfolio: Portfolio, working: Collection[Order]
 ) -> LegFacts:
     """Return the facts of one leg, from its position and all working orders of the strategy."""
-    rises = target > 0
+    rises, held = target > 0, portfolio.quantity(instrument.id)
     opening = closing = ZERO
-    unknown, live = [], []
+    unknown: tuple[str, ...] = ()
+    live: tuple[str, ...] = ()
     for order in working:
-        if order.intent.instrument_id != instrument.id:
+        intent = order.intent
+        if intent.instrument_id != instrument.id:
             continue
-        live.append(order.client_order_id)
+        live += (order.client_order_id,)
         if order.status is _UNKNOWN:
-            unknown.append(order.client_order_id)
+            unknown += (order.client_order_id,)
         remaining = order.remaining_quantity or ZERO
-        if (order.intent.side.sign > 0) == rises:
+        if (intent.side is _BUY) == rises:
             opening = add(opening, remaining)
         else:
             closing = add(closing, remaining)
-    held = portfolio.quantity(instrument.id)
     return LegFacts(
         instrument,
         target,
         held,
         opening,
         closing,
-        tuple(unknown),
-        tuple(live),
+        unknown,
+        live,
         target.copy_abs(),
         held if rises else held.copy_negate(),
         _unit_worth(instrument, portfolio) if instrument.minimum_notional else None,
@@ -266,6 +274,7 @@ def leg_facts(
 
 
 _UNKNOWN: Final = OrderStatus.UNKNOWN
+_BUY: Final = Side.BUY
 
 
 def _unit_worth(instrument: Instrument, portfolio: Portfolio) -> Money | None:

@@ -7,7 +7,7 @@ streamed side by side, so memory stays flat however long they are.
 """
 
 from collections.abc import Iterator, Sequence
-from functools import reduce
+from functools import partial, reduce
 from itertools import chain
 from typing import Final
 
@@ -61,7 +61,8 @@ class JointColumns:
     def joints(self) -> Iterator[JointBar]:
         """Return the joint bars one by one, made as they are asked for."""
         bars = zip(*(leg.bars() for leg in self.legs), strict=True)
-        return map(JointBar, self.ts_ns.tolist(), bars)
+        # Straight to the tuple's own constructor, as for bars: this is done at every bar.
+        return map(partial(tuple.__new__, JointBar), zip(self.ts_ns.tolist(), bars, strict=True))
 
 
 @frozen

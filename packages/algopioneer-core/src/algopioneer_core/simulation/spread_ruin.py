@@ -31,6 +31,7 @@ class RuinWatch:
 
     def __init__(self, valuation: Valuation) -> None:
         self._valuation = valuation
+        self._multipliers = [float(each.multiplier) for each in valuation.instruments]
         self._held = Held(ZERO, ())
         self._floats: tuple[float, float, list[float]] = (0.0, 0.0, [])
         self._extremes: list[tuple[float, float]] = []
@@ -46,10 +47,8 @@ class RuinWatch:
         """Take note of what is held from now on."""
         self._held = held
         sizes = [
-            float(quantity) * float(instrument.multiplier)
-            for quantity, instrument in zip(
-                held.quantities, self._valuation.instruments, strict=True
-            )
+            float(quantity) * multiplier
+            for quantity, multiplier in zip(held.quantities, self._multipliers, strict=True)
         ]
         self._floats = float(held.cash), float(held.coins), sizes
         self.is_possible = self._is_possible(held)
