@@ -504,7 +504,7 @@ async def test_snapshot_within_an_event_is_refused() -> None:
         await reports.receive()
         tasks.start_soon(events.receive)
         assert isinstance(await reports.receive(), OrderFilled)
-        with pytest.raises(RefusedError, match="between two market events"):
+        with pytest.raises(RefusedError, match="all reports have been handled"):
             venue.snapshot()
         tasks.cancel_scope.cancel()
 

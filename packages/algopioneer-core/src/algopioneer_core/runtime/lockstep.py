@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import anyio
+import anyio.lowlevel
 
 from algopioneer_core.domain.errors import RefusedError
 from algopioneer_core.journal.journal import Journal
@@ -129,7 +130,7 @@ class LockstepDriver:
 
     async def save(self) -> None:
         """Make the whole state durable, together with every row that led to it."""
-        assert isinstance(self._venue, SupportsSnapshot)
+        venue = await self._venue_state()
         state = {
             "fingerprints": self._plan.fingerprints,
             "events": self.events,
@@ -137,11 +138,20 @@ class LockstepDriver:
             "now_ns": self._floor.now_ns,
             "risk": self._floor.risk.snapshot(),
             "runners": {name: each.snapshot() for name, each in self._floor.runners.items()},
-            "venue": self._venue.snapshot(),
+            "venue": venue,
         }
         self._journal.put_snapshot(SNAPSHOT, self._journal.last_sequence, state)
         await self._journal.flush()
         self._on_commit()
+
+    async def _venue_state(self) -> Mapping[str, object]:
+        """Return the venue's state, once all its reports have been handled."""
+        assert isinstance(self._venue, SupportsSnapshot)
+        while True:
+            try:
+                return self._venue.snapshot()
+            except RefusedError:
+                await anyio.lowlevel.checkpoint()
 
     # --- running -----------------------------------------------------------------------------
 

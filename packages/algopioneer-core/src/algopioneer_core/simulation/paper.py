@@ -120,11 +120,12 @@ class PaperVenue:
         Values are those of JSON and domain objects, as the journal stores them.
 
         Raises:
-            RefusedError: A market event's fills are still being reported.
+            RefusedError: Some report has not been handled yet by who reads them.
         """
-        if self._exchange.is_matching:
+        if self._exchange.is_matching or not self._hub.is_settled:
             raise RefusedError(
-                "a snapshot is taken between two market events", where=f"venue {self._name!r}"
+                "a snapshot is taken when all reports have been handled",
+                where=f"venue {self._name!r}",
             )
         return {"exchange": self._exchange.snapshot(), "shadow": self._market.shadow_state}
 

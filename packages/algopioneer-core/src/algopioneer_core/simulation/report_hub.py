@@ -50,9 +50,14 @@ class ReportHub:
         A reader that never asks for its next report holds this up until its stream is closed, so
         read in a task of its own.
         """
-        while not all(stream.is_settled for stream in self._streams):
+        while not self.is_settled:
             self._quiet = anyio.Event()
             await self._quiet.wait()
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether all readers have handled all reports."""
+        return all(stream.is_settled for stream in self._streams)
 
     def look(self) -> None:
         """Let whoever waits in `settled` look again."""
