@@ -35,3 +35,8 @@ def test_what_is_written_is_read_again(tables: dict[str, Any]) -> None:
 def test_nothing_is_left_out_of_a_list_and_none_is() -> None:
     """TOML has no word for nothing; an empty list is one."""
     assert "b = []\n\n[t]\nc = 1\n" == toml_text({"a": None, "b": [], "t": {"c": 1, "d": None}})
+
+
+def test_table_of_tables_has_no_heading_of_its_own() -> None:
+    """As people write it."""
+    assert "[a.b]\nc = 1\n" == toml_text({"a": {"b": {"c": 1}}})

@@ -36,8 +36,8 @@ def session_view(checked: CheckedSession) -> dict[str, Any]:
         "venue": {venue.table.name: _venue(venue) for venue in checked.venues},
         "strategy": [_strategy(strategy) for strategy in checked.strategies],
         "risk": _with_off(described(config.risk), SAFE_LIMITS),
-        "recorder": [_part(part) for part in checked.recorders],
-        "notifier": [_part(part) for part in checked.notifiers],
+        "recorder": [_part(part) for part in checked.recorders] or None,
+        "notifier": [_part(part) for part in checked.notifiers] or None,
         "web": None if config.web is None else described(config.web),
         "log": described(config.log),
         "plugins": None if config.allow is None else {"allow": list(config.allow)},
@@ -84,7 +84,7 @@ def _strategy(strategy: CheckedStrategy) -> dict[str, Any]:
         "restart": described(table.restart),
         "legs": None if strategy.legs is None else _with_off(described(strategy.legs), SAFE_LEGS),
         "risk": described(table.risk),
-        "exit": [_exit(part) for part in table.exits],
+        "exit": [_exit(part) for part in table.exits] or None,
     }
 
 

@@ -25,15 +25,18 @@ def _lines(table: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[str]:
     for key, value in table.items():
         name = (*path, key)
         if isinstance(value, Mapping):
-            yield from _headed(f"[{_dotted(name)}]", value, name)
+            only_tables = bool(value) and all(_is_tables(each) for each in value.values())
+            heading = "" if only_tables else f"[{_dotted(name)}]"
+            yield from _headed(heading, value, name)
         elif _is_tables(value):
             for each in value:
                 yield from _headed(f"[[{_dotted(name)}]]", each, name)
 
 
 def _headed(heading: str, table: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[str]:
-    yield ""
-    yield heading
+    if heading:
+        yield ""
+        yield heading
     yield from _lines(table, path)
 
 
