@@ -31,13 +31,13 @@ from algopioneer_core.simulation.equity_statistics import EquityStatistics
 from algopioneer_core.simulation.funding import ScheduledFunding, schedule_funding
 from algopioneer_core.simulation.scaled_costs import ScaledCosts, decimals_of
 from algopioneer_core.simulation.sinks import Float64Array, Holding, ResultSink
+from algopioneer_core.simulation.spread_plan import SpreadPlan
 from algopioneer_core.simulation.spread_readings import Readings, TakesReadings, takers
 from algopioneer_core.simulation.spread_signals import ChartedSignals, SpreadSignals
 from algopioneer_core.simulation.spread_tape import Basket, spread_equity
 from algopioneer_core.simulation.spread_walk import (
     Payment,
     ScaledLeg,
-    SpreadPlan,
     SpreadTrade,
     SpreadWalk,
 )
@@ -231,11 +231,10 @@ class SpreadVectorBacktest:
 
     def totals(self) -> TradeTotals:
         """Return the sums over all trades; a pair is one."""
-        money, trades = self._money, self._walk.trades
-        gains, fees, turnover = [], 0, 0
-        for trade in trades:
-            (a, in_a, fee_a, out_a, fee_out_a), (_, in_b, fee_b, out_b, fee_out_b) = trade.legs
-            paid, gain = fee_a + fee_out_a + fee_b + fee_out_b, out_a - in_a - out_b + in_b
+        money, gains, fees, turnover = self._money, [], 0, 0
+        for row in self._walk.rows:
+            _, a, in_a, fee_a, _, in_b, fee_b, _, out_a, out_fee_a, out_b, out_fee_b, _ = row
+            paid, gain = fee_a + out_fee_a + fee_b + out_fee_b, out_a - in_a - out_b + in_b
             gains.append((gain if a > 0 else -gain) - paid)
             fees += paid
             turnover += in_a + out_a + in_b + out_b
@@ -256,7 +255,7 @@ class SpreadVectorBacktest:
     def round_trips(self) -> Iterator[RoundTrip]:
         """Return the round trips of all legs in the order of their exits, made as asked for."""
         for trade in self._walk.trades:
-            for number in range(len(trade.legs)):
+            for number in range(len(self._legs)):
                 yield self._round_trip(trade, number)
 
     def _round_trip(self, trade: SpreadTrade, number: int) -> RoundTrip:

@@ -5,8 +5,8 @@ Between two fills nothing can happen that money depends on, so the walk never lo
 between. All amounts are integers of one grid 10**-K (`scaled_costs`), all times are bar indices.
 """
 
-from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import Final, NamedTuple, Self, TypeAlias
 
@@ -16,21 +16,17 @@ from numpy.typing import NDArray
 
 from algopioneer_core.domain.spreads import Neutrality, SpreadSize
 from algopioneer_core.simulation.scaled_costs import ScaledCosts, Way
-from algopioneer_core.simulation.spread_signals import SpreadSignals
+from algopioneer_core.simulation.spread_plan import SpreadPlan
 
 __all__ = [
     "LegTrade",
     "OpenSpreadTrade",
     "Payment",
     "ScaledLeg",
-    "SpreadPlan",
     "SpreadTrade",
     "SpreadWalk",
 ]
 
-_SIGNAL: Final = "signal"
-_Z_STOP: Final = "z_stop"
-_TIME_STOP: Final = "time_stop"
 _FLAT: Final = (0, 0)
 
 
@@ -107,35 +103,56 @@ class LegTrade(NamedTuple):
         return gain - self.fees
 
 
-LegEntry: TypeAlias = tuple[int, int, int]
-"""The first three fields of a `LegTrade`."""
-
-
 class OpenSpreadTrade(NamedTuple):
-    """A trade from its entry on."""
+    """A trade from its entry on; a and b are the first and the second leg."""
 
     entry_bar: int
-    legs: tuple[LegEntry, LegEntry]
+    steps_a: int
+    value_a: int
+    fee_a: int
+    steps_b: int
+    value_b: int
+    fee_b: int
 
 
 class SpreadTrade(NamedTuple):
-    """A finished trade."""
+    """
+    A finished trade; a and b are the first and the second leg.
+
+    The walk keeps its trades as plain rows of these fields: a plain tuple of numbers is of no
+    interest to the garbage collector, which otherwise takes a third of the time.
+    """
 
     entry_bar: int
+    steps_a: int
+    value_a: int
+    fee_a: int
+    steps_b: int
+    value_b: int
+    fee_b: int
     exit_bar: int
-    legs: tuple[LegTrade, LegTrade]
+    exit_value_a: int
+    exit_fee_a: int
+    exit_value_b: int
+    exit_fee_b: int
     reason: str
 
     @property
-    def pnl(self) -> int:
-        """Net of fees, of both legs."""
-        return self.legs[0].pnl + self.legs[1].pnl
+    def legs(self) -> tuple[LegTrade, LegTrade]:
+        """Both legs."""
+        return (
+            LegTrade(self.steps_a, self.value_a, self.fee_a, self.exit_value_a, self.exit_fee_a),
+            LegTrade(self.steps_b, self.value_b, self.fee_b, self.exit_value_b, self.exit_fee_b),
+        )
 
     @property
     def entry(self) -> OpenSpreadTrade:
         """The trade as it was before its exit."""
-        first, second = self.legs
-        return OpenSpreadTrade(self.entry_bar, (first[:3], second[:3]))
+        return OpenSpreadTrade._make(self[: len(OpenSpreadTrade._fields)])
+
+
+TradeRow: TypeAlias = tuple[int, int, int, int, int, int, int, int, int, int, int, int, str]
+"""The fields of a `SpreadTrade`."""
 
 
 class Payment(NamedTuple):
@@ -148,80 +165,6 @@ class Payment(NamedTuple):
     leg: int
     per_step: int
     """What one long quantity step receives, in 10**-K; negative is paid."""
-
-
-@frozen(eq=False)
-class SpreadPlan:
-    """The possible entries of a run in the order of time, and where each would leave again."""
-
-    bars: int
-    """Bars of the run."""
-    wait: int
-    """Bars from a decision to its fill; at least 1."""
-    signal: list[int]
-    """Bar whose decision enters; the last bar of the run decides nothing."""
-    direction: list[int]
-    """1 for a long spread, -1 for a short one."""
-    leave: list[int]
-    """First bar from the entry's fill on that leaves by stop or rule; `bars` when none does."""
-    is_stop: list[bool]
-    """Whether it leaves by the stop."""
-    signals: SpreadSignals
-    calm: NDArray[np.intp]
-    """The bars that are calm."""
-
-    @classmethod
-    def of(cls, signals: SpreadSignals, wait: int) -> Self:
-        """Return the plan of *signals*, where a decision is filled *wait* bars later."""
-        bars = len(signals)
-        decided = max(bars - 1, 0)
-        signal = np.flatnonzero((signals.enter_long | signals.enter_short)[:decided])
-        is_long = signals.enter_long[signal]
-        fill = signal + wait
-        stop = _next(signals.stop, fill, bars)
-        rule = np.where(
-            is_long, _next(signals.leave_long, fill, bars), _next(signals.leave_short, fill, bars)
-        )
-        return cls(
-            bars=bars,
-            wait=wait,
-            signal=signal.tolist(),
-            direction=np.where(is_long, 1, -1).tolist(),
-            leave=np.minimum(stop, rule).tolist(),
-            is_stop=(stop <= rule).tolist(),
-            signals=signals,
-            calm=np.flatnonzero(signals.calm),
-        )
-
-    def exit_of(self, position: int) -> tuple[int, str]:
-        """Return the bar that decides to leave the entry at *position*, and why it does."""
-        leave = self.leave[position]
-        reason = _Z_STOP if self.is_stop[position] else _SIGNAL
-        if self.signals.hold_limit is None:
-            return leave, reason
-        signal = self.signal[position]
-        limit = self.signals.hold_limit(signal)
-        if limit is None:
-            return leave, reason
-        end = max(signal + limit, signal + self.wait)
-        if end < leave or (end == leave and reason == _SIGNAL):
-            return end, _TIME_STOP
-        return leave, reason
-
-    def position_from(self, bar: int) -> int:
-        """Return the position of the first entry that is decided at *bar* or later."""
-        return bisect_left(self.signal, bar)
-
-    def first_calm_after(self, bar: int) -> int:
-        """Return the first calm bar after *bar*; `bars` when there is none."""
-        place = int(np.searchsorted(self.calm, bar, side="right"))
-        return int(self.calm[place]) if place < len(self.calm) else self.bars
-
-
-def _next(flags: NDArray[np.bool_], start: NDArray[np.intp], bars: int) -> NDArray[np.intp]:
-    """Return for each *start* the first bar from it on where a flag is set; *bars* for none."""
-    found = np.append(np.flatnonzero(flags), bars)
-    return found[np.searchsorted(found, np.minimum(start, bars))]
 
 
 @define(eq=False)
@@ -243,7 +186,8 @@ class SpreadWalk:
     cash: int
     """Cash now."""
     payments: Sequence[Payment] = ()
-    trades: list[SpreadTrade] = field(factory=list)
+    rows: list[TradeRow] = field(factory=list)
+    """The finished trades, oldest first."""
     open: OpenSpreadTrade | None = None
     starts: list[int] = field(factory=list)
     """Bar from whose close on each holding is valid; of equal ones the last counts."""
@@ -257,12 +201,12 @@ class SpreadWalk:
     paid: list[tuple[int, int, int]] = field(factory=list)
     """Funding that was received: bar, leg and amount."""
     _next_payment: int = 0
-    _part: tuple[int, int, int] = field(init=False)
+    _shares: tuple[tuple[int, int], tuple[int, int]] = field(init=False)
     _amount: int | None = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self._hold(0, _FLAT)
-        self._part = self._parts()
+        self._shares = self._shares_of_amount()
         self._amount = self._fixed_amount()
 
     def run(self, plan: SpreadPlan) -> None:
@@ -277,30 +221,30 @@ class SpreadWalk:
                 continue
             if signal + plan.wait >= plan.bars:
                 return  # ordered, and never filled
-            self._pay_until(signal + plan.wait)
+            if self.payments:
+                self._pay_until(signal + plan.wait)
             self._enter(signal + plan.wait, plan.direction[position], sizes)
             leave, reason = plan.exit_of(position)
             if leave + plan.wait >= plan.bars:
                 self._pay_until(plan.bars)
                 return  # open until the end
-            self._pay_until(leave + plan.wait)
+            if self.payments:
+                self._pay_until(leave + plan.wait)
             self.leave(leave + plan.wait, reason)
-            free = leave + plan.wait
-            if reason != _SIGNAL:
-                free = max(free, plan.first_calm_after(leave))
-            position = plan.position_from(free)
+            position = plan.next_position(position, leave, reason)
 
     def _sizes(self, bar: int) -> tuple[int, int]:
         """Return the steps of both legs at the closes of *bar*, as `size_spread` has them."""
         amount = max(self.cash, 0) if self._amount is None else self._amount
-        one, other, parts = self._part
         first, second = self.legs
-        return amount * one // (parts * first.worth(bar)), amount * other // (
-            parts * second.worth(bar)
+        (share_a, per_tick_a), (share_b, per_tick_b) = self._shares
+        return (
+            amount * share_a // (per_tick_a * first.close.item(bar)),
+            amount * share_b // (per_tick_b * second.close.item(bar)),
         )
 
-    def _parts(self) -> tuple[int, int, int]:
-        """Return what the amount is times, for the first and the second leg, and divided by."""
+    def _shares_of_amount(self) -> tuple[tuple[int, int], tuple[int, int]]:
+        """Return for each leg what the amount is times, and divided by for each tick of price."""
         if self.size.neutrality is Neutrality.BETA:
             hedge, one = self.hedge_ratio.as_integer_ratio()
         else:
@@ -308,7 +252,9 @@ class SpreadWalk:
         of_amount = self.size.notional if self.size.fraction is None else self.size.fraction
         assert of_amount is not None
         share, whole = of_amount.as_integer_ratio()
-        return one * share, hedge * share, (one + hedge) * whole
+        parts = (one + hedge) * whole
+        first, second = (leg.costs.tick for leg in self.legs)
+        return (one * share, parts * first), (hedge * share, parts * second)
 
     def _fixed_amount(self) -> int | None:
         """Return one unit of quote in 10**-K for sizes of so much money; None for shares."""
@@ -321,7 +267,7 @@ class SpreadWalk:
         value_b, fee_b = second.traded(bar, steps_b)
         # What is bought is paid for, what is sold is credited, and both cost a fee.
         self.cash -= direction * (value_a - value_b) + fee_a + fee_b
-        self.open = OpenSpreadTrade(bar, ((steps_a, value_a, fee_a), (steps_b, value_b, fee_b)))
+        self.open = OpenSpreadTrade(bar, steps_a, value_a, fee_a, steps_b, value_b, fee_b)
         self._hold(bar, (steps_a, steps_b))
 
     def _pay_until(self, bar: int) -> None:
@@ -335,7 +281,7 @@ class SpreadWalk:
                 self._pay(payment, self.open)
 
     def _pay(self, payment: Payment, trade: OpenSpreadTrade) -> None:
-        first, second = (leg[0] for leg in trade.legs)
+        first, second = trade.steps_a, trade.steps_b
         amount = payment.per_step * (second if payment.leg else first)
         self.cash += amount
         self.paid.append((payment.bar, payment.leg, amount))
@@ -343,19 +289,27 @@ class SpreadWalk:
 
     def leave(self, bar: int, reason: str, *, at_close: bool = False) -> None:
         """Close the open trade in *bar*, where market orders fill or at its close."""
-        assert self.open is not None
-        entry_bar, (a, b) = self.open
+        trade = self.open
+        assert trade is not None
         first, second = self.legs
+        back_a, back_b = -trade.steps_a, -trade.steps_b
         if at_close:
-            out_a, out_b = first.liquidated(bar, -a[0]), second.liquidated(bar, -b[0])
+            (out_a, fee_a), (out_b, fee_b) = (
+                first.liquidated(bar, back_a),
+                second.liquidated(bar, back_b),
+            )
         else:
-            out_a, out_b = first.traded(bar, -a[0]), second.traded(bar, -b[0])
-        gain = out_a[0] - out_b[0]
-        self.cash += (gain if a[0] > 0 else -gain) - out_a[1] - out_b[1]
-        legs = LegTrade(*a, *out_a), LegTrade(*b, *out_b)
-        self.trades.append(SpreadTrade(entry_bar, bar, legs, reason))
+            (out_a, fee_a), (out_b, fee_b) = first.traded(bar, back_a), second.traded(bar, back_b)
+        gain = out_a - out_b
+        self.cash += (gain if back_a < 0 else -gain) - fee_a - fee_b
+        self.rows.append((*trade, bar, out_a, fee_a, out_b, fee_b, reason))
         self.open = None
         self._hold(bar, _FLAT)
+
+    @property
+    def trades(self) -> Iterator[SpreadTrade]:
+        """The finished trades, oldest first."""
+        return map(SpreadTrade._make, self.rows)
 
     def equity_at(self, bar: int) -> int:
         """Return what the account was worth at the close of *bar*, in 10**-K."""
@@ -373,7 +327,7 @@ class SpreadWalk:
         self.refused = [each for each in self.refused if each[0] <= bar]
         self.paid = [each for each in self.paid if each[0] <= bar]
         undone = [trade for trade in self.trades if trade.exit_bar > bar]
-        del self.trades[len(self.trades) - len(undone) :]
+        del self.rows[len(self.rows) - len(undone) :]
         entries = [trade.entry for trade in undone]
         if self.open is not None:
             entries.append(self.open)
