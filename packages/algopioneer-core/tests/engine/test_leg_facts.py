@@ -3,11 +3,16 @@
 from decimal import Decimal
 from fractions import Fraction
 
+import pytest
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
 from algopioneer_core.domain.instruments import Instrument, InstrumentId
-from algopioneer_core.engine.leg_facts import LegFacts, SpreadFacts
+from algopioneer_core.domain.positions import Position
+from algopioneer_core.engine.leg_facts import LegFacts, SpreadFacts, leg_facts
+from algopioneer_core.engine.portfolio import Portfolio
+from algopioneer_core.testing.domain import INVERSE_PERPETUAL
 
 LEGS = [Instrument.undescribed(InstrumentId("sim", each)) for each in ("A-USD", "B-USD")]
 LIMITS = st.decimals("0.0001", 1, places=4)
@@ -92,3 +97,26 @@ def test_what_an_order_can_close_or_add_is_rounded_down(facts: SpreadFacts) -> N
     for part in (Fraction(1, 3), Fraction(1)):
         wanted = part * Fraction(leg.size)
         assert Fraction(leg.orderable_part(part)) == wanted // step * step
+
+
+@pytest.mark.parametrize(
+    ("instrument", "mark", "closable"),
+    [
+        (LEGS[0], "9.99", "0"),
+        (LEGS[0], "10", "1"),
+        (LEGS[0], None, "1"),
+        (INVERSE_PERPETUAL, None, "1"),
+        (evolve(INVERSE_PERPETUAL, multiplier=Decimal(9)), None, "0"),
+    ],
+)
+def test_what_is_worth_less_than_the_venues_minimum_is_dust(
+    instrument: Instrument, mark: str | None, closable: str
+) -> None:
+    """By its worth at the mark, where that takes one and there is one."""
+    leg = evolve(instrument, minimum_notional=Decimal(10))
+    portfolio = Portfolio([leg], Decimal(0))
+    portfolio.replace(Position(leg, Decimal(1)), 0, "test")
+    if mark is not None:
+        portfolio.mark_price(leg.id, Decimal(mark), 0)
+    facts = leg_facts(leg, Decimal(2), portfolio, ())
+    assert facts.closable == Decimal(closable)
