@@ -15,7 +15,8 @@ from algopioneer_core.domain.money import Quantity
 from algopioneer_core.domain.orders import Order
 from algopioneer_core.simulation.config import BacktestConfig
 from algopioneer_core.simulation.costs import CostModel
-from algopioneer_core.simulation.matching import BarMatcher, Purchase
+from algopioneer_core.simulation.matching import BarMatcher
+from algopioneer_core.simulation.order_filling import Purchase
 from algopioneer_core.simulation.resting_orders import RestingOrder
 
 __all__ = ["BarBook"]

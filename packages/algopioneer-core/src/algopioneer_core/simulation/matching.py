@@ -16,7 +16,6 @@ An order made at the decision of one bar is seen by the next bar at the earliest
 """
 
 from collections.abc import Callable, Iterator
-from decimal import Decimal
 from typing import Final
 
 from algopioneer_core.domain.events import (
@@ -24,34 +23,31 @@ from algopioneer_core.domain.events import (
     OrderAccepted,
     OrderCanceled,
     OrderExpired,
-    OrderFilled,
     OrderRejected,
 )
-from algopioneer_core.domain.fills import Fill, Liquidity, Side
+from algopioneer_core.domain.fills import Liquidity, Side
 from algopioneer_core.domain.market_data import Bar
-from algopioneer_core.domain.money import ZERO, Price, Quantity, add, mul, neg, sub
-from algopioneer_core.domain.orders import Order, OrderIntent, OrderType, TimeInForce
+from algopioneer_core.domain.money import Price, Quantity
+from algopioneer_core.domain.orders import Order, OrderType, TimeInForce
 from algopioneer_core.simulation.config import BacktestConfig, FillTiming
 from algopioneer_core.simulation.costs import CostModel
-from algopioneer_core.simulation.order_rules import (
-    NO_BUYING_POWER,
-    problem_of_size,
-    problem_of_terms,
+from algopioneer_core.simulation.order_filling import (
+    NOT_AT_ONCE,
+    WOULD_TAKE,
+    OrderFiller,
+    Purchase,
 )
+from algopioneer_core.simulation.order_rules import problem_of_terms
 from algopioneer_core.simulation.resting_orders import RestingOrder
 
-__all__ = ["BarMatcher", "Purchase"]
+__all__ = ["BarMatcher"]
 
-_NOT_AT_ONCE: Final = "not filled at once"
 _MARKET: Final = OrderType.MARKET
 _GTC: Final = TimeInForce.GTC
 _BUY: Final = Side.BUY
 
-Purchase = Callable[[Side, Quantity, Price], bool]
-"""Asks the account whether it can carry a fill; False refuses it."""
 
-
-class BarMatcher:
+class BarMatcher(OrderFiller[Bar]):
     """
     The simulated market of one instrument.
 
@@ -71,35 +67,14 @@ class BarMatcher:
         held: Callable[[], Quantity],
         can_carry: Purchase | None = None,
     ) -> None:
-        self.resting: list[RestingOrder] = []
-        """Orders that wait, oldest first; empty most of the time. Always this list; read only."""
-        self._costs = costs
-        self._instrument = costs.instrument
+        super().__init__(costs, config, held, can_carry)
         self._at_close = config.fill is FillTiming.NEXT_CLOSE
         self._wait = 1 + config.latency_bars
-        self._volume_limit = config.volume_limit
         self._interval_ns = interval_ns
-        self._held = held
-        self._can_carry = can_carry
-        self._fills = 0
 
     def submit(self, order: Order, bar_index: int) -> None:
         """Take *order*, made at the decision of the bar with *bar_index*."""
         self.resting.append(RestingOrder(order, bar_index + self._wait))
-
-    def cancel(self, client_order_id: str, ts_ns: int) -> list[ExecutionReport]:
-        """Take an order out; nothing is reported when it is no longer here."""
-        for each in self.resting:
-            if each.order.client_order_id == client_order_id:
-                self.resting.remove(each)
-                return [OrderCanceled(client_order_id, ts_ns)]
-        return []
-
-    def cancel_all(self, ts_ns: int, message: str) -> list[ExecutionReport]:
-        """Take all orders out, because of *message*."""
-        waiting = tuple(self.resting)
-        self.resting.clear()
-        return [OrderCanceled(each.order.client_order_id, ts_ns, message) for each in waiting]
 
     def on_bar(self, bar: Bar, bar_index: int) -> Iterator[ExecutionReport]:
         """
@@ -111,13 +86,6 @@ class BarMatcher:
         for each in tuple(self.resting):
             if bar_index >= each.eligible and each in self.resting:
                 yield from self._work(each, bar)
-
-    def fill_now(self, order: Order, price: Price, ts_ns: int) -> ExecutionReport:
-        """Return the fill of a liquidating *order*, in full, at *price* plus slippage."""
-        quantity = order.intent.quantity
-        assert quantity is not None
-        worse = self._costs.market_price(order.intent.side, price)
-        return self._filled(order, quantity, worse, Liquidity.TAKER, ts_ns, complete=True)
 
     # --- one order in one bar ----------------------------------------------------------------
 
@@ -193,107 +161,12 @@ class BarMatcher:
                 return self._fill(each, bar, bar.open, Liquidity.TAKER, opened)
             if was_in_book:  # whoever trades there takes from this order
                 return self._fill(each, bar, limit, Liquidity.MAKER, opened)
-            return [self._leave(each, OrderRejected(order_id, opened, "would take"))]
+            return [self._leave(each, OrderRejected(order_id, opened, WOULD_TAKE))]
         if each.at_once:
-            return [self._leave(each, OrderCanceled(order_id, opened, _NOT_AT_ONCE))]
+            return [self._leave(each, OrderCanceled(order_id, opened, NOT_AT_ONCE))]
         if bar.low < limit if buying else bar.high > limit:
             return self._fill(each, bar, limit, Liquidity.MAKER, bar.ts_event)
         return []
 
-    # --- fills -------------------------------------------------------------------------------
-
-    def _fill(
-        self, each: RestingOrder, bar: Bar, price: Price, liquidity: Liquidity, ts_ns: int
-    ) -> list[ExecutionReport]:
-        order, intent = each.order, each.order.intent
-        wanted = self._wanted(each, price)
-        problem = self._problem(each, wanted, price)
-        if problem:
-            refusal = OrderCanceled if each.taken else OrderRejected
-            return [self._leave(each, refusal(order.client_order_id, ts_ns, problem))]
-        quantity = wanted if self._volume_limit is None else min(wanted, self._room(bar))
-        complete = quantity == wanted
-        if not quantity or (intent.time_in_force is TimeInForce.FOK and not complete):
-            return self._unfilled(each, ts_ns)
-        report = self._filled(order, quantity, price, liquidity, ts_ns, complete=complete)
-        if complete:
-            return [self._leave(each, report)]
-        each.taken = add(each.taken, quantity)
-        each.spent = add(each.spent, self._cost_of(report))
-        return [report, *self._unfilled(each, ts_ns)]
-
-    def _unfilled(self, each: RestingOrder, ts_ns: int) -> list[ExecutionReport]:
-        if not each.at_once:
-            return []
-        order_id = each.order.client_order_id
-        return [self._leave(each, OrderCanceled(order_id, ts_ns, _NOT_AT_ONCE))]
-
-    def _wanted(self, each: RestingOrder, price: Price) -> Quantity:
-        """Return what is still to be filled; a reduce-only order is cut to what is held."""
-        intent, amount = each.order.intent, each.order.intent.quote_amount
-        if amount is not None:
-            left = sub(amount, each.spent) if each.spent else amount
-            wanted = self._costs.affordable(left, price)
-        else:
-            assert intent.quantity is not None
-            wanted = sub(intent.quantity, each.taken) if each.taken else intent.quantity
-        return min(wanted, self._reducible(intent)) if intent.reduce_only else wanted
-
-    def _reducible(self, intent: OrderIntent) -> Quantity:
-        held = self._held()
-        return max(neg(held) if intent.side is _BUY else held, ZERO)
-
-    def _problem(self, each: RestingOrder, wanted: Quantity, price: Price) -> str:
-        """Return why the market or the account refuses the order; empty when neither does."""
-        intent = each.order.intent
-        problem = problem_of_size(
-            intent, self._instrument, wanted, price, self._held, is_rest=bool(each.taken)
-        )
-        if problem:
-            return problem
-        if self._can_carry is None or self._can_carry(intent.side, wanted, price):
-            return ""
-        return NO_BUYING_POWER
-
-    def _room(self, bar: Bar) -> Quantity:
-        assert self._volume_limit is not None
-        return self._instrument.whole_quantity(mul(bar.volume, self._volume_limit))
-
-    def _filled(
-        self,
-        order: Order,
-        quantity: Quantity,
-        price: Price,
-        liquidity: Liquidity,
-        ts_ns: int,
-        *,
-        complete: bool,
-    ) -> OrderFilled:
-        intent, costs = order.intent, self._costs
-        in_base = costs.takes_base and intent.side is _BUY and self._held() >= 0
-        fee, asset = costs.fee(quantity, price, liquidity, in_base=in_base)
-        self._fills += 1
-        fill = Fill(
-            f"f{self._fills}",
-            order.client_order_id,
-            intent.instrument_id,
-            intent.side,
-            quantity,
-            price,
-            fee,
-            asset,
-            liquidity,
-            ts_ns,
-        )
-        return OrderFilled(fill, complete)
-
-    def _cost_of(self, report: OrderFilled) -> Decimal:
-        fill = report.fill
-        value = self._instrument.value(fill.quantity, fill.price)
-        return (
-            add(value, fill.fee) if fill.fee_asset == self._instrument.settlement_asset else value
-        )
-
-    def _leave(self, each: RestingOrder, report: ExecutionReport) -> ExecutionReport:
-        self.resting.remove(each)
-        return report
+    def _shown(self, bar: Bar, _side: Side) -> Quantity:
+        return bar.volume

@@ -8,7 +8,7 @@ venue would not take, and tells who listens.
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 from attrs import evolve
 
@@ -28,15 +28,18 @@ from algopioneer_core.domain.simulated_capabilities import paper_capabilities
 from algopioneer_core.ports import SupportsBarInterval, SupportsSnapshot, Venue
 from algopioneer_core.simulation.bar_book import BarBook
 from algopioneer_core.simulation.costs import CostModel
-from algopioneer_core.simulation.matching import Purchase
+from algopioneer_core.simulation.order_filling import Purchase
 from algopioneer_core.simulation.paper_account import PaperAccount
-from algopioneer_core.simulation.paper_config import PaperConfig, PaperMargin
+from algopioneer_core.simulation.paper_config import MatchOn, PaperConfig, PaperMargin
 from algopioneer_core.simulation.paper_exchange import MakeBook, PaperExchange
 from algopioneer_core.simulation.paper_execution import PaperExecution
 from algopioneer_core.simulation.paper_market import PaperMarket
+from algopioneer_core.simulation.quote_book import QuoteBook
 from algopioneer_core.simulation.report_hub import ReportHub
 
 __all__ = ["PaperVenue", "open_paper"]
+
+_MS_NS: Final = 1_000_000
 
 
 @asynccontextmanager
@@ -78,7 +81,8 @@ class PaperVenue:
             lent,
             PaperAccount(lent, config.amounts, margin),
             cache(lambda instrument: CostModel.of(instrument, simulation)),
-            _book_maker(config, shadow),
+            _book_maker(config, shadow, lent),
+            checks_at_once=not self._capabilities.lockstep,
         )
         self._hub = ReportHub()
         self._market = PaperMarket(shadow, self._exchange, self._hub)
@@ -166,14 +170,41 @@ def _margin(wanted: PaperMargin, capabilities: Capabilities) -> PaperMargin:
     return PaperMargin.REGT if lends else PaperMargin.CASH
 
 
-def _book_maker(config: PaperConfig, shadow: Venue) -> MakeBook:
-    simulation = config.simulation()
+def _book_maker(config: PaperConfig, shadow: Venue, instruments: Sequence[Instrument]) -> MakeBook:
+    simulation, latency_ns = config.simulation(), config.latency_ms * _MS_NS
+    if _on_quotes(config.match_on, shadow.capabilities):
+        return lambda costs, held, can_carry: QuoteBook(
+            costs, simulation, latency_ns, held, can_carry
+        )
+
+    for each in instruments[:1]:
+        _interval_ns(config, shadow, each.id)  # said now rather than at the first bar
 
     def make(costs: CostModel, held: Callable[[], Quantity], can_carry: Purchase | None) -> BarBook:
         interval_ns = _interval_ns(config, shadow, costs.instrument.id)
         return BarBook(costs, simulation, interval_ns, held, can_carry)
 
     return make
+
+
+def _on_quotes(wanted: MatchOn, capabilities: Capabilities) -> bool:
+    """
+    Return whether quotes decide about fills.
+
+    Raises:
+        ConfigError: The venue does not push what is wanted.
+    """
+    pushes = capabilities.supports(Capability.QUOTES) is not Support.UNSUPPORTED
+    if wanted is MatchOn.AUTO:
+        return pushes
+    needed = Capability.QUOTES if wanted is MatchOn.QUOTES else Capability.BARS_STREAM
+    if capabilities.supports(needed) is Support.UNSUPPORTED:
+        raise ConfigError(
+            f"the venue pushes no {wanted.value}",
+            where="match_on",
+            remedy=f"leave it to {MatchOn.AUTO.value}",
+        )
+    return wanted is MatchOn.QUOTES
 
 
 def _interval_ns(config: PaperConfig, shadow: Venue, instrument_id: InstrumentId) -> int:

@@ -99,6 +99,11 @@ class PaperAccount:
         """Whether anything can be refused for want of buying power."""
         return self._margin is not PaperMargin.NONE
 
+    @property
+    def pays_cash(self) -> bool:
+        """Whether what is bought must be paid for with what is there."""
+        return self._margin is PaperMargin.CASH
+
     def can_carry(
         self, instrument: Instrument, side: Side, quantity: Quantity, price: Price, fee: Money
     ) -> bool:
@@ -118,7 +123,7 @@ class PaperAccount:
         after = add(held, quantity) if side is Side.BUY else sub(held, quantity)
         if after.copy_abs() <= held.copy_abs() and (not after or (after > 0) == (held > 0)):
             return True
-        if self._margin is PaperMargin.CASH and instrument.delivers_base:
+        if self.pays_cash and instrument.delivers_base:
             if side is Side.SELL:
                 return True  # whether it may be sold short at all is the instrument's affair
             cost = add(mul(quantity, price), fee)

@@ -26,13 +26,18 @@ from algopioneer_core.domain.events import (
 from algopioneer_core.domain.fills import Fill, Liquidity, Side
 from algopioneer_core.domain.instruments import Instrument, InstrumentId
 from algopioneer_core.domain.market_data import Bar, Quote, Trade
-from algopioneer_core.domain.money import ZERO, Price, Quantity
+from algopioneer_core.domain.money import ZERO, Price, Quantity, add
 from algopioneer_core.domain.orders import Order, OrderStatus, Step, advance, apply_fill
 from algopioneer_core.ports import Balance, FeeRates, MarketDataEvent
 from algopioneer_core.simulation.costs import CostModel
-from algopioneer_core.simulation.matching import Purchase
+from algopioneer_core.simulation.order_filling import Purchase
+from algopioneer_core.simulation.order_rules import (
+    NO_BUYING_POWER,
+    problem_of_size,
+    problem_of_terms,
+)
 from algopioneer_core.simulation.paper_account import PaperAccount
-from algopioneer_core.simulation.paper_holds import held_back
+from algopioneer_core.simulation.paper_holds import held_back, hold_of
 
 __all__ = ["RETAINED", "MakeBook", "OrderBook", "PaperExchange"]
 
@@ -83,7 +88,9 @@ class PaperExchange:
         instruments: All that can be traded.
         account: The money.
         costs: What fills cost, by instrument.
-        make_book: Makes an instrument's book at its first order.
+        make_book: Makes an instrument's book at its first order or event.
+        checks_at_once: Whether an order that could not trade at the last price is refused when it
+            is submitted, as venues do; else when it meets the market, as a backtest does.
     """
 
     def __init__(
@@ -92,6 +99,8 @@ class PaperExchange:
         account: PaperAccount,
         costs: Callable[[Instrument], CostModel],
         make_book: MakeBook,
+        *,
+        checks_at_once: bool = False,
     ) -> None:
         self.instruments = {each.id: each for each in instruments}
         """All that can be traded, by id."""
@@ -101,6 +110,7 @@ class PaperExchange:
         """Time of the latest event or order, UTC nanoseconds."""
         self._costs = costs
         self._make_book = make_book
+        self._checks_at_once = checks_at_once
         self._books: dict[InstrumentId, OrderBook] = {}
         self._working: dict[str, Order] = {}
         self._ended: OrderedDict[str, Order] = OrderedDict()
@@ -112,21 +122,59 @@ class PaperExchange:
 
     # --- orders ------------------------------------------------------------------------------
 
-    def submit(self, order: Order) -> ExecutionReport:
+    def submit(self, order: Order, *, reuses_id: bool = False) -> ExecutionReport:
         """
         Take *order* and return its acknowledgement.
 
+        Args:
+            order: As it was sent.
+            reuses_id: Whether its id may be that of an order that has ended.
+
         Raises:
-            Refused: Its id was used before.
+            Refused: Its id was used before, or the venue's rules or the account do not allow it.
         """
         key = order.client_order_id
-        if self.find(key) is not None:
+        used = self.find(key)
+        if used is not None and not (reuses_id and used.status.is_final):
             raise Refused("the client order id was used before", where=key)
+        problem = self._problem(order) if self._checks_at_once else ""
+        if problem:
+            raise Refused(problem, where=key)
         self.now_ns = max(self.now_ns, order.ts_created)
-        taken = Order(key, order.intent, order.ts_created, OrderStatus.PENDING)
+        ids = (
+            self._ended.pop(key).fill_ids if used else frozenset[str]()
+        )  # so that none comes twice
+        taken = Order(key, order.intent, order.ts_created, OrderStatus.PENDING, fill_ids=ids)
         self._working[key] = taken
         self._book(order.intent.instrument_id).submit(taken, self.now_ns)
         return self._told(OrderAccepted(key, self.now_ns, f"paper-{key}"))
+
+    def _problem(self, order: Order) -> str:
+        """Return why the venue would not take *order*, judged at its limit or the last price."""
+        intent = order.intent
+        costs = self._costs(self.instruments[intent.instrument_id])
+        problem = problem_of_terms(intent, costs.instrument)
+        price = intent.limit_price or self.account.mark(intent.instrument_id)
+        if problem or price is None:
+            return problem
+        quantity = intent.quantity
+        if quantity is None:
+            assert intent.quote_amount is not None
+            quantity = costs.affordable(intent.quote_amount, price)
+        held = partial(self.account.held, intent.instrument_id)
+        problem = problem_of_size(intent, costs.instrument, quantity, price, held, is_rest=False)
+        if problem or intent.reduce_only:
+            return problem
+        free = self._is_free(order, costs) and self._can_carry(costs, intent.side, quantity, price)
+        return "" if free else NO_BUYING_POWER
+
+    def _is_free(self, order: Order, costs: CostModel) -> bool:
+        """Return whether what *order* would hold back is not held back by others."""
+        if not self.account.pays_cash or order.intent.side is Side.SELL:
+            return True
+        asset, amount = hold_of(order, costs)
+        held = held_back(self._working.values(), self.instruments, self._costs)
+        return add(amount, held.get(asset, ZERO)) <= self.account.balances.get(asset, ZERO)
 
     def cancel(self, client_order_id: str) -> list[ExecutionReport]:
         """

@@ -19,7 +19,7 @@ from algopioneer_core.simulation.paper_config import PaperConfig
 from algopioneer_core.simulation.replay import ReplayVenue
 from algopioneer_core.testing.backtests import bars_of
 
-__all__ = ["Action", "Heard", "paper_over", "play", "sent"]
+__all__ = ["Action", "Heard", "paper_over", "play", "replay_of", "sent"]
 
 Action: TypeAlias = Callable[[Execution], Awaitable[None]]
 """Something done with the account between two market events."""
@@ -37,15 +37,20 @@ def paper_over(
         slippage_bps: None unless stated.
         config: Other fields of `PaperConfig`.
     """
+    replay = replay_of(prices)
+    settings = PaperConfig(slippage_bps=decimal_of(slippage_bps), **config)
+    return PaperVenue(settings, replay, list(prices))
+
+
+def replay_of(prices: Mapping[Instrument, Sequence[_Quad | int]]) -> ReplayVenue:
+    """Return a replay of one-minute bars: see `paper_over`."""
     instruments = list(prices)
     quads = [[_quad(each) for each in prices[one]] for one in instruments]
     sources = [
         ColumnsSource(bars_of(one.id, rows, decimals=0))
         for one, rows in zip(instruments, quads, strict=True)
     ]
-    replay = ReplayVenue(instruments[0].id.venue, instruments, sources)
-    settings = PaperConfig(slippage_bps=decimal_of(slippage_bps), **config)
-    return PaperVenue(settings, replay, instruments)
+    return ReplayVenue(instruments[0].id.venue, instruments, sources)
 
 
 def _quad(price: _Quad | int) -> _Quad:

@@ -6,12 +6,16 @@ Import this in tests only: it needs pytest (`algopioneer-core[testing]`).
 
 from algopioneer_core.testing.contracts.notifiers import Delivered, NotifierContract, OpenNotifier
 from algopioneer_core.testing.contracts.recorders import OpenRecorder, Recorded, RecorderContract
+from algopioneer_core.testing.contracts.venues import Move, OpenVenue, VenueContract
 
 __all__ = [
     "Delivered",
+    "Move",
     "NotifierContract",
     "OpenNotifier",
     "OpenRecorder",
+    "OpenVenue",
     "Recorded",
     "RecorderContract",
+    "VenueContract",
 ]

@@ -1,0 +1,296 @@
+"""The account of a reference venue: what it answers, which is not always the truth."""
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Final
+
+import anyio
+import anyio.lowlevel
+
+from algopioneer_core.domain.errors import (
+    OrderRejected,
+    Outcome,
+    RateLimited,
+    UnsupportedOperation,
+    VenueUnavailable,
+)
+from algopioneer_core.domain.events import AccountEvent, ExecutionReport, OrderFilled
+from algopioneer_core.domain.fills import CumulativeFill, Fill, fill_from_cumulative
+from algopioneer_core.domain.instruments import InstrumentId
+from algopioneer_core.domain.market_data import NS_PER_SECOND
+from algopioneer_core.domain.money import Quantity
+from algopioneer_core.domain.orders import Order, OrderStatus
+from algopioneer_core.ports import (
+    Balance,
+    Clock,
+    FeeRates,
+    Found,
+    NotYetKnown,
+    OrderLookup,
+    ProvenAbsent,
+    ReceiveStream,
+)
+from algopioneer_core.simulation.paper_exchange import PaperExchange
+from algopioneer_core.simulation.report_hub import ReportHub
+from algopioneer_core.testing.fault_plans import FaultKind
+from algopioneer_core.testing.reference_modes import VenueModes
+
+__all__ = ["ReferenceAccount"]
+
+_DELAY_NS: Final = 60 * NS_PER_SECOND
+"""How old reads are while a fault delays them."""
+
+
+class ReferenceAccount:
+    """
+    An `Execution` over an exchange, with its modes and faults; made by `ReferenceVenue`.
+
+    Args:
+        books: The exchange.
+        hub: Its private stream.
+        modes: How it behaves on good days.
+        clock: Its time.
+        befalls: Tells whether a fault is due, and ends it.
+    """
+
+    def __init__(
+        self,
+        books: PaperExchange,
+        hub: ReportHub,
+        modes: VenueModes,
+        clock: Clock,
+        befalls: Callable[[FaultKind], bool],
+    ) -> None:
+        self._books = books
+        self._hub = hub
+        self._modes = modes
+        self._clock = clock
+        self._befalls = befalls
+        self._states: dict[str, list[tuple[int, Order]]] = {}  # of each order, since when
+        self._fills: list[tuple[int, Fill]] = []  # as they are told, since when
+        self._told: dict[str, CumulativeFill] = {}
+        self._totals: dict[str, CumulativeFill] = {}
+        self._asked: dict[str, int] = {}
+        self._unsent: list[ExecutionReport] = []
+        self._latest: ExecutionReport | None = None
+        self._outages = 0
+        self.delayed_reads = 0
+        """How many faults delay reads now."""
+        self.accepted: list[str] = []
+        """Ids of all orders that were placed, each as often as it was."""
+
+    # --- orders ------------------------------------------------------------------------------
+
+    async def submit(self, order: Order) -> None:
+        """
+        Place *order*; a lost request or answer leaves the caller waiting until his own deadline.
+
+        Raises:
+            OrderRejected: It was refused; nothing was placed.
+            RateLimited: One request too many; nothing was placed.
+            VenueUnavailable: The venue is down (nothing was placed) or fails (unknown).
+        """
+        await self._reach()
+        if self._befalls(FaultKind.RATE_LIMIT):
+            raise RateLimited("too many requests", retry_after_ns=NS_PER_SECOND)
+        if self._befalls(FaultKind.REJECT):
+            raise OrderRejected("refused", where=order.client_order_id)
+        if self._befalls(FaultKind.LOST_REQUEST):
+            await anyio.sleep_forever()
+        if not self._is_repeated(order):
+            self._place(order)
+        if self._befalls(FaultKind.LOST_ACK):
+            await anyio.sleep_forever()
+        if self._befalls(FaultKind.SERVER_ERROR):
+            raise VenueUnavailable("server error", where=order.client_order_id, code="500")
+
+    def _is_repeated(self, order: Order) -> bool:
+        return not self._modes.ids_reusable and order.client_order_id in self._states
+
+    def _place(self, order: Order) -> None:
+        report = self._books.submit(order, reuses_id=self._modes.ids_reusable)
+        self._told.pop(order.client_order_id, None)
+        self._totals.pop(order.client_order_id, None)
+        self.accepted.append(order.client_order_id)
+        self.tell(report)
+
+    async def cancel(self, client_order_id: str) -> None:
+        """
+        Take an order out; its end is a report.
+
+        Raises:
+            VenueUnavailable: The venue is down.
+        """
+        await self.cancel_all([client_order_id])
+
+    async def cancel_all(self, client_order_ids: Sequence[str]) -> None:
+        """
+        Take these orders out and no others.
+
+        Raises:
+            VenueUnavailable: The venue is down.
+        """
+        await self._reach()
+        for client_order_id in client_order_ids:
+            for report in self._books.cancel(client_order_id):
+                self.tell(report)
+
+    # --- reports -----------------------------------------------------------------------------
+
+    @asynccontextmanager
+    async def reports(self) -> AsyncIterator[ReceiveStream[ExecutionReport | AccountEvent]]:
+        """Open the private stream."""
+        with self._hub.stream() as stream:
+            yield stream
+
+    def tell(self, report: ExecutionReport) -> None:
+        """Note what happened, and report it when the line is up."""
+        order = self._books.find(report.client_order_id)
+        assert order is not None
+        now_ns = self._clock.now_ns()
+        self._states.setdefault(report.client_order_id, []).append((now_ns, order))
+        if isinstance(report, OrderFilled):
+            key = report.client_order_id
+            self._totals[key] = self._totals.get(key, CumulativeFill()).plus(report.fill)
+            if not self._modes.cumulative_fills:
+                self._fills.append((now_ns, report.fill))
+        self._unsent.append(report)
+        if not self._outages:
+            self._send()
+
+    def _send(self) -> None:
+        waiting, self._unsent = self._unsent, []
+        for report in waiting:
+            shown = self._as_shown(report)
+            if shown is None:
+                continue
+            for _ in range(2 if self._befalls(FaultKind.DUPLICATE) else 1):
+                self._hub.publish(shown)
+            self._latest = shown
+
+    def _as_shown(self, report: ExecutionReport) -> ExecutionReport | None:
+        """Return *report*, a fill as the difference of two totals where those are all it tells."""
+        if not isinstance(report, OrderFilled) or not self._modes.cumulative_fills:
+            return report
+        fill = self._difference(report.fill)
+        if fill is None:
+            return None  # told with the totals of a later one
+        order = self._books.find(report.client_order_id)
+        return OrderFilled(fill, order is not None and order.status is OrderStatus.FILLED)
+
+    def _difference(self, latest: Fill) -> Fill | None:
+        key = latest.client_order_id
+        before, now = self._told.get(key, CumulativeFill()), self._totals[key]
+        fill = fill_from_cumulative(
+            before,
+            now,
+            client_order_id=key,
+            instrument_id=latest.instrument_id,
+            side=latest.side,
+            fee_asset=latest.fee_asset,
+            liquidity=latest.liquidity,
+            ts_event=latest.ts_event,
+        )
+        self._told[key] = now
+        if fill is not None:
+            self._fills.append((self._clock.now_ns(), fill))
+        return fill
+
+    def go_down(self) -> None:
+        """Break the line: requests fail, reports wait."""
+        self._outages += 1
+
+    def come_up(self) -> None:
+        """Mend the line: the last report comes again, then what was missed."""
+        self._outages -= 1
+        if self._outages:
+            return
+        if self._latest is not None:
+            self._hub.publish(self._latest)
+        self._send()
+
+    # --- questions ---------------------------------------------------------------------------
+
+    async def order(self, client_order_id: str) -> OrderLookup:
+        """
+        Say what became of an order, as far as reads show it yet.
+
+        Raises:
+            UnsupportedOperation: There is no look-up by our id.
+            VenueUnavailable: The venue is down.
+        """
+        await self._reach()
+        if not self._modes.lookup:
+            raise UnsupportedOperation(
+                "orders are not found by our id", remedy="list open orders and fills"
+            )
+        seen_ns, now_ns = self._seen_ns(), self._clock.now_ns()
+        states = [order for ns, order in self._states.get(client_order_id, ()) if ns <= seen_ns]
+        if states:
+            return Found(states[-1])
+        proven_ns = self._asked.setdefault(client_order_id, now_ns) + self._modes.absence_after_ns
+        if client_order_id in self._states or now_ns < proven_ns:
+            return NotYetKnown(max(proven_ns, now_ns + NS_PER_SECOND))
+        return ProvenAbsent()
+
+    async def open_orders(self) -> Sequence[Order]:
+        """
+        Return the orders that reads show as open.
+
+        Raises:
+            VenueUnavailable: The venue is down.
+        """
+        await self._reach()
+        seen_ns = self._seen_ns()
+        shown = [[o for ns, o in each if ns <= seen_ns] for each in self._states.values()]
+        return [each[-1] for each in shown if each and not each[-1].status.is_final]
+
+    async def fills(self, since_ns: int) -> Sequence[Fill]:
+        """
+        Return the fills that reads show, under the ids of the reports.
+
+        Raises:
+            VenueUnavailable: The venue is down.
+        """
+        await self._reach()
+        seen_ns = self._seen_ns()
+        return [f for ns, f in self._fills if ns <= seen_ns and f.ts_event >= since_ns]
+
+    async def positions(self) -> Mapping[InstrumentId, Quantity]:
+        """
+        Return what is held.
+
+        Raises:
+            VenueUnavailable: The venue is down.
+        """
+        await self._reach()
+        return self._books.account.positions()
+
+    async def balances(self) -> Sequence[Balance]:
+        """
+        Return what there is.
+
+        Raises:
+            VenueUnavailable: The venue is down.
+        """
+        await self._reach()
+        return self._books.balances()
+
+    async def fees(self, instrument_id: InstrumentId) -> FeeRates:
+        """
+        Return what fills cost.
+
+        Raises:
+            VenueUnavailable: The venue is down.
+        """
+        await self._reach()
+        return self._books.fees(instrument_id)
+
+    def _seen_ns(self) -> int:
+        lag_ns = max(self._modes.read_lag_ns, _DELAY_NS if self.delayed_reads else 0)
+        return self._clock.now_ns() - lag_ns
+
+    async def _reach(self) -> None:
+        await anyio.lowlevel.checkpoint()
+        if self._outages:
+            raise VenueUnavailable("connection refused", outcome=Outcome.NOT_PLACED)
