@@ -13,12 +13,11 @@ the stream is down their outcome is polled.
 """
 
 from collections.abc import Awaitable, Callable, Iterable
-from decimal import Decimal
 from typing import Final, Protocol
 
 import anyio
 import anyio.abc
-from attrs import define, frozen
+from attrs import define
 
 from algopioneer_core.domain.errors import (
     Outcome,
@@ -35,13 +34,13 @@ from algopioneer_core.domain.execution_reports import ExecutionReport
 from algopioneer_core.domain.market_data import NS_PER_SECOND
 from algopioneer_core.domain.orders import Order, OrderStatus
 from algopioneer_core.ports import Clock, Execution
+from algopioneer_core.runtime.execution_rules import ExecutionRules
 from algopioneer_core.runtime.own_orders import crossing_order
 from algopioneer_core.runtime.unknown_orders import learn_fate
-from algopioneer_core.settings import at_least, option, positive
 from algopioneer_core.wire.backoff import Backoff, BackoffPolicy
 from algopioneer_core.wire.breaker import Breaker
 
-__all__ = ["ExecutionPump", "ExecutionRules", "VenueHealth"]
+__all__ = ["Durable", "ExecutionPump", "VenueHealth"]
 
 _CANCEL: Final = 0
 _REDUCE: Final = 1
@@ -49,50 +48,6 @@ _RAISE: Final = 2
 _PATIENCE: Final = BackoffPolicy(
     base_ns=NS_PER_SECOND // 4, cap_ns=30 * NS_PER_SECOND, floor_ns=NS_PER_SECOND // 20
 )
-
-
-@frozen(kw_only=True)
-class ExecutionRules:
-    """
-    How orders are sent.
-
-    Raises:
-        ConfigError: A value is out of its range.
-    """
-
-    submit_timeout_s: Decimal = option(
-        Decimal(10),
-        help="How long the venue may take to answer before an order is of unknown fate.",
-        unit="s",
-        validator=positive,
-        section="Execution",
-    )
-    max_in_flight: int = option(
-        8,
-        help="Most orders that are being sent to one venue at a time.",
-        validator=at_least(1),
-        section="Execution",
-    )
-    max_resends: int = option(
-        5,
-        help="How often an order that was certainly not placed is sent again.",
-        validator=at_least(0),
-        section="Execution",
-    )
-    crossing_wait_s: Decimal = option(
-        Decimal(5),
-        help="How long an order waits for an opposite one of ours that it would trade with.",
-        unit="s",
-        validator=positive,
-        section="Execution",
-    )
-    alert_unknown_after_s: Decimal = option(
-        Decimal(60),
-        help="How long an order's fate may be unknown before a person is told.",
-        unit="s",
-        validator=positive,
-        section="Execution",
-    )
 
 
 class Durable(Protocol):

@@ -11,7 +11,7 @@ from algopioneer_core.engine.exits import ExitCosts, ExitPolicy
 from algopioneer_core.engine.leg_rules import LegRules
 from algopioneer_core.engine.risk_limits import RiskLimits
 from algopioneer_core.engine.strategy import Strategy
-from algopioneer_core.runtime.execution import ExecutionRules
+from algopioneer_core.runtime.execution_rules import ExecutionRules
 from algopioneer_core.runtime.reconciliation import DriftRules
 from algopioneer_core.runtime.restart_policy import OnExhausted, OnRemove, RestartPolicy
 from algopioneer_core.runtime.resume import Resume

@@ -29,7 +29,7 @@ from algopioneer_core.runtime.joint_bars import JointBars
 from algopioneer_core.runtime.plan import StrategyPlan
 from algopioneer_core.runtime.restart_policy import RestartBudget
 
-__all__ = ["StrategyRunner"]
+__all__ = ["StrategyRunner", "made_before"]
 
 _STATE_EVERY: Final = 64
 """Decision events after which the strategy's own state is read again; what came since is kept, so

@@ -1,0 +1,194 @@
+"""From a checked configuration and open venues to the plan of a session."""
+
+import functools
+import hashlib
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any, Final
+
+from attrs import evolve
+
+from algopioneer_core.bootstrap.session_config import CheckedSession, CheckedStrategy
+from algopioneer_core.config.session import SessionConfig
+from algopioneer_core.config.session_options import ExitOn
+from algopioneer_core.domain.errors import ConfigError, RefusedError
+from algopioneer_core.domain.instruments import Instrument, InstrumentId
+from algopioneer_core.domain.market_data import NS_PER_SECOND
+from algopioneer_core.domain.money import BPS, ZERO, Money, mul
+from algopioneer_core.engine.exits import ExitCosts
+from algopioneer_core.engine.leg_rules import LegRules
+from algopioneer_core.ports import SupportsBarInterval, Venue
+from algopioneer_core.runtime.plan import SessionPlan, StrategyPlan
+from algopioneer_core.runtime.resume import Resume
+from algopioneer_core.settings import nearest
+from algopioneer_core.simulation.spread_backtest import PATIENT_RULES
+
+__all__ = ["session_plan"]
+
+_LIVE_SLIPPAGE: Final = mul(Decimal(5), BPS)
+"""What the way out is taken to slip by where no paper account says it."""
+
+
+async def session_plan(checked: CheckedSession, venues: Mapping[str, Venue]) -> SessionPlan:
+    """
+    Return what the runtime is to run, now that venues are open and say what they trade.
+
+    Args:
+        checked: The configuration.
+        venues: Opened, by name.
+
+    Raises:
+        ConfigError: A venue does not trade an instrument, or it is not known how long bars are.
+        RefusedError: There is no capital to have a share of.
+        VenueError: A venue does not answer.
+    """
+    config, options = checked.config, checked.config.session
+    traded = {each.name: await each.market_data.instruments() for each in venues.values()}
+    capital = await _capital(config, venues)
+    strategies = [
+        await _strategy(each, checked, venues, traded, capital) for each in checked.strategies
+    ]
+    return SessionPlan(
+        name=config.name,
+        strategies=tuple(strategies),
+        numeraire=options.numeraire,
+        limits=config.risk,
+        strategy_limits={
+            each.table.name: each.table.risk
+            for each in checked.strategies
+            if not each.table.risk.is_off
+        },
+        resume=checked.resume,
+        record_inputs=config.journal.record_inputs,
+        snapshot_every=config.journal.snapshot_every,
+        grace_ns=(
+            None if checked.resume is Resume.CURSOR else int(options.bar_grace_s * NS_PER_SECOND)
+        ),
+        stop_deadline_ns=int(options.stop_deadline_s * NS_PER_SECOND),
+        fatal_after_ns=int(options.fatal_after_s * NS_PER_SECOND),
+        run_for_ns=options.run_for_ns,
+    )
+
+
+async def _capital(config: SessionConfig, venues: Mapping[str, Venue]) -> Money:
+    """Return what shares of capital are shares of: as configured, or what the accounts have."""
+    if config.session.capital is not None:
+        return config.session.capital
+    if all(each.capital is not None for each in config.strategies):
+        return ZERO
+    total = ZERO
+    for venue in venues.values():
+        for balance in await venue.execution.balances():
+            if balance.asset == config.session.numeraire:
+                total += balance.total
+    if total <= 0:
+        raise RefusedError(
+            f"the account has no {config.session.numeraire} for strategies to have a share of",
+            where=config.place("session.capital"),
+            remedy="state the capital, or give each strategy an amount",
+        )
+    return total
+
+
+async def _strategy(
+    strategy: CheckedStrategy,
+    checked: CheckedSession,
+    venues: Mapping[str, Venue],
+    traded: Mapping[str, Sequence[Instrument]],
+    capital: Money,
+) -> StrategyPlan:
+    table = strategy.table
+    instruments = tuple(
+        _instrument(each, traded[each.venue], table.place("instruments"))
+        for each in table.instruments
+    )
+    share = table.capital_share
+    interval_ns = table.interval_ns or _interval(table.instruments, venues, table)
+    return StrategyPlan(
+        name=table.name,
+        make=functools.partial(strategy.spec.load_factory(), strategy.config, instruments),
+        instruments=instruments,
+        interval_ns=interval_ns,
+        capital=(table.capital or ZERO) if share is None else mul(share, capital),
+        exits=strategy.make_exits(),
+        exit_costs=await _exit_costs(instruments, checked, venues),
+        exit_on_quotes=checked.config.session.exit_on is ExitOn.QUOTE,
+        legs=_legs(strategy.legs, checked.resume, interval_ns),
+        restarts=table.restart,
+        on_exhausted=table.on_exhausted,
+        on_remove=table.on_remove,
+        history=table.history,
+        fingerprint=_fingerprint(strategy),
+    )
+
+
+def _legs(rules: LegRules | None, resume: Resume, interval_ns: int) -> LegRules | None:
+    """
+    Return the rules of the legs; in a replay, without deadlines that no bar could meet.
+
+    There an order fills at the next bar at the earliest, so a shorter deadline would halt every
+    spread; without one, a replay does what the backtest does.
+    """
+    if rules is None or resume is not Resume.CURSOR:
+        return rules
+    if rules.patience_s * NS_PER_SECOND > interval_ns:
+        return rules
+    patient = PATIENT_RULES
+    return evolve(rules, patience_s=patient.patience_s, max_residual_s=patient.max_residual_s)
+
+
+def _instrument(wanted: InstrumentId, traded: Sequence[Instrument], where: str) -> Instrument:
+    for each in traded:
+        if each.id == wanted:
+            return each
+    near = nearest(wanted.symbol, [each.id.symbol for each in traded])
+    raise ConfigError(
+        f"venue {wanted.venue!r} does not trade {wanted.symbol!r}",
+        where=where,
+        remedy=f"did you mean {near!r}?" if near else "see the venue's own list of symbols",
+    )
+
+
+def _interval(ids: Sequence[InstrumentId], venues: Mapping[str, Venue], table: Any) -> int:
+    """Return the length of the bars that the venues push, where they all push the same."""
+    found: set[int] = set()
+    for each in ids:
+        venue = venues[each.venue]
+        if isinstance(venue, SupportsBarInterval):
+            found.add(venue.bar_interval_ns(each))
+        else:
+            found.update(venue.capabilities.stream_bar_intervals_ns)
+    if len(found) != 1:
+        raise ConfigError(
+            "it is not said how long its bars are",
+            where=table.place("interval"),
+            remedy='state it: interval = "1m"',
+        )
+    return found.pop()
+
+
+async def _exit_costs(
+    instruments: Sequence[Instrument], checked: CheckedSession, venues: Mapping[str, Venue]
+) -> ExitCosts:
+    """Return the dearest way out among the legs: an exit policy knows one set of costs."""
+    rates = [await venues[each.id.venue].execution.fees(each.id) for each in instruments]
+    paper = [checked.venue(each.id.venue).paper_config for each in instruments]
+    slippages = [_LIVE_SLIPPAGE if each is None else mul(each.slippage_bps, BPS) for each in paper]
+    return ExitCosts(fee=max(each.taker for each in rates), slippage=max(slippages))
+
+
+def _fingerprint(strategy: CheckedStrategy) -> str:
+    """Return what changes when anything of the strategy's configuration does."""
+    table = strategy.table
+    words = (
+        strategy.config,
+        table.kind,
+        table.instruments,
+        table.interval_ns,
+        table.capital,
+        table.capital_share,
+        table.exits,
+        strategy.legs,
+        table.risk,
+    )
+    return hashlib.sha256(repr(words).encode()).hexdigest()[:16]
