@@ -18,7 +18,7 @@ from algopioneer_core.ports import SupportsSnapshot, Venue
 from algopioneer_core.runtime.runner import StrategyRunner
 from algopioneer_core.runtime.wake import Wake
 
-__all__ = ["Saver"]
+__all__ = ["Saver", "runner_snapshot", "venue_snapshot"]
 
 _RISK: Final = "risk"
 

@@ -1,0 +1,125 @@
+"""A paper session over real bars, killed at random moments and started again: nothing changes."""
+
+import csv
+import random
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from algopioneer_core.domain.events import OrderFilled
+from algopioneer_core.journal.entries import EntryKind
+from algopioneer_core.journal.journal import open_journal
+from algopioneer_core.testing.clocks import run_inline
+
+KILLS = 10
+DATA = Path(__file__).parents[2] / "shared/data"
+MINUTES = DATA / "btc-perp-2022-01-1m.csv"
+DAYS = DATA / "us-equities-20-daily-1990-2022.csv.gz"
+SESSION = """
+[journal]
+path = "paper.journal"
+snapshot_every = 3000
+
+[venue.replay]
+data = ["BTC-PERP={minutes}", "KO={days}", "PEP={days}", "XOM={days}", "CVX={days}"]
+
+[venue.replay.paper]
+balances = ["USD=30000"]
+taker_fee_bps = 5
+
+[[strategy]]
+kind = "moving-average"
+instruments = ["replay:BTC-PERP"]
+interval = "1m"
+capital = 10000
+
+[[strategy]]
+kind = "pairs"
+name = "cola"
+instruments = ["replay:KO", "replay:PEP"]
+interval = "1d"
+capital = 10000
+
+[[strategy]]
+kind = "pairs"
+name = "oil"
+instruments = ["replay:XOM", "replay:CVX"]
+interval = "1d"
+capital = 10000
+
+[risk]
+daily_loss_fraction = "off"
+
+[[recorder]]
+kind = "csv"
+path = "trades.csv"
+"""
+Fills = list[tuple[object, ...]]
+
+
+def _start(folder: Path) -> subprocess.Popen[str]:
+    """Start the session in *folder*, as a user would."""
+    words = (sys.executable, "-m", "algopioneer_core", "run", "--config", "run.toml")
+    return subprocess.Popen(
+        words, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def _finish(process: subprocess.Popen[str]) -> str:
+    """Wait for the session's own end and return what it said."""
+    said, errors = process.communicate(timeout=240)
+    assert process.returncode == 0, errors
+    return said
+
+
+def _kill_at_random(folder: Path, seed: int) -> None:
+    """Start the session again and again, and kill each start at a random moment."""
+    moments = random.Random(seed)
+    for _ in range(KILLS):
+        process = _start(folder)
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(timeout=moments.uniform(0.5, 2.5))
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+
+
+async def _fills(folder: Path) -> Fills:
+    """Return time, strategy, instrument, side, quantity, price and fee of all fills, in order."""
+    found: Fills = []
+    path = folder / "paper.journal"
+    async with open_journal(path, make_uuid=str, run_blocking=run_inline, create=False) as journal:
+        for stored in journal.read(kinds=(EntryKind.EVENT,)):
+            event = stored.entry.body
+            if isinstance(event, OrderFilled):
+                fill = event.fill
+                what = (fill.instrument_id, fill.side, fill.quantity, fill.price, fill.fee)
+                found.append((fill.ts_event, stored.entry.strategy, *what))
+    return found
+
+
+def _trades(folder: Path) -> list[str]:
+    with (folder / "trades.csv").open(newline="") as file:
+        return [row["key"] for row in csv.DictReader(file)]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not MINUTES.exists(), reason=f"real bars are not here: {DATA}")
+async def test_ten_kills_leave_the_fills_of_an_uninterrupted_run(tmp_path: Path) -> None:
+    """Time, leg, side, quantity, price and fee of every fill are the same, each once."""
+    once, often = tmp_path / "once", tmp_path / "often"
+    for folder in (once, often):
+        folder.mkdir()
+        session = SESSION.format(minutes=MINUTES, days=DAYS)
+        (folder / "run.toml").write_text(session)
+    said = _finish(_start(once))
+    _kill_at_random(often, seed=11)
+    assert said.splitlines()[1:] == _finish(_start(often)).splitlines()[1:]
+    fills = await _fills(once)
+    assert fills == await _fills(often)
+    assert len(fills) > 3000
+    trades = _trades(often)
+    assert len(trades) == len(set(trades))
+    assert sorted(trades) == sorted(_trades(once))
