@@ -108,15 +108,8 @@ def _request(
         return BacktestRequest(
             instrument=instrument, source=source, data=market.description, **common
         )
-    if len(market.instruments) > 2:
-        raise RefusedError(
-            f"strategy {spec.name!r} trades {len(market.instruments)} instruments; "
-            "a backtest trades one or two in this release",
-            where="--symbols",
-            remedy="name one or two",
-        )
     rules = backtest_rules(legs, market.instruments)
-    joined = join_bars(market.sources)
+    joined = join_bars(market.sources) if len(market.sources) == 2 else chain_bars(market.sources)
     unmatched = {each.instrument_id.symbol: each.count for each in joined.unmatched}
     return SpreadBacktestRequest(
         instruments=market.instruments,

@@ -21,7 +21,7 @@ from algopioneer_core.domain.market_data import JointBar
 from algopioneer_core.history.columns import CHUNK_BARS, BarColumns, BarSource, concat
 from algopioneer_core.history.intervals import format_interval
 
-__all__ = ["EXAMPLES", "JoinedSource", "JointColumns", "Unmatched", "join_bars"]
+__all__ = ["EXAMPLES", "JoinedSource", "JointColumns", "Unmatched", "check_alike", "join_bars"]
 
 EXAMPLES: Final = 3
 """Times of bars without a partner that are named, of each leg."""
@@ -57,6 +57,10 @@ class JointColumns:
     def slice(self, start: int, stop: int) -> "JointColumns":
         """Return the joint bars [start, stop) as views; nothing is copied."""
         return JointColumns(tuple(leg.slice(start, stop) for leg in self.legs))
+
+    def steady(self) -> tuple[BarColumns, ...]:
+        """Return the legs that a purchase at the first bar could have held to the last one."""
+        return self.legs
 
     def joints(self) -> Iterator[JointBar]:
         """Return the joint bars one by one, made as they are asked for."""
@@ -114,14 +118,21 @@ def join_bars(sources: Sequence[BarSource]) -> JoinedSource:
             interval or in which end of it their origin stamps: that would be a bar of look-ahead.
         DataError: They have no time in common.
     """
-    _check_alike(sources)
+    check_alike(sources)
     survey = _Survey(sources)
     for joint, left_out in _merge(sources):
         survey.add(joint, left_out)
     return survey.source()
 
 
-def _check_alike(sources: Sequence[BarSource]) -> None:
+def check_alike(sources: Sequence[BarSource]) -> None:
+    """
+    Check that *sources* can be joined.
+
+    Raises:
+        RefusedError: There are fewer than two, an instrument is there twice, or they differ in
+            interval or stamp.
+    """
     ids = [source.instrument_id for source in sources]
     where = " / ".join(ids)
     if len(sources) < 2:

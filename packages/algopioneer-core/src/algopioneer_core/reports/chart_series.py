@@ -52,7 +52,7 @@ class ChartSeries:
         peaks = np.maximum(np.maximum.accumulate(equity), self._peak)
         self._peak = float(peaks[-1])
         self.equity.add(chunk.ts_ns, equity)
-        closes = [leg.close_float() for leg in chunk.legs]
+        closes = [leg.close_float() for leg in chunk.steady()]
         self.close.add(chunk.ts_ns, closes[0] if len(closes) == 1 else self._basket.worth(closes))
         self.drawdown.add(chunk.ts_ns, (equity / peaks - 1.0) * 100.0)
 

@@ -216,6 +216,8 @@ def _carry_rule(result: BacktestResult) -> str:
 def _buy_and_hold_rule(result: BacktestResult) -> str:
     if len(result.symbols) == 1:
         return "Buy and hold is the price from the first close to the last, without costs."
+    if len(result.symbols) > 2:
+        return f"Buy and hold is {result.symbols[0]} from the first close to the last, no costs."
     return (
         "Buy and hold is equal amounts of each instrument from the first close to the last, "
         "without costs."

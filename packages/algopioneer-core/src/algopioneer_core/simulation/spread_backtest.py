@@ -63,7 +63,7 @@ miss, because every guard is off in a backtest unless it is set."""
 
 
 def _two(_request: object, _: object, instruments: tuple[Instrument, ...]) -> None:
-    if len(instruments) != 2:
+    if len(instruments) < 2:
         raise ConfigError(f"a spread has two legs, not {len(instruments)}", where="instruments")
 
 
@@ -81,7 +81,7 @@ class SpreadBacktestRequest:
     make_strategy: Callable[[], Strategy]
     """Makes a fresh strategy; called once for each run."""
     instruments: tuple[Instrument, ...] = field(validator=_two)
-    """The first and the second leg."""
+    """The first and the second leg, and what the second may be rolled into, in that order."""
     source: JoinedSource
     """Their bars, joined in the same order."""
     config: BacktestConfig = field(factory=BacktestConfig)
@@ -110,7 +110,7 @@ class SpreadBacktestRequest:
     @property
     def legs(self) -> tuple[Instrument, Instrument]:
         """The instruments, as a pair."""
-        first, second = self.instruments
+        first, second = self.instruments[:2]
         return first, second
 
 
@@ -173,6 +173,8 @@ def _obstacle(strategy: Strategy, request: SpreadBacktestRequest) -> str:
         return "leg rules look at every order"
     if engine is EngineChoice.AUTO and request.source.count > AUTO_VECTOR_BARS:
         return "so many bars are better streamed"
+    if len(request.instruments) > 2:
+        return "a roll is worked bar by bar"
     return why_not_pair(request.legs, request.config)
 
 

@@ -67,7 +67,7 @@ class SpreadEventBacktest:
         self._readings = readings
         self._index = 0  # of the bar being handled, over the whole run
         self._held = valuation.holding(self._portfolio)
-        self._ruin = RuinWatch(valuation)
+        self._ruin = RuinWatch(valuation, engine.portfolio.mark)
         self._is_waiting = False  # whether some order is
         self._timers: dict[str, int] = {}
         self._due_ns = NEVER_NS  # when the next timer is due
@@ -170,12 +170,13 @@ class SpreadEventBacktest:
         for bar in joint.bars:
             self._portfolio.mark_bar(bar)
         self._withdraw(joint.ts_event)
-        closes = {bar.instrument_id: bar.close for bar in joint.bars}
         for command in self._engine.close_positions(reason):
             if isinstance(command, Submit):
                 instrument_id = command.order.intent.instrument_id
                 fill_now = self._matchers[instrument_id].fill_now
-                fill = fill_now(command.order, closes[instrument_id], joint.ts_event)
+                mark = self._portfolio.mark(instrument_id)
+                assert mark is not None  # it is held, so it had a bar
+                fill = fill_now(command.order, mark, joint.ts_event)
                 self._obey(self._reports([fill]))
         self._withdraw(joint.ts_event)
         self._note_holding(position)
@@ -191,7 +192,8 @@ class SpreadEventBacktest:
         self._index = self.bars + position
         self._fills.clear()
         commands: list[Command] = []
-        for venue, bar in zip(self._venues, joint.bars, strict=True):
+        for bar in joint.bars:
+            venue = self._matchers[bar.instrument_id]
             if venue.resting:
                 commands += self._reports(venue.on_bar(bar, self._index))
         self._obey(commands)

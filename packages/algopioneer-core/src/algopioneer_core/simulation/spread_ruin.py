@@ -6,11 +6,12 @@ worst close of each leg in a chunk of bars it is worth least; where that is some
 chunk has to be looked at.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
+from algopioneer_core.domain.instruments import InstrumentId
 from algopioneer_core.domain.market_data import JointBar
-from algopioneer_core.domain.money import ZERO
+from algopioneer_core.domain.money import ONE, ZERO, Price
 from algopioneer_core.history.columns import BarColumns
 from algopioneer_core.history.joined import JointColumns
 from algopioneer_core.simulation.valuation import Held, Valuation
@@ -27,11 +28,13 @@ class RuinWatch:
 
     Args:
         valuation: How the legs make equity.
+        mark: Tells the last price of an instrument, for those that have no bar just now.
     """
 
-    def __init__(self, valuation: Valuation) -> None:
+    def __init__(self, valuation: Valuation, mark: Callable[[InstrumentId], Price | None]) -> None:
         self._valuation = valuation
         self._multipliers = [float(each.multiplier) for each in valuation.instruments]
+        self._mark = mark
         self._held = Held(ZERO, ())
         self._floats: tuple[float, float, list[float]] = (0.0, 0.0, [])
         self._extremes: list[tuple[float, float]] = []
@@ -58,6 +61,8 @@ class RuinWatch:
         if not self.is_possible:
             return False
         valuation = self._valuation
+        if len(joint.bars) < len(valuation.instruments):
+            return valuation.worth(self._held, self._closes(joint)) <= 0
         cash, coins, _ = self._floats
         closes = [bar.close_ticks / 10**bar.price_decimals for bar in joint.bars]
         price = closes[valuation.pricing]
@@ -68,6 +73,13 @@ class RuinWatch:
         if worth > _DOUBT * gross:
             return False
         return valuation.worth(self._held, [bar.close for bar in joint.bars]) <= 0
+
+    def _closes(self, joint: JointBar) -> list[Price]:
+        now = {bar.instrument_id: bar.close for bar in joint.bars}
+        return [
+            now.get(each.id) or self._mark(each.id) or ONE  # what had no price yet is not held
+            for each in self._valuation.instruments
+        ]
 
     def _is_possible(self, held: Held) -> bool:
         if self._valuation.coin is not None:  # the legs' worths move with each other's closes

@@ -118,6 +118,7 @@ class SpreadTape:
         """Pass on the equity of *chunk*, whose holdings are now known."""
         holdings = self._holdings
         closes = [leg.close_float() for leg in chunk.legs]
+        steady = closes[: len(chunk.steady())]
         equity, exposed = spread_equity(
             closes,
             [each.start for each in holdings],
@@ -129,7 +130,7 @@ class SpreadTape:
             self._valuation,
             [float(each.coins) for each in holdings],
         )
-        self._statistics.add(chunk.ts_ns, equity, self._basket.worth(closes), exposed)
+        self._statistics.add(chunk.ts_ns, equity, self._basket.worth(steady), exposed)
         for sink in self._sinks:
             sink.bars(chunk, equity, holdings)
 
