@@ -17,6 +17,7 @@ from hypothesis.stateful import (
 from algopioneer_core.domain.commands import Cancel, Halt, StrategyCommand
 from algopioneer_core.domain.events import OrderCanceled, OrderCompleted, OrderFilled
 from algopioneer_core.domain.fills import Fill, Side
+from algopioneer_core.domain.instruments import Instrument, InstrumentId, InstrumentKind
 from algopioneer_core.domain.market_data import NS_PER_SECOND
 from algopioneer_core.domain.money import ZERO, add, mul, sub, total
 from algopioneer_core.domain.orders import Order, OrderIntent, OrderStatus
@@ -25,6 +26,10 @@ from algopioneer_core.engine.leg_rules import LatePolicy, LegOrders, LegRules
 from algopioneer_core.engine.leg_states import LegState
 from algopioneer_core.testing.legs import LEFT, RIGHT, PairBench, leg_instrument
 
+NEAR, FAR = (
+    leg_instrument("right", name, base="B", kind=InstrumentKind.FUTURE, expiry_ns=2**60 + number)
+    for number, name in enumerate(("NEAR", "FAR"))
+)
 COARSE = leg_instrument("right", "B", fractionable=False, minimum_quantity=Decimal(2))
 S = OrderStatus
 legs = st.sampled_from((0, 1))
@@ -33,6 +38,11 @@ DELAY_S = 2
 """Within which healthy venues answer and fill."""
 T2_ANSWERS = 4
 """A look-up, a cancel, and an order on each leg."""
+
+
+def bench_held(bench: PairBench, instrument_id: InstrumentId) -> Decimal:
+    """Return what is held of one instrument, unsigned."""
+    return bench.portfolio.quantity(instrument_id).copy_abs()
 
 
 class LegMachine(RuleBasedStateMachine):
@@ -65,9 +75,18 @@ class LegMachine(RuleBasedStateMachine):
             max_residual_s=Decimal(BOUND_S),
             max_attempts=4,
         )
-        self.pair = (LEFT, COARSE if coarse else RIGHT)
+        self.prepare(rules, (LEFT, COARSE if coarse else RIGHT))
+
+    def prepare(
+        self,
+        rules: LegRules,
+        pair: tuple[Instrument, Instrument],
+        successors: tuple[Instrument, ...] = (),
+    ) -> None:
+        """Set up the bench and the venues' own truth."""
+        self.pair = pair
         self.inventory = {each.id: Decimal(12) for each in self.pair}
-        self.bench = PairBench(rules, legs=self.pair, inventory=self.inventory)
+        self.bench = PairBench(rules, legs=pair, inventory=self.inventory, successors=successors)
         self.bench.before = self.judge
         self.limit = rules.max_residual_fraction
         self.alive: dict[str, None] = {}
@@ -75,7 +94,7 @@ class LegMachine(RuleBasedStateMachine):
         self.seen: set[str] = set()
         self.unheard: list[Fill] = []
         self.heard: list[Fill] = []
-        self.counted = {each.id: ZERO for each in self.pair}
+        self.counted = {each.id: ZERO for each in (*pair, *successors)}
         self.disturbed = False
         """Whether a venue did more than we asked for, or a fill came after its order's end."""
         self.stopped = False
@@ -104,7 +123,10 @@ class LegMachine(RuleBasedStateMachine):
     def judge_order(self, intent: OrderIntent) -> None:
         """Nothing on an unknown leg, nothing that raises the residual, nothing too large."""
         facts, manager = self.bench.facts, self.bench.manager
-        leg = next(each for each in facts.legs if each.instrument.id == intent.instrument_id)
+        asked = intent.instrument_id
+        leg = next(
+            each for each in facts.legs if asked == each.instrument.id or asked in dict(each.parts)
+        )
         quantity = intent.quantity
         assert quantity is not None
         assert not self.orders_with(S.UNKNOWN)
@@ -117,19 +139,22 @@ class LegMachine(RuleBasedStateMachine):
             assert after.residual_high <= facts.residual_high
         if intent.reduce_only:
             against = leg.opening if leg.fraction < 0 else leg.closing
-            assert add(against, quantity) <= leg.held.copy_abs()
-            assert towards == (leg.fraction < 0)
+            assert quantity <= bench_held(self.bench, asked)
+            if not leg.parts or not self.disturbed:
+                assert add(against, quantity) <= leg.held.copy_abs()
+                assert towards == (leg.fraction < 0)
         else:
-            assert manager.state is LegState.ENTERING
+            assert manager.state in (LegState.ENTERING, LegState.ROLLING)
+            assert asked == leg.instrument.id
             assert not manager.blocked
             assert not self.stopped
         if not self.disturbed:
             assert after.residual_high <= 1
+        if not self.disturbed and self.bench.rules.short_mode is ShortMode.INVENTORY:
             sold = leg.opening if leg.target < 0 else leg.closing
             if intent.side is Side.SELL:
                 sold = add(sold, quantity)
-            has = add(self.inventory[intent.instrument_id], leg.held)
-            assert self.bench.rules.short_mode is ShortMode.MARGIN or sold <= has
+            assert sold <= add(self.inventory[intent.instrument_id], leg.held)
         self.quiet_since = None if self.quiet_since is None else self.bench.now_ns
 
     # --- what is wanted ------------------------------------------------------------------------
@@ -311,7 +336,10 @@ class LegMachine(RuleBasedStateMachine):
 
     @rule(leg=legs, half=st.booleans())
     def liquidate(self, leg: int, half: bool) -> None:
-        instrument, held = self.pair[leg], self.bench.held[leg]
+        self.force_out(self.pair[leg], self.bench.held[leg], half)
+
+    def force_out(self, instrument: Instrument, held: Decimal, half: bool) -> None:
+        """Let a venue liquidate what is held, or a half of it."""
         quantity = instrument.whole_quantity(mul(held, Decimal("0.5")) if half else held)
         if quantity:
             self.disturbed = True
@@ -384,7 +412,8 @@ class LegMachine(RuleBasedStateMachine):
 
     @invariant()
     def position_equals_fills(self) -> None:
-        assert tuple(self.counted.values()) == self.bench.held
+        held = {each: self.bench.portfolio.quantity(each) for each in self.counted}
+        assert self.counted == held
 
     # --- the end: everything works again ---------------------------------------------------------
 
@@ -430,6 +459,57 @@ class LegMachine(RuleBasedStateMachine):
             elif order.status.is_working:
                 self.alive.pop(order.client_order_id, None)
                 self.count(bench.fill(order))
+
+
+class RollMachine(LegMachine):
+    """The same with a second leg that can be rolled, from near to far, at any time."""
+
+    @initialize(orders=st.sampled_from(LegOrders), on_late=st.sampled_from(LatePolicy))
+    def begin(self, orders: LegOrders, on_late: LatePolicy) -> None:  # type: ignore[override]
+        self.prepare(
+            LegRules(
+                orders=orders,
+                on_late=on_late,
+                max_residual_s=Decimal(BOUND_S),
+                max_attempts=4,
+            ),
+            (LEFT, NEAR),
+            (FAR,),
+        )
+
+    @precondition(lambda self: self.bench.manager.state is LegState.IN_POSITION)
+    @rule(well=st.booleans())
+    def roll(self, well: bool) -> None:
+        self.bench.roll(FAR)
+        for _ in range(3 if well else 0):
+            self.all_goes_well()
+
+    @rule(leg=st.sampled_from((LEFT, NEAR, FAR)), half=st.booleans())
+    def liquidate(self, leg: Instrument, half: bool) -> None:  # type: ignore[override]
+        self.force_out(leg, self.bench.portfolio.quantity(leg.id), half)
+
+    @invariant()
+    def nothing_is_forgotten(self) -> None:
+        if self.bench.manager.state is LegState.FLAT:
+            assert not any(self.counted.values())
+
+    def teardown(self) -> None:
+        super().teardown()
+        state = self.bench.manager.state if hasattr(self, "bench") else None
+        if state is LegState.IN_POSITION and not self.disturbed:
+            self.bench.roll(FAR)
+            for _ in range(4):
+                self.orders_arrive()
+                self.venues_answer()
+            assert self.bench.manager.state is LegState.IN_POSITION
+            assert not self.counted[NEAR.id]
+
+
+def test_no_order_of_events_breaks_the_rules_of_a_roll() -> None:
+    """Nor does a contract that is left behind: what is held of the chain is one leg."""
+    run_state_machine_as_test(
+        RollMachine, settings=settings(max_examples=50, stateful_step_count=40, deadline=None)
+    )
 
 
 def test_no_order_of_events_breaks_the_rules_of_the_legs() -> None:

@@ -1,12 +1,14 @@
 """
 Basis: sell a future that is dear against its spot, buy the spot, and wait until they meet.
 
-The first instrument is the spot, the second the future or perpetual. What is decided, and with
-which numbers, is in `basis_rule`; here is the life of the position around it:
+The first instrument is the spot, the second the future or perpetual; futures after it are what
+that may be rolled into, the next to expire first. What is decided, and with which numbers, is in
+`basis_rule`; here is the life of the position around it:
 
 - Both legs are the same amount of base (delta-neutral), so the price level does not matter.
 - Funding that the position received or paid counts as earned or lost; too much paid is a stop.
-- A contract is left before it expires, unless the configuration says to hold it.
+- A contract is left before it expires, unless the configuration says to hold it: rolled into the
+  next one where that still has something to earn, else closed.
 - After a stop, also one of an exit policy or the risk gate, nothing is opened until a bar at which
   the rule would not have entered.
 
@@ -22,24 +24,27 @@ from typing import Final, NamedTuple, Self
 from algopioneer_core.domain.commands import (
     CloseSpread,
     OpenSpread,
+    RollSpread,
     SetTimer,
     StrategyCommand,
 )
 from algopioneer_core.domain.events import Event, FundingPaid, OrderFilled, TimerFired
-from algopioneer_core.domain.instruments import Instrument
-from algopioneer_core.domain.market_data import JointBar
-from algopioneer_core.domain.money import ONE, ZERO, Money, add, decimal_of, mul, plain, scaled
+from algopioneer_core.domain.instruments import Instrument, InstrumentId
+from algopioneer_core.domain.market_data import Bar, JointBar
+from algopioneer_core.domain.money import ONE, ZERO, Money, add, decimal_of, mul, plain, total
 from algopioneer_core.engine.strategy import Requirements, StrategyContext
 from algopioneer_strategies.basis_config import AtExpiry, BasisConfig
-from algopioneer_strategies.basis_legs import check_legs, fee_bps, size_of
-from algopioneer_strategies.basis_rule import REVERSE, SELL_FUTURE, BasisPrices, BasisRule
+from algopioneer_strategies.basis_legs import TradedContract, check_legs, size_of
+from algopioneer_strategies.basis_rule import REVERSE, SELL_FUTURE, BasisPrices
 
-__all__ = ["EXPIRY", "EXPIRY_TIMER", "FUNDING", "SIGNAL", "Basis", "BasisReading"]
+__all__ = ["EXPIRY", "EXPIRY_TIMER", "FUNDING", "ROLL", "SIGNAL", "Basis", "BasisReading"]
 
 SIGNAL: Final = "signal"
 """Reason of an exit by the rule."""
 EXPIRY: Final = "expiry"
 """Reason of an exit because the contract is about to expire."""
+ROLL: Final = "roll"
+"""Reason of a move into the next contract."""
 FUNDING: Final = "funding"
 """Reason of an exit because too much funding was paid."""
 EXPIRY_TIMER: Final = "basis-expiry"
@@ -74,52 +79,49 @@ class BasisReading(NamedTuple):
 
 class Basis:
     """
-    The basis rule on a spot and a contract.
+    The basis rule on a spot and a contract, or a chain of them.
 
     Args:
         config: Thresholds, costs, expiry and size.
         spot: The first leg.
-        future: The second leg, a future or perpetual of the same base.
+        contracts: What the second leg may be held in: a perpetual, or futures of the same base, the
+            next to expire first.
 
     Raises:
-        ConfigError: The two do not make a basis, a fee is not known, or the configuration asks
-            for what they do not have (an expiry, funding).
+        ConfigError: They do not make a basis, a fee is not known, or the configuration asks for
+            what they do not have (an expiry, funding).
     """
 
-    def __init__(self, config: BasisConfig, spot: Instrument, future: Instrument) -> None:
-        check_legs(config, spot, future)
-        self._legs = spot, future
-        self._spot, self._future = spot.id, future.id
-        self._rule = BasisRule(
-            config,
-            fee_bps(spot, "spot_fee_bps", config.spot_fee_bps),
-            fee_bps(future, "future_fee_bps", config.future_fee_bps),
-        )
+    def __init__(self, config: BasisConfig, spot: Instrument, *contracts: Instrument) -> None:
+        for each in contracts:
+            check_legs(config, spot, each)
+        self._spot = spot
+        self._contracts = tuple(TradedContract.of(config, spot, each) for each in contracts)
+        self._index = 0
+        """Which contract is held, or would be."""
         self._size = size_of(config)
         self._sides = (SELL_FUTURE, REVERSE) if config.allow_reverse else (SELL_FUTURE,)
-        expiries = [each.expiry_ns for each in self._legs if each.expiry_ns is not None]
-        self._expiry_ns = min(expiries, default=None)
-        self._deadline_ns = None
-        """From when nothing may be held; None when there is no such time."""
-        if self._expiry_ns is not None and config.at_expiry is AtExpiry.CLOSE:
-            self._deadline_ns = self._expiry_ns - scaled(config.close_before_expiry_s, 9)
+        self._rolls = config.at_expiry is AtExpiry.ROLL
         self._last_ns: int | None = None
+        self._step_ns = 0
+        """Time between the last two joint bars."""
         self._armed = True
         """Whether an entry is allowed: after a stop only once the rule would not enter."""
         self._held = False
         """Whether a position was seen since the last time both legs were flat."""
         self._leaving: str | None = None
-        """Reason of the exit asked for last, while the position is not flat yet."""
+        """Reason of the exit or roll asked for last, while it is not over yet."""
         self._received: Money = ZERO
         """Funding of the position held, quote currency."""
-        self._timer_is_set = False
+        self._timer_ns: int | None = None
+        """For when the timer was set; None when it is not."""
         self._seen: BasisPrices | None = None
 
     @classmethod
     def make(cls, config: BasisConfig, instruments: Sequence[Instrument]) -> Self:
-        """Make the strategy for spot and future, in the order they were named."""
-        spot, future = instruments
-        return cls(config, spot, future)
+        """Make the strategy for the spot and its contracts, in the order they were named."""
+        spot, *contracts = instruments
+        return cls(config, spot, *contracts)
 
     def requirements(self) -> Requirements:
         """Say that the first joint bar can be decided on."""
@@ -130,10 +132,9 @@ class Basis:
         """What was seen at the latest joint bar; no basis at all before the first."""
         if self._seen is None:
             return BasisReading(ZERO, ZERO, self._received)
+        rule = self._contract.rule
         return BasisReading(
-            self._rule.gross_bps(self._seen),
-            self._rule.net_bps(SELL_FUTURE, self._seen),
-            self._received,
+            rule.gross_bps(self._seen), rule.net_bps(SELL_FUTURE, self._seen), self._received
         )
 
     def on_event(self, event: Event, context: StrategyContext) -> Iterable[StrategyCommand]:
@@ -150,27 +151,58 @@ class Basis:
         return ()
 
     def _on_bar(self, joint: JointBar, context: StrategyContext) -> Iterable[StrategyCommand]:
-        spot, future = joint.bars
-        self._seen = prices = BasisPrices.of(spot, future, self._expiry_ns)
-        late = self._is_late(joint.ts_event)
-        self._last_ns = joint.ts_event
+        now_ns, bars = joint.ts_event, {bar.instrument_id: bar for bar in joint.bars}
+        self._step_ns = 0 if self._last_ns is None else now_ns - self._last_ns
+        self._last_ns = now_ns
+        self._choose(bars, now_ns, context)
+        late = self._contract.is_late(now_ns, self._step_ns)
+        prices = self._prices(self._contract, bars)
         if self._is_held(context):
-            return self._decide_held(prices, late, context)
+            return self._decide_held(prices, bars, late, context)
         if late and context.has_working_orders:
             return self._leave_for_expiry(context)  # an entry that has not been filled yet
         if self._held:
             self._note_flat()
-        return self._decide_flat(prices, late, context)
+        return () if prices is None else self._decide_flat(prices, late, context)
+
+    @property
+    def _contract(self) -> TradedContract:
+        return self._contracts[self._index]
+
+    def _choose(
+        self, bars: Mapping[InstrumentId, Bar], now_ns: int, context: StrategyContext
+    ) -> None:
+        """Find the contract that is held; when none is, the first that can still be entered."""
+        held = [
+            index
+            for index, each in enumerate(self._contracts)
+            if context.quantity(each.instrument.id)
+        ]
+        if held:
+            self._index = held[-1]
+        elif not context.has_working_orders and not context.quantity(self._spot.id):
+            there = [
+                index
+                for index, each in enumerate(self._contracts)
+                if each.instrument.id in bars and not each.is_late(now_ns, self._step_ns)
+            ]
+            self._index = there[0] if there else self._index
+
+    def _prices(
+        self, contract: TradedContract, bars: Mapping[InstrumentId, Bar]
+    ) -> BasisPrices | None:
+        """Return what the contract and the spot cost now; None where one has no bar."""
+        spot, future = bars.get(self._spot.id), bars.get(contract.instrument.id)
+        if spot is None or future is None:
+            return None
+        prices = BasisPrices.of(spot, future, contract.expiry_ns)
+        if contract is self._contract:
+            self._seen = prices
+        return prices
 
     def _is_held(self, context: StrategyContext) -> bool:
-        return bool(context.quantity(self._spot) or context.quantity(self._future))
-
-    def _is_late(self, now_ns: int) -> bool:
-        """Return whether this is the last bar at which to leave before expiry, or past it."""
-        if self._deadline_ns is None or self._expiry_ns is None:
-            return False
-        step = 0 if self._last_ns is None else now_ns - self._last_ns
-        return now_ns >= self._deadline_ns or now_ns + step >= self._expiry_ns
+        legs = (self._spot, *(each.instrument for each in self._contracts))
+        return any(context.quantity(each.id) for each in legs)
 
     # --- flat --------------------------------------------------------------------------------
 
@@ -189,32 +221,38 @@ class Basis:
             return ()
         if not self._armed or late or prices.time_left_ns == 0 or context.has_working_orders:
             return ()
-        buy, sell = self._spot, self._future
+        buy, sell = self._spot.id, self._contract.instrument.id
         if side == REVERSE:
             buy, sell = sell, buy
         return (OpenSpread(buy=buy, sell=sell, size=self._size), *self._timer())
 
     def _side_to_enter(self, prices: BasisPrices) -> int | None:
-        return next((side for side in self._sides if self._rule.enters(side, prices)), None)
+        rule = self._contract.rule
+        return next((side for side in self._sides if rule.enters(side, prices)), None)
 
     def _timer(self) -> Iterable[StrategyCommand]:
         """Return the timer that leaves in time when bars are far apart, unless it is set."""
-        if self._deadline_ns is None or self._timer_is_set:
+        deadline_ns = self._contract.deadline_ns
+        if deadline_ns is None or self._timer_ns == deadline_ns:
             return ()
-        self._timer_is_set = True
-        return (SetTimer(EXPIRY_TIMER, self._deadline_ns),)
+        self._timer_ns = deadline_ns
+        return (SetTimer(EXPIRY_TIMER, deadline_ns),)
 
     # --- in a position -----------------------------------------------------------------------
 
     def _decide_held(
-        self, prices: BasisPrices, late: bool, context: StrategyContext
+        self,
+        prices: BasisPrices | None,
+        bars: Mapping[InstrumentId, Bar],
+        late: bool,
+        context: StrategyContext,
     ) -> Iterable[StrategyCommand]:
         self._held = True
-        if not self._armed:
+        if not self._armed and prices is not None:
             self._armed = self._side_to_enter(prices) is None
-        if late:
-            return self._leave_for_expiry(context)
-        if context.has_working_orders:
+        if late or not self._is_in_place(context):
+            return self._leave_contract(bars, context)
+        if context.has_working_orders or prices is None:
             return self._timer()
         self._leaving = reason = self._reason_to_leave(prices, context)
         if reason is None:
@@ -224,28 +262,72 @@ class Basis:
         return (CloseSpread(reason=reason, stop=reason == FUNDING),)
 
     def _reason_to_leave(self, prices: BasisPrices, context: StrategyContext) -> str | None:
-        earned = self._earned(context)
-        if self._rule.paid_too_much(earned):
+        earned, rule = self._earned(context), self._contract.rule
+        if rule.paid_too_much(earned):
             return FUNDING
-        return SIGNAL if self._rule.leaves(self._side_held(context), prices, earned) else None
+        return SIGNAL if rule.leaves(self._side_held(context), prices, earned) else None
 
     def _side_held(self, context: StrategyContext) -> int:
-        short = context.quantity(self._future).copy_negate() or context.quantity(self._spot)
+        held = total(*(context.quantity(each.instrument.id) for each in self._contracts))
+        short = held.copy_negate() or context.quantity(self._spot.id)
         return SELL_FUTURE if short > 0 else REVERSE
 
     def _earned(self, context: StrategyContext) -> Fraction:
         """Return the funding received over the spot leg's worth; 0 while that leg is flat."""
-        quantity = context.quantity(self._spot)
+        quantity = context.quantity(self._spot.id)
         if not self._received or not quantity:
             return Fraction(0)
-        spot = self._legs[0]
+        spot = self._spot
         worth = Fraction(quantity.copy_abs()) * Fraction(spot.multiplier)
         if not spot.inverse:
-            mark = context.mark(self._spot)
+            mark = context.mark(spot.id)
             if mark is None:
                 return Fraction(0)
             worth *= Fraction(mark)
         return Fraction(self._received) / worth
+
+    # --- expiry ------------------------------------------------------------------------------
+
+    def _is_in_place(self, context: StrategyContext) -> bool:
+        """Return whether nothing is held in an earlier contract than the present one."""
+        earlier = self._contracts[: self._index]
+        return not any(context.quantity(each.instrument.id) for each in earlier)
+
+    def _leave_contract(
+        self, bars: Mapping[InstrumentId, Bar], context: StrategyContext
+    ) -> Iterable[StrategyCommand]:
+        """Roll where that is wanted, possible and worth it; close where it is not, in time."""
+        if self._leaving == ROLL and context.has_working_orders:
+            return ()
+        successor = self._successor(bars, context)
+        if successor is None:
+            return self._leave_for_expiry(context)
+        if self._leaving == ROLL and self._is_last_chance(context):
+            return self._leave_for_expiry(context)
+        self._leaving = ROLL
+        return (RollSpread(successor.instrument.id),)
+
+    def _successor(
+        self, bars: Mapping[InstrumentId, Bar], context: StrategyContext
+    ) -> TradedContract | None:
+        """Return what to roll into; None where the position is to be closed instead."""
+        if not self._rolls or context.has_working_orders:
+            return None
+        if not self._is_in_place(context):
+            return self._contract  # what a roll has begun
+        now_ns = self._last_ns or 0
+        for each in self._contracts[self._index + 1 :]:
+            prices = self._prices(each, bars)
+            if prices is not None and not each.is_late(now_ns, self._step_ns):
+                leaves = each.rule.leaves(self._side_held(context), prices, Fraction(0))
+                return None if leaves else each
+        return None
+
+    def _is_last_chance(self, context: StrategyContext) -> bool:
+        """Return whether the earliest contract held may expire before the next bar."""
+        held = (each for each in self._contracts if context.quantity(each.instrument.id))
+        first = next(held, self._contract)
+        return first.expires_by((self._last_ns or 0) + self._step_ns)
 
     def _leave_for_expiry(self, context: StrategyContext) -> Iterable[StrategyCommand]:
         """Close at once, also what is being opened; wait while that is on its way."""
@@ -255,8 +337,9 @@ class Basis:
         return (CloseSpread(reason=EXPIRY, stop=True),)
 
     def _on_timer(self, now_ns: int, context: StrategyContext) -> Iterable[StrategyCommand]:
-        self._timer_is_set = False
-        if self._deadline_ns is None or now_ns < self._deadline_ns:
+        self._timer_ns = None
+        deadline_ns = self._contract.deadline_ns
+        if deadline_ns is None or now_ns < deadline_ns or self._leaving == ROLL:
             return ()
         if self._is_held(context) or context.has_working_orders:
             return self._leave_for_expiry(context)
@@ -266,10 +349,10 @@ class Basis:
         """Add what was received to the position's, in quote at the spot's mark."""
         if not self._is_held(context):
             return
-        amount = event.amount
-        if event.asset != self._legs[1].quote:
-            mark = context.mark(self._spot)
-            if event.asset != self._legs[1].base or mark is None:
+        amount, contract = event.amount, self._contract.instrument
+        if event.asset != contract.quote:
+            mark = context.mark(self._spot.id)
+            if event.asset != contract.base or mark is None:
                 return  # an asset without a price here: the ledger has it, the rule cannot
             amount = mul(amount, mark)
         self._received = add(self._received, amount)
@@ -277,13 +360,14 @@ class Basis:
     # --- state -------------------------------------------------------------------------------
 
     def snapshot(self) -> Mapping[str, object]:
-        """Return the funding of the position, what a stop has barred, and the last bar's time."""
+        """Return the funding of the position, what a stop has barred, the contract, and when."""
         return {
             "received": plain(self._received),
             "armed": self._armed,
             "held": self._held,
             "leaving": self._leaving,
             "last_ns": self._last_ns,
+            "contract": self._index,
         }
 
     def restore(self, state: Mapping[str, object]) -> None:
@@ -294,3 +378,6 @@ class Basis:
         assert last_ns is None or isinstance(last_ns, int)
         self._received, self._leaving, self._last_ns = decimal_of(received), leaving, last_ns
         self._armed, self._held = bool(state["armed"]), bool(state["held"])
+        index = state["contract"]
+        assert isinstance(index, int)
+        self._index = index

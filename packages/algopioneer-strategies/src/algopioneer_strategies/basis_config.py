@@ -14,6 +14,9 @@ __all__ = ["AtExpiry", "BasisConfig"]
 class AtExpiry(enum.Enum):
     """What is done with a position in a contract that is about to expire."""
 
+    ROLL = "roll"
+    """The contract is rolled into the next one named, while that has something to earn; else both
+    legs are closed beforehand."""
     CLOSE = "close"
     """Both legs are closed beforehand, and nothing is opened any more."""
     HOLD = "hold"
@@ -77,12 +80,14 @@ class BasisConfig:
         validator=optional(positive),
     )
     at_expiry: AtExpiry = option(
-        AtExpiry.CLOSE, help="Close before the contract expires, or hold into settlement."
+        AtExpiry.ROLL,
+        help="Before the contract expires: roll into the next one named (close where there is "
+        "none), close, or hold into settlement.",
     )
     close_before_expiry_s: Decimal = option(
         Decimal(86_400),
-        help="How long before expiry a position is closed; give more than the longest time "
-        "between two bars.",
+        help="How long before expiry a position is rolled or closed; give more than the "
+        "longest time between two bars.",
         unit="s",
         validator=positive,
     )

@@ -1,15 +1,18 @@
 """What makes two instruments a basis: the checks before anything is traded, fees and size."""
 
 from decimal import Decimal
-from typing import Final
+from typing import Final, Self
+
+from attrs import frozen
 
 from algopioneer_core.domain.errors import ConfigError
 from algopioneer_core.domain.instruments import Instrument, InstrumentKind
-from algopioneer_core.domain.money import mul
+from algopioneer_core.domain.money import mul, scaled
 from algopioneer_core.domain.spreads import Neutrality, SpreadSize
 from algopioneer_strategies.basis_config import AtExpiry, BasisConfig
+from algopioneer_strategies.basis_rule import BasisRule
 
-__all__ = ["check_legs", "fee_bps", "size_of"]
+__all__ = ["TradedContract", "check_legs", "size_of"]
 
 _CONTRACTS: Final = (InstrumentKind.FUTURE, InstrumentKind.PERPETUAL)
 _PER_BPS: Final = Decimal(10_000)
@@ -54,7 +57,7 @@ def _check_expiry(config: BasisConfig, spot: Instrument, future: Instrument) -> 
     unknown = [
         each.id for each in legs if each.kind is InstrumentKind.FUTURE and each.expiry_ns is None
     ]
-    if unknown and config.at_expiry is AtExpiry.CLOSE:
+    if unknown and config.at_expiry is not AtExpiry.HOLD:
         raise ConfigError(
             "a future's expiry is not known, so it cannot be left before it",
             where=unknown[0],
@@ -84,6 +87,47 @@ def fee_bps(instrument: Instrument, key: str, stated: Decimal | None) -> Decimal
             remedy=f"give {key}, or the instrument's fee with --instruments FILE",
         )
     return mul(instrument.taker_fee, _PER_BPS)
+
+
+@frozen
+class TradedContract:
+    """One contract, and until when it may be held."""
+
+    instrument: Instrument
+    rule: BasisRule
+    deadline_ns: int | None
+    """From when it may not be held any more, UTC nanoseconds; None when there is no such time."""
+    expiry_ns: int | None
+    """When one of the two legs expires."""
+
+    @classmethod
+    def of(cls, config: BasisConfig, spot: Instrument, contract: Instrument) -> Self:
+        """
+        Return how *contract* is traded against *spot*.
+
+        Raises:
+            ConfigError: The fee of one of them is not known.
+        """
+        rule = BasisRule(
+            config,
+            fee_bps(spot, "spot_fee_bps", config.spot_fee_bps),
+            fee_bps(contract, "future_fee_bps", config.future_fee_bps),
+        )
+        expiries = [each.expiry_ns for each in (spot, contract) if each.expiry_ns is not None]
+        expiry_ns = min(expiries, default=None)
+        if expiry_ns is None or config.at_expiry is AtExpiry.HOLD:
+            return cls(contract, rule, None, expiry_ns)
+        return cls(contract, rule, expiry_ns - scaled(config.close_before_expiry_s, 9), expiry_ns)
+
+    def is_late(self, now_ns: int, step_ns: int) -> bool:
+        """Return whether this is the last bar at which to leave before expiry, or past it."""
+        if self.deadline_ns is None:
+            return False
+        return now_ns >= self.deadline_ns or self.expires_by(now_ns + step_ns)
+
+    def expires_by(self, ts_ns: int) -> bool:
+        """Return whether it has expired at this time."""
+        return self.expiry_ns is not None and ts_ns >= self.expiry_ns
 
 
 def size_of(config: BasisConfig) -> SpreadSize:

@@ -29,6 +29,6 @@ def algopioneer_strategies() -> list[StrategySpec]:
             summary="Carry: a future is dear against its spot, and the two meet.",
             factory="algopioneer_strategies.basis:Basis.make",
             config="algopioneer_strategies.basis_config:BasisConfig",
-            instruments=(2, 2),
+            instruments=(2, 12),
         ),
     ]

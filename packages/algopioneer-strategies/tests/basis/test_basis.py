@@ -461,9 +461,9 @@ def test_charts_are_given_the_basis_as_the_spread() -> None:
 
 
 def test_the_spec_resolves_to_the_strategy() -> None:
-    """Two instruments, no warm-up."""
+    """A spot and a contract, or a chain of them."""
     (spec,) = (each for each in algopioneer_strategies() if each.name == "basis")
     assert spec.load_factory() == Basis.make
     assert spec.load_config() is BasisConfig
-    assert spec.instruments == (2, 2)
+    assert spec.instruments == (2, 12)
     assert strategy_of().requirements().warmup_bars == 0

@@ -15,8 +15,9 @@ from algopioneer_core.bootstrap.legs import backtest_rules, refuse_leg_rules
 from algopioneer_core.bootstrap.market import Market, find_market
 from algopioneer_core.config.backtest import BacktestOptions
 from algopioneer_core.config.runs import Part, Settings
-from algopioneer_core.domain.errors import RefusedError
 from algopioneer_core.domain.instruments import Instrument
+from algopioneer_core.engine.leg_chain import check_chain
+from algopioneer_core.history.chained import chain_bars
 from algopioneer_core.history.joined import join_bars
 from algopioneer_core.plugins.specs import StrategySpec
 from algopioneer_core.settings import settings_of
@@ -96,11 +97,11 @@ def plan_backtest(
         "notes": (*market.notes, *funding.notes),
         "funding": funding.rates,
     }
-    return BacktestPlan(_request(market, legs, spec, common), checked)
+    return BacktestPlan(_request(market, legs, common), checked)
 
 
 def _request(
-    market: Market, legs: Settings, spec: StrategySpec, common: dict[str, Any]
+    market: Market, legs: Settings, common: dict[str, Any]
 ) -> BacktestRequest | SpreadBacktestRequest:
     if len(market.instruments) == 1:
         refuse_leg_rules(legs)
@@ -108,6 +109,7 @@ def _request(
         return BacktestRequest(
             instrument=instrument, source=source, data=market.description, **common
         )
+    check_chain(market.instruments[1:])
     rules = backtest_rules(legs, market.instruments)
     joined = join_bars(market.sources) if len(market.sources) == 2 else chain_bars(market.sources)
     unmatched = {each.instrument_id.symbol: each.count for each in joined.unmatched}

@@ -22,6 +22,7 @@ __all__ = [
     "Command",
     "Halt",
     "OpenSpread",
+    "RollSpread",
     "SetTimer",
     "StrategyCommand",
     "Submit",
@@ -86,6 +87,15 @@ class CloseSpread:
 
 
 @frozen
+class RollSpread:
+    """Move the second leg of the two-leg position held into another contract of its chain."""
+
+    to: InstrumentId
+    """Of the strategy's instruments; expires later than what is held."""
+    reason: str = "roll"
+
+
+@frozen
 class SetTimer:
     """Deliver `TimerFired(name)` at a time; a name that is set again replaces its earlier time."""
 
@@ -100,7 +110,9 @@ class Halt:
     reason: str
 
 
-StrategyCommand = OrderIntent | Cancel | CancelAll | OpenSpread | CloseSpread | SetTimer | Halt
+StrategyCommand = (
+    OrderIntent | Cancel | CancelAll | OpenSpread | RollSpread | CloseSpread | SetTimer | Halt
+)
 """What a strategy may return."""
 Command = Submit | Cancel | SetTimer | Halt
 """What the engine hands to a backtest, the paper venue or a live session."""

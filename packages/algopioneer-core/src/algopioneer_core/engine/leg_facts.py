@@ -10,7 +10,7 @@ What is too little for the venue to take an order for (off its grid, or below it
 *dust*: it is held, but nothing can be ordered for it, so it keeps no spread open.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
 from typing import Final, NamedTuple, Self
@@ -28,6 +28,7 @@ from algopioneer_core.domain.money import (
     exact_sub,
     mul,
     sub,
+    total,
 )
 from algopioneer_core.domain.orders import Order, OrderStatus
 from algopioneer_core.engine.order_manager import OrderManager
@@ -58,6 +59,8 @@ class LegFacts(NamedTuple):
     """What of the target is held: above `size` when overfilled, negative on the wrong side."""
     unit_worth: Money | None
     """Quote value of one unit at the present mark; None where no minimum asks for it."""
+    parts: tuple[tuple[InstrumentId, Quantity], ...] = ()
+    """What is held of each contract of a chain, the next to expire first; empty for one alone."""
 
     @property
     def fraction(self) -> Fraction:
@@ -86,13 +89,31 @@ class LegFacts(NamedTuple):
 
     @property
     def closable(self) -> Quantity:
-        """What of the holding an order can close; unsigned."""
-        return self.orderable(self.held.copy_abs()) if self.held else ZERO
+        """What of the holding orders can close; unsigned."""
+        if not self.parts:
+            return self.orderable(self.held.copy_abs()) if self.held else ZERO
+        return total(*(self.orderable(held.copy_abs()) for _, held in self.parts))
+
+    @property
+    def is_in_place(self) -> bool:
+        """Whether nothing that can be ordered is held in another contract than the present one."""
+        others = (held for contract, held in self.parts if contract != self.instrument.id)
+        return not any(self.orderable(held.copy_abs()) for held in others if held)
+
+    @property
+    def settled(self) -> "LegFacts":
+        """The leg as it will be when all its orders have filled."""
+        done = sub(add(self.done, self.opening), self.closing)
+        return self._replace(done=done, opening=ZERO, closing=ZERO, live=(), unknown=())
 
     def orderable(self, quantity: Quantity) -> Quantity:
         """Return *quantity* (unsigned) rounded down to what the venue takes; zero for dust."""
         whole = self.instrument.whole_quantity(quantity)
         return ZERO if self._is_dust(whole) else whole
+
+    def signed_orderable(self, held: Quantity) -> Quantity:
+        """Return what of a signed holding can be ordered, with its sign."""
+        return self.orderable(held.copy_abs()).copy_sign(held)
 
     def orderable_part(self, part: Fraction) -> Quantity:
         """Return *part* of the target, unsigned, rounded down to what the venue takes."""
@@ -215,6 +236,11 @@ class SpreadFacts(NamedTuple):
         lack = min(larger.fraction, Fraction(1)) - smaller.fraction
         return smaller.orderable_part(max(lack, Fraction(0)))
 
+    @property
+    def settled(self) -> "SpreadFacts":
+        """The spread as it will be when all orders have filled."""
+        return SpreadFacts.of(self.first.settled, self.second.settled)
+
     def with_order(self, leg: LegFacts, quantity: Quantity, *, towards: bool) -> "SpreadFacts":
         """Return the facts with one more order on *leg*, towards its target or away from it."""
         if towards:
@@ -229,27 +255,41 @@ def spread_facts(
     targets: Mapping[InstrumentId, Quantity],
     portfolio: Portfolio,
     orders: OrderManager,
+    chain: Sequence[InstrumentId] = (),
 ) -> SpreadFacts:
-    """Return the facts of a spread, from the books and the working orders of its strategy."""
+    """
+    Return the facts of a spread, from the books and the working orders of its strategy.
+
+    Args:
+        legs: The first leg, and the contract in which the second is to be held.
+        targets: Signed full sizes of these two.
+        portfolio: The strategy's books.
+        orders: Its orders.
+        chain: All contracts that the second leg may be held in; empty where there is one.
+    """
     working = orders.working.values()
     first, second = legs
     return SpreadFacts.of(
         leg_facts(first, targets[first.id], portfolio, working),
-        leg_facts(second, targets[second.id], portfolio, working),
+        leg_facts(second, targets[second.id], portfolio, working, chain),
     )
 
 
 def leg_facts(
-    instrument: Instrument, target: Quantity, portfolio: Portfolio, working: Collection[Order]
+    instrument: Instrument,
+    target: Quantity,
+    portfolio: Portfolio,
+    working: Collection[Order],
+    chain: Sequence[InstrumentId] = (),
 ) -> LegFacts:
     """Return the facts of one leg, from its position and all working orders of the strategy."""
-    rises, held = target > 0, portfolio.quantity(instrument.id)
+    rises, ids = target > 0, chain or (instrument.id,)
     opening = closing = ZERO
     unknown: tuple[str, ...] = ()
     live: tuple[str, ...] = ()
     for order in working:
         intent = order.intent
-        if intent.instrument_id != instrument.id:
+        if intent.instrument_id not in ids:
             continue
         live += (order.client_order_id,)
         if order.status is _UNKNOWN:
@@ -259,6 +299,8 @@ def leg_facts(
             opening = add(opening, remaining)
         else:
             closing = add(closing, remaining)
+    parts = tuple((each, portfolio.quantity(each)) for each in chain)
+    held = total(*(part for _, part in parts)) if parts else portfolio.quantity(instrument.id)
     return LegFacts(
         instrument,
         target,
@@ -270,6 +312,7 @@ def leg_facts(
         target.copy_abs(),
         held if rises else held.copy_negate(),
         _unit_worth(instrument, portfolio) if instrument.minimum_notional else None,
+        parts,
     )
 
 

@@ -25,10 +25,16 @@ ends: attempts are counted, cancels and timers are not repeated.
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from algopioneer_core.domain.commands import CloseSpread, OpenSpread, StrategyCommand
+from algopioneer_core.domain.commands import (
+    CloseSpread,
+    OpenSpread,
+    RollSpread,
+    StrategyCommand,
+)
 from algopioneer_core.domain.errors import RefusedError
 from algopioneer_core.domain.instruments import Instrument, InstrumentId
 from algopioneer_core.domain.money import Quantity
+from algopioneer_core.engine.leg_chain import check_chain
 from algopioneer_core.engine.leg_clock import LegClock
 from algopioneer_core.engine.leg_entry import EntryPlan, plan_entry
 from algopioneer_core.engine.leg_facts import SpreadFacts, spread_facts
@@ -60,6 +66,10 @@ class LegManager:
         orders: The strategy's orders.
         rules: Bounds, patience, order style and guards.
         inventory: Holdings set aside for legs that are sold out of inventory.
+        successors: Contracts that the second leg may be rolled into, the next to expire first.
+
+    Raises:
+        ConfigError: The second leg cannot be rolled into them.
     """
 
     def __init__(
@@ -69,8 +79,12 @@ class LegManager:
         orders: OrderManager,
         rules: LegRules,
         inventory: Mapping[InstrumentId, Quantity] | None = None,
+        successors: Sequence[Instrument] = (),
     ) -> None:
-        self._legs = legs
+        self._first = legs[0]
+        self._chain = (legs[1], *successors)
+        check_chain(self._chain)
+        self._chain_ids = tuple(each.id for each in self._chain) if successors else ()
         self._portfolio = portfolio
         self._orders = orders
         self._rules = rules
@@ -108,7 +122,7 @@ class LegManager:
         """Return what is held and what open orders may change; None before the first spread."""
         if not self._work.targets:
             return None
-        return spread_facts(self._legs, self._work.targets, self._portfolio, self._orders)
+        return self._facts_of(self._work.targets, self._legs(self._work.contract))
 
     # --- what is wanted ----------------------------------------------------------------------
 
@@ -125,6 +139,7 @@ class LegManager:
             work.refusal = str(problem)
             return ()
         work.targets, work.leg_notional = plan.targets, plan.leg_notional
+        work.contract = facts.second.instrument.id
         work.wanted, work.arrived, work.reason, work.refusal = True, False, wish.reason, ""
         self._steps.new_phase(work)
         self._steps.go(LegTrigger.OPEN, work)
@@ -147,9 +162,28 @@ class LegManager:
         if work.refusal or work.state is LegState.FLAT:
             return ()
         work.wanted, work.reason = False, wish.reason
-        if work.state in (LegState.IN_POSITION, LegState.ENTERING):
+        if work.state in (LegState.IN_POSITION, LegState.ENTERING, LegState.ROLLING):
             self._steps.go(LegTrigger.CLOSE, work)
             work.attempt = 0
+        return self.review(now_ns)
+
+    def roll(self, wish: RollSpread, now_ns: int) -> Sequence[StrategyCommand]:
+        """
+        Return the orders that move the second leg into another contract.
+
+        There are none when it may not be moved now (see `refusal`). What cannot be moved is
+        tried again, then the spread is closed.
+        """
+        work = self._work
+        try:
+            self._check_roll(wish)
+        except RefusedError as problem:
+            work.refusal = str(problem)
+            return ()
+        work.roll(wish.to)
+        work.reason, work.refusal = wish.reason, ""
+        self._steps.new_phase(work)
+        self._steps.go(LegTrigger.ROLL, work)
         return self.review(now_ns)
 
     def stop_entering(self, now_ns: int) -> Sequence[StrategyCommand]:
@@ -209,10 +243,36 @@ class LegManager:
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Become what `snapshot` described; portfolio and orders are restored by their owner."""
-        self._work = SpreadWork.restored(state["work"], [each.id for each in self._legs])
+        ids = [self._first.id, *(each.id for each in self._chain)]
+        self._work = SpreadWork.restored(state["work"], ids)
         self._clock.restore(state["clock"])
 
     # --- inside ------------------------------------------------------------------------------
+
+    def _legs(self, contract: InstrumentId | None) -> tuple[Instrument, Instrument]:
+        """Return both legs, the second as *contract*; None is the strategy's own second."""
+        second = (each for each in self._chain if each.id == contract)
+        return self._first, next(second, self._chain[0])
+
+    def _facts_of(
+        self, targets: Mapping[InstrumentId, Quantity], legs: tuple[Instrument, Instrument]
+    ) -> SpreadFacts:
+        return spread_facts(legs, targets, self._portfolio, self._orders, self._chain_ids)
+
+    def _check_roll(self, wish: RollSpread) -> None:
+        work, ids = self._work, [each.id for each in self._chain]
+        if work.state is not LegState.IN_POSITION or self._orders.working:
+            raise RefusedError(f"a spread that is {work.state.value} cannot be rolled")
+        assert work.contract is not None
+        if wish.to not in ids or ids.index(wish.to) < ids.index(work.contract):
+            raise RefusedError(
+                f"{work.contract} cannot be rolled into {wish.to}",
+                remedy="name a contract that expires later, among the strategy's instruments",
+            )
+        if wish.to.venue in work.down:
+            raise RefusedError(f"{wish.to.venue} is down or closed")
+        if self._portfolio.mark(wish.to) is None:
+            raise RefusedError("a contract has no price yet", where=wish.to)
 
     def _check_free(self) -> None:
         work = self._work
@@ -230,7 +290,7 @@ class LegManager:
         Raises:
             RefusedError: What is held already, and cannot be closed, would leave it uneven.
         """
-        facts = spread_facts(self._legs, plan.targets, self._portfolio, self._orders)
+        facts = self._facts_of(plan.targets, self._legs(list(plan.targets)[1]))
         if facts.is_above(self._rules.max_residual_fraction):
             raise RefusedError(
                 "what is held of a leg already is too much beside the new spread",
@@ -240,9 +300,10 @@ class LegManager:
 
     def _plan(self, wish: OpenSpread, now_ns: int) -> EntryPlan:
         work = self._work
+        wanted = (each.id for each in self._chain if each.id in (wish.buy, wish.sell))
         return plan_entry(
             wish,
-            self._legs,
+            self._legs(next(wanted, None)),
             self._portfolio,
             self._rules,
             work.inventory,

@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 from algopioneer_core.domain.fills import Side
-from algopioneer_core.domain.instruments import Instrument
+from algopioneer_core.domain.instruments import Instrument, InstrumentId
 from algopioneer_core.domain.money import BPS, ONE, ZERO, Price, Quantity, add, mul, sub
 from algopioneer_core.domain.orders import OrderIntent, OrderType
 from algopioneer_core.engine.leg_facts import LegFacts
@@ -48,8 +48,15 @@ class LegOrderMaker:
         self, leg: LegFacts, quantity: Quantity, attempt: int, reason: str
     ) -> OrderIntent | None:
         """Return an order that takes *quantity* away from the leg; None when it has no price."""
-        side = Side.SELL if leg.held > 0 else Side.BUY
+        side = _against(leg.held)
         return self._order(leg.instrument, side, quantity, attempt, reason, reduces=True)
+
+    def closing_part(
+        self, instrument_id: InstrumentId, signed: Quantity, attempt: int, reason: str
+    ) -> OrderIntent | None:
+        """Return an order that closes *signed* quantity held of one contract of a chain."""
+        instrument, side = self._portfolio.instruments[instrument_id], _against(signed)
+        return self._order(instrument, side, signed.copy_abs(), attempt, reason, reduces=True)
 
     def _order(
         self,
@@ -93,3 +100,7 @@ class LegOrderMaker:
         rules = self._rules
         wanted = add(rules.start_bps, mul(rules.step_bps, Decimal(attempt)))
         return min(wanted, rules.collar_bps)
+
+
+def _against(held: Quantity) -> Side:
+    return Side.SELL if held > 0 else Side.BUY

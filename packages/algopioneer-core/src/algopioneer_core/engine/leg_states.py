@@ -20,6 +20,8 @@ class LegState(enum.Enum):
     ENTERING = "entering"
     """Opening orders are out, or the late leg is being completed."""
     IN_POSITION = "in_position"
+    ROLLING = "rolling"
+    """The second leg is being moved from one contract to the next."""
     EXITING = "exiting"
     """Closing orders are out on both legs."""
     UNWINDING = "unwinding"
@@ -38,6 +40,8 @@ class LegTrigger(enum.Enum):
 
     OPEN = "open"
     """A spread was ordered and its first order made."""
+    ROLL = "roll"
+    """The second leg is to be held in another contract."""
     CLOSE = "close"
     """The spread is to be closed."""
     COMPLETE = "complete"
@@ -73,9 +77,18 @@ def _table() -> dict[tuple[LegState, LegTrigger], LegState]:
         },
         s.IN_POSITION: {
             t.CLOSE: s.EXITING,
+            t.ROLL: s.ROLLING,
             t.UNEVEN: s.UNWINDING,  # real world: one leg was liquidated, settled or busted
             t.EMPTY: s.FLAT,  # real world: both were
             t.LOSE: s.RECONCILING,
+        },
+        s.ROLLING: {
+            t.COMPLETE: s.IN_POSITION,
+            t.EMPTY: s.FLAT,
+            t.UNEVEN: s.UNWINDING,
+            t.CLOSE: s.EXITING,  # by wish, or because the next contract cannot be had
+            t.LOSE: s.RECONCILING,
+            t.STUCK: s.HALTED,
         },
         s.EXITING: {
             t.EMPTY: s.FLAT,

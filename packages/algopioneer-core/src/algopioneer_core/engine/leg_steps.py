@@ -44,6 +44,7 @@ class LegSteps:
             LegState.FLAT: self._flat,
             LegState.IN_POSITION: self._in_position,
             LegState.ENTERING: self._entering,
+            LegState.ROLLING: self._rolling,
             LegState.EXITING: self._exiting,
             LegState.UNWINDING: self._unwinding,
             LegState.RECONCILING: self._reconciling,
@@ -128,6 +129,40 @@ class LegSteps:
                 return wishes
         work.attempt = 0  # the attempts were those of the late leg; the other one begins its own
         return self._move(LegTrigger.UNEVEN, facts, work, now_ns)
+
+    def _rolling(self, facts: SpreadFacts, work: SpreadWork, now_ns: int) -> Wishes:
+        if facts.unknown:
+            return self._move(LegTrigger.LOSE, facts, work, now_ns)
+        if facts.live:
+            ends_uneven = facts.settled.is_uneven(self._limit)
+            return self._wait(facts, work, now_ns, give_up=ends_uneven)
+        if self._is_over(facts):
+            return self._end(work, now_ns)
+        if self._is_held(facts):
+            return self._roll_rest(facts, work, now_ns)
+        wishes = self._even_out(facts, work, now_ns)
+        if wishes:
+            return wishes
+        work.attempt = 0  # the attempts were those of the roll; the cut begins its own
+        return self._move(LegTrigger.UNEVEN, facts, work, now_ns)
+
+    def _roll_rest(self, facts: SpreadFacts, work: SpreadWork, now_ns: int) -> Wishes:
+        """Move what is still held in the old contract; leave the spread when that fails."""
+        if not facts.second.is_in_place:
+            wishes = self._trader.roll(facts, work, now_ns)
+            if wishes:
+                return wishes
+            work.wanted = self._trader.can_try(work)  # else a venue is closed: another time
+            work.attempt = 0
+        return self._settle(facts, work, now_ns)
+
+    def _even_out(self, facts: SpreadFacts, work: SpreadWork, now_ns: int) -> Wishes:
+        """Bring the rolled leg back to the other: it lacks a part, or has too much."""
+        if facts.by_size[0] is facts.second:
+            return self._trader.cut(facts, facts.second, facts.excess(), work, now_ns)
+        if self._completes and not self._clock.overdue(now_ns):
+            return self._trader.complete(facts, work, now_ns)
+        return []
 
     def _exiting(self, facts: SpreadFacts, work: SpreadWork, now_ns: int) -> Wishes:
         if facts.unknown:

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from algopioneer_core.domain.commands import Cancel, StrategyCommand
-from algopioneer_core.domain.money import Quantity, sub
+from algopioneer_core.domain.instruments import InstrumentId
+from algopioneer_core.domain.money import ZERO, Quantity, neg, sub, total
 from algopioneer_core.domain.orders import OrderStatus
 from algopioneer_core.engine.leg_clock import LegClock, nanoseconds
 from algopioneer_core.engine.leg_facts import LegFacts, SpreadFacts
@@ -54,9 +55,7 @@ class LegTrader:
         work.waiting = self._rules.pause_s is not None
         work.attempt = 1
         legs = facts.legs[:1] if work.waiting else facts.legs
-        return self._together(
-            [self._opening(each, _lacking(each), 0, work) for each in legs], leg_count=len(legs)
-        )
+        return self._together([self._opening(each, _lacking(each), 0, work) for each in legs])
 
     def enter_second(self, facts: SpreadFacts, work: SpreadWork, now_ns: int) -> Wishes | None:
         """
@@ -117,6 +116,29 @@ class LegTrader:
             self._clock.corrected(now_ns)
         return order
 
+    # --- rolling -----------------------------------------------------------------------------
+
+    def roll(self, facts: SpreadFacts, work: SpreadWork, now_ns: int) -> Wishes:
+        """
+        Order out of all other contracts and into the present one as much as is left of them.
+
+        Both ways are ordered at once, or none: nothing while the venue cannot be traded at, a price
+        is missing or the attempts are used up.
+        """
+        leg = facts.second
+        old = [part for part in leg.parts if part[0] != leg.instrument.id]
+        if self._is_down(leg, work) or not self.can_try(work):
+            return []
+        moved = total(*(held for _, held in old))
+        more = leg.orderable(max(moved if leg.target > 0 else neg(moved), ZERO))
+        out = self._closing_parts(leg, [(e, leg.signed_orderable(held)) for e, held in old], work)
+        into = [self._opening(leg, more, work.attempt, work)] if more else []
+        orders = self._together([out, *into])
+        if orders:
+            work.attempt += 1
+            self._clock.ordered(now_ns)
+        return orders
+
     # --- leaving -----------------------------------------------------------------------------
 
     def close_both(self, facts: SpreadFacts, work: SpreadWork, now_ns: int) -> Wishes:
@@ -127,9 +149,7 @@ class LegTrader:
         legs = [each for each in facts.legs if each.closable]
         if any(self._is_down(each, work) for each in legs):
             return []
-        orders = self._together(
-            [self._closing(each, each.closable, work) for each in legs], leg_count=len(legs)
-        )
+        orders = self._together([self._closing(each, each.closable, work) for each in legs])
         if orders:
             work.attempt += 1
             self._clock.ordered(now_ns)
@@ -153,9 +173,9 @@ class LegTrader:
         return leg.instrument.id.venue in work.down
 
     @staticmethod
-    def _together(orders: Sequence[Wishes], *, leg_count: int) -> Wishes:
-        found = [each for order in orders for each in order]
-        return found if len(found) == leg_count else []
+    def _together(orders: Sequence[Wishes]) -> Wishes:
+        """Return all of them, or none where one is missing."""
+        return [each for order in orders for each in order] if all(orders) else []
 
     def _opening(self, leg: LegFacts, quantity: Quantity, attempt: int, work: SpreadWork) -> Wishes:
         if not quantity:
@@ -164,8 +184,39 @@ class LegTrader:
         return [] if order is None else [order]
 
     def _closing(self, leg: LegFacts, quantity: Quantity, work: SpreadWork) -> Wishes:
+        if leg.parts:
+            return self._closing_parts(leg, _shares(leg, quantity), work)
         order = self._maker.closing(leg, quantity, work.attempt, work.reason)
         return [] if order is None else [order]
+
+    def _closing_parts(
+        self, leg: LegFacts, shares: Sequence[tuple[InstrumentId, Quantity]], work: SpreadWork
+    ) -> Wishes:
+        """Return an order for each share that can be ordered; none where one has no price."""
+        orders = [
+            self._maker.closing_part(contract, share, work.attempt, work.reason)
+            for contract, share in shares
+            if leg.orderable(share.copy_abs())
+        ]
+        return [order for order in orders if order is not None] if all(orders) else []
+
+
+def _shares(leg: LegFacts, quantity: Quantity) -> list[tuple[InstrumentId, Quantity]]:
+    """
+    Return what to close of each contract of a chain, signed, for *quantity* of the leg.
+
+    What is to be left first comes first. Where all of the leg goes, so does what stands in a
+    contract on the other side (real world: a fill after the cancel of its order).
+    """
+    if quantity >= leg.closable:
+        return [(each, leg.signed_orderable(held)) for each, held in leg.parts]
+    shares, left = [], quantity
+    for each, held in leg.parts:
+        if held and held.is_signed() == leg.held.is_signed():
+            part = leg.orderable(min(left, held.copy_abs()))
+            shares.append((each, part.copy_sign(held)))
+            left = sub(left, part)
+    return shares
 
 
 def _lacking(leg: LegFacts) -> Quantity:

@@ -26,6 +26,8 @@ class SpreadWork:
     """Signed full size of each leg; empty before the first spread."""
     leg_notional: Money = ZERO
     """Quote value of one whole leg at the decision prices."""
+    contract: InstrumentId | None = None
+    """In what the second leg is to be held; None for the strategy's second instrument."""
     wanted: bool = False
     """Whether the spread is to be held, once it is open."""
     arrived: bool = False
@@ -44,6 +46,12 @@ class SpreadWork:
     """Why no new spread may be opened; empty when one may."""
     refusal: str = ""
     """Why the last wish was not followed; empty when it was."""
+
+    def roll(self, to: InstrumentId) -> None:
+        """Hold the second leg in the contract *to* from now on, as much of it as of the last."""
+        first, second = self.targets
+        self.targets = {first: self.targets[first], to: self.targets[second]}
+        self.contract = to
 
     def set_down(self, venue: str, cause: str) -> None:
         """Take note of one thing that is wrong with a venue."""
@@ -73,6 +81,7 @@ class SpreadWork:
             "state": self.state.value,
             "targets": _written(self.targets),
             "leg_notional": plain(self.leg_notional),
+            "contract": None if self.contract is None else str(self.contract),
             "wanted": self.wanted,
             "arrived": self.arrived,
             "reason": self.reason,
@@ -94,6 +103,7 @@ class SpreadWork:
                 "inventory": _read(state["inventory"], legs),
                 "state": LegState(state["state"]),
                 "targets": _read(state["targets"], legs),
+                "contract": next((each for each in legs if each == state["contract"]), None),
                 "leg_notional": Decimal(state["leg_notional"]),
                 "down": {venue: list(causes) for venue, causes in state["down"].items()},
             }

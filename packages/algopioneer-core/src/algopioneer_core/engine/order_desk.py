@@ -12,6 +12,7 @@ from algopioneer_core.domain.commands import (
     Command,
     Halt,
     OpenSpread,
+    RollSpread,
     SetTimer,
     StrategyCommand,
     Submit,
@@ -96,7 +97,7 @@ class OrderDesk:
                     )
             case Cancel():
                 self._orders.get(wish.client_order_id)
-            case OpenSpread() | CloseSpread():
+            case OpenSpread() | RollSpread() | CloseSpread():
                 raise RefusedError(
                     "this engine trades single instruments",
                     where=self._name,

@@ -10,6 +10,7 @@ from algopioneer_core.domain.commands import (
     CloseSpread,
     Command,
     OpenSpread,
+    RollSpread,
     SetTimer,
     StrategyCommand,
 )
@@ -77,6 +78,8 @@ class SpreadDesk:
         for wish in wishes:
             if isinstance(wish, OpenSpread):
                 orders.extend(self._legs.open(wish, now_ns))
+            elif isinstance(wish, RollSpread):
+                orders.extend(self._legs.roll(wish, now_ns))
             elif isinstance(wish, CloseSpread):
                 orders.extend(self._legs.close(wish, now_ns))
             else:
@@ -91,8 +94,8 @@ class SpreadDesk:
             RefusedError: An instrument is not one of the strategy's.
             UnknownOrder: A cancel of what was never ordered.
         """
-        if isinstance(wish, OpenSpread):
-            for each in (wish.buy, wish.sell):
+        if isinstance(wish, OpenSpread | RollSpread):
+            for each in (wish.buy, wish.sell) if isinstance(wish, OpenSpread) else (wish.to,):
                 if each not in self._portfolio.instruments:
                     raise RefusedError(
                         "the strategy wants a spread in what it was not given",
@@ -131,7 +134,8 @@ class SpreadDesk:
             return wishes
         if outcome.verdict is ExitVerdict.HOLD:
             return [each for each in wishes if not isinstance(each, CloseSpread) or each.stop]
-        others = [each for each in wishes if not isinstance(each, OpenSpread | CloseSpread)]
+        spreads = OpenSpread | RollSpread | CloseSpread
+        others = [each for each in wishes if not isinstance(each, spreads)]
         return [*others, CloseSpread(outcome.reason, stop=True)]
 
     def _outcome(self, now_ns: int, *, finished_bar: bool) -> ExitOutcome | None:

@@ -241,7 +241,13 @@ def _run_event(
 
     portfolio = Portfolio(request.instruments, config.initial_capital, on_round_trip=on_round_trip)
     orders = OrderManager(order_ids(_NO_JOURNAL, _NO_JOURNAL, request.name))
-    legs = _CountingLegs(request.legs, portfolio, orders, request.rules or PATIENT_RULES)
+    legs = _CountingLegs(
+        request.legs,
+        portfolio,
+        orders,
+        request.rules or PATIENT_RULES,
+        successors=request.instruments[2:],
+    )
     legs.refusals = Counter()
     engine = TradingEngine(
         request.name,

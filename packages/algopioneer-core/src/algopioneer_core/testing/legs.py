@@ -17,6 +17,7 @@ from algopioneer_core.domain.commands import (
     CloseSpread,
     Halt,
     OpenSpread,
+    RollSpread,
     SetTimer,
     StrategyCommand,
 )
@@ -33,7 +34,7 @@ from algopioneer_core.domain.events import (
 from algopioneer_core.domain.fills import Fill, Liquidity, Side
 from algopioneer_core.domain.instruments import Instrument, InstrumentId
 from algopioneer_core.domain.market_data import NS_PER_SECOND
-from algopioneer_core.domain.money import ZERO, Increment, Quantity, decimal_of
+from algopioneer_core.domain.money import ZERO, Increment, Quantity, decimal_of, total
 from algopioneer_core.domain.orders import Order, OrderIntent
 from algopioneer_core.domain.spreads import SpreadSize
 from algopioneer_core.engine.leg_facts import SpreadFacts
@@ -52,8 +53,8 @@ _START_NS: Final = 1_000 * NS_PER_SECOND
 
 def leg_instrument(venue: str, symbol: str, **rules: Any) -> Instrument:
     """Return a spot instrument with a grid of 0.01 units, unless *rules* say otherwise."""
-    usual = {"quantity_increment": Increment(Decimal("0.01"))}
-    return Instrument(id=InstrumentId(venue, symbol), base=symbol, quote="USD", **usual | rules)
+    usual = {"base": symbol, "quantity_increment": Increment(Decimal("0.01"))}
+    return Instrument(id=InstrumentId(venue, symbol), quote="USD", **usual | rules)
 
 
 LEFT: Final = leg_instrument("left", "A")
@@ -68,6 +69,7 @@ class PairBench:
         rules: Of the manager; its defaults when not given.
         legs: The two instruments.
         inventory: Holdings set aside.
+        successors: What the second leg may be rolled into.
         twin: Whether each answer is compared with that of a manager restored from a snapshot.
     """
 
@@ -77,14 +79,16 @@ class PairBench:
         *,
         legs: tuple[Instrument, Instrument] = (LEFT, RIGHT),
         inventory: dict[InstrumentId, Quantity] | None = None,
+        successors: Sequence[Instrument] = (),
         twin: bool = True,
     ) -> None:
         self.rules = rules or LegRules()
         self.legs = legs
+        self.successors = tuple(successors)
         self.now_ns = _START_NS
-        self.portfolio = Portfolio(legs, Decimal(10_000))
+        self.portfolio = Portfolio([*legs, *successors], Decimal(10_000))
         self.orders = OrderManager(order_ids("bench", "bench", "pair"))
-        self.manager = LegManager(legs, self.portfolio, self.orders, self.rules, inventory)
+        self.manager = self._manager(inventory)
         self.timer_ns: int | None = None
         self.denials: dict[InstrumentId, int] = {}
         """How many of the next orders of a leg the risk gate refuses."""
@@ -97,8 +101,12 @@ class PairBench:
         self._twin = twin
         self._ignores = False
         self._fill_ids = map("fill-{}".format, itertools.count(1))
-        for leg in legs:
+        for leg in self.portfolio.instruments.values():
             self.mark(leg, "100")
+
+    def _manager(self, inventory: dict[InstrumentId, Quantity] | None = None) -> LegManager:
+        books = self.portfolio, self.orders, self.rules
+        return LegManager(self.legs, *books, inventory, self.successors)
 
     # --- reading -----------------------------------------------------------------------------
 
@@ -126,9 +134,10 @@ class PairBench:
 
     @property
     def held(self) -> tuple[Quantity, Quantity]:
-        """What is held of both legs."""
-        first, second = (self.portfolio.quantity(each.id) for each in self.legs)
-        return first, second
+        """What is held of both legs; of the second in whatever contract."""
+        quantity, (first, second) = self.portfolio.quantity, self.legs
+        chain = (second, *self.successors)
+        return quantity(first.id), total(*(quantity(each.id) for each in chain))
 
     # --- what is wanted ----------------------------------------------------------------------
 
@@ -141,6 +150,10 @@ class PairBench:
     def close(self, *, stop: bool = False) -> None:
         """Close it."""
         self.ask("close", CloseSpread(stop=stop))
+
+    def roll(self, to: Instrument) -> None:
+        """Move the second leg into the contract *to*."""
+        self.ask("roll", RollSpread(to.id))
 
     def venue(self, leg: Instrument, *, up: bool, cause: str = "feed") -> None:
         """Let the venue of a leg be lost or found."""
@@ -172,7 +185,7 @@ class PairBench:
         return result
 
     def _copy(self) -> LegManager:
-        twin = LegManager(self.legs, self.portfolio, self.orders, self.rules)
+        twin = self._manager()
         twin.restore(json.loads(json.dumps(self.manager.snapshot())))
         return twin
 
