@@ -15,6 +15,8 @@ from algopioneer_core.reports.spread_charts import spread_figure
 from algopioneer_core.reports.spread_series import SpreadSeries
 from algopioneer_core.simulation.result import BacktestResult
 from algopioneer_core.simulation.spread_readings import Readings
+from algopioneer_core.simulation.valuation import Valuation
+from algopioneer_core.testing.domain import BITCOIN, INVERSE_PERPETUAL
 
 A, B = InstrumentId("test", "A<b>"), InstrumentId("test", "B")
 HOUR_NS = 3_600 * 10**9
@@ -94,12 +96,12 @@ def test_bands_are_drawn_both_ways_where_levels_are_set(
 
 
 def test_a_run_without_trades_or_readings_has_a_report(result: BacktestResult) -> None:
-    """Six panels, and nothing that would load or break the page."""
+    """Four panels, and nothing that would load or break the page."""
     empty = SpreadSeries()
     figure = spread_figure(result, empty)
-    assert 6 == len(figure["layout"]["annotations"])
+    assert 4 == len(figure["layout"]["annotations"])
     assert all(trace["mode"] == "lines" for trace in figure["data"])
-    assert [0.0] == empty.z_at([5]).tolist()
+    assert [0.0] == empty.z.at([5]).tolist()
     page = render_report(result, empty)
     assert "no trades" in page
     assert "A<b>" not in page
@@ -112,4 +114,44 @@ def test_many_trades_are_thinned_and_said_to_be(result: BacktestResult) -> None:
         series.round_trip(trip(A, Side.BUY, "1", (hour, hour + 1)))
         series.round_trip(trip(B, Side.SELL, "1", (hour, hour + 1)))
     titles = [each["text"] for each in spread_figure(result, series)["layout"]["annotations"]]
-    assert "1 in 4 trades marked" in titles[3]
+    assert "1 in 4 trades marked" in titles[2]
+
+
+def test_fills_are_marked_on_the_spread_where_there_is_no_z(
+    result: BacktestResult, series: SpreadSeries
+) -> None:
+    """A basis is judged by its size: panels of z and hedge ratio would be empty or a flat line."""
+    basis = SpreadSeries()
+    basis.round_trip(trip(A, Side.BUY, "3", (1, 3)))
+    basis.round_trip(trip(B, Side.SELL, "-1", (1, 3)))
+    basis.readings(readings([np.nan] * 6))
+    figure = spread_figure(result, basis)
+    assert 4 == len(figure["layout"]["annotations"])
+    assert "shapes" not in figure["layout"]
+    marks = [trace for trace in figure["data"] if trace["mode"] == "markers"]
+    assert [("y3", [1 / 8]), ("y3", [3 / 8])] == [(each["yaxis"], each["y"]) for each in marks]
+    assert 6 == len(spread_figure(result, series)["layout"]["annotations"])
+
+
+def test_a_gain_in_coins_is_told_in_money(result: BacktestResult) -> None:
+    """A leg that lost 5 dollars against one that gained 3 coins, left at 2 dollars each."""
+    legs = [evolve(BITCOIN, id=A), evolve(INVERSE_PERPETUAL, id=B)]
+    series = SpreadSeries(Valuation.of(legs))
+    spot = trip(A, Side.BUY, "-5", (1, 3))
+    series.round_trip(evolve(spot, exit_price=Decimal(2)))
+    series.round_trip(trip(B, Side.SELL, "3", (1, 3)))
+    texts = {each["name"]: each.get("text") for each in spread_figure(result, series)["data"]}
+    assert texts["Closed with a gain"] == ["1.00 USD, z_stop"]
+    series.round_trip(trip(B, Side.SELL, "3", (4, 5)))  # alone: at its own price
+    assert 2 == len(spread_figure(result, series)["data"][-2]["text"])
+
+
+def test_buy_and_hold_does_not_flatten_the_equity(result: BacktestResult) -> None:
+    """Where it ran away from the strategy it is shown on request."""
+    series = SpreadSeries()
+    times = np.array([1, 2], np.int64)
+    series.equity.add(times, np.array([1_000.0, 1_100.0]))
+    series.close.add(times, np.array([1.0, 2.9]))
+    assert "visible" not in spread_figure(result, series)["data"][0]
+    series.close.add(times + 2, np.array([3.0, 9.0]))
+    assert "legendonly" == spread_figure(result, series)["data"][0]["visible"]

@@ -14,6 +14,7 @@ from algopioneer_core.reports.tables import EquityCsv, TradesCsv
 from algopioneer_core.reports.terminal import print_result
 from algopioneer_core.simulation.result import BacktestResult
 from algopioneer_core.simulation.sinks import ResultSink
+from algopioneer_core.simulation.valuation import Valuation
 
 __all__ = ["run_and_show"]
 
@@ -45,7 +46,8 @@ def _run(plan: BacktestPlan, *sinks: ResultSink) -> BacktestResult:
 
 def _run_into(plan: BacktestPlan, directory: Path) -> BacktestResult:
     prepare_output_dir(directory)
-    series = ChartSeries() if len(plan.instruments) == 1 else SpreadSeries()
+    one = len(plan.instruments) == 1
+    series = ChartSeries() if one else SpreadSeries(Valuation.of(plan.instruments))
     with ExitStack() as files:
         trades = files.enter_context(TradesCsv(directory / "trades.csv", plan.instruments))
         equity = files.enter_context(EquityCsv(directory / "equity.csv", plan.instruments))

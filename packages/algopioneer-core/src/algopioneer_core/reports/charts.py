@@ -31,6 +31,8 @@ __all__ = [
 NS_PER_MS: Final = 1_000_000
 BLUE, GREY, RED, GREEN, ORANGE = "#1f5fbf", "#9aa4b2", "#c8402f", "#138a5e", "#d9822b"
 _INK, _GRID = "#1c2430", "#e8ebf0"
+_DWARFS: Final = 3
+"""From how many times the highest equity on buy and hold would make a flat line of it."""
 _ROWS: Final = ((0.60, 1.0), (0.42, 0.55), (0.0, 0.37))
 """Vertical shares of equity, drawdown and price."""
 
@@ -73,24 +75,21 @@ def line_trace(line: MinMaxLine, name: str, color: str, axis: str, **more: objec
 def equity_traces(result: BacktestResult, series: ChartSeries) -> list[Plotly]:
     """Return buy and hold, and the equity, in the first panel."""
     hover = f"%{{y:,.2f}} {escape(result.currency)}"
-    held = line_trace(
-        series.close, "Buy and hold", GREY, "y", hovertemplate=hover, legendgroup="equity"
-    )
+    held = line_trace(series.close, "Buy and hold", GREY, "y", hovertemplate=hover)
     if held["y"]:
         units = float(result.initial_capital) / held["y"][0]
         held["y"] = [float(f"{value * units:.10g}") for value in held["y"]]
     held["line"] = {"color": GREY, "width": 1.2}
-    return [
-        held,
-        line_trace(
-            series.equity,
-            escape(result.strategy),
-            BLUE,
-            "y",
-            hovertemplate=hover,
-            legendgroup="equity",
-        ),
-    ]
+    equity = line_trace(
+        series.equity,
+        escape(result.strategy),
+        BLUE,
+        "y",
+        hovertemplate=hover,
+    )
+    if held["y"] and max(held["y"]) > _DWARFS * max(equity["y"]):
+        held |= {"visible": "legendonly", "name": "Buy and hold (click to show)"}
+    return [held, equity]
 
 
 def drawdown_trace(series: ChartSeries) -> Plotly:
@@ -236,6 +235,7 @@ def layout(
                 "xanchor": "left",
                 "yanchor": "bottom",
                 "showarrow": False,
+                "yshift": 3,
                 "font": {"size": 13},
             }
             for text, (_, top) in zip(titles, rows, strict=True)

@@ -89,6 +89,13 @@ class MinMaxLine:
         new = np.concatenate(([True], all_times[1:] > all_times[:-1]))
         return all_times[new], all_values[new]
 
+    def at(self, ts_ns: list[int]) -> NDArray[np.float64]:
+        """Return how high the drawn line is at these times; zeros when there is none."""
+        times, values = self.points()
+        if not len(times):
+            return np.zeros(len(ts_ns))
+        return np.interp(np.array(ts_ns, np.float64), times.astype(np.float64), values)
+
 
 def _extremes(times: NDArray[np.int64], values: NDArray[np.float64]) -> _Points:
     """Return the lowest and the highest value of each row with their times, earlier one first."""

@@ -5,8 +5,8 @@ import numpy as np
 from algopioneer_core.domain.round_trips import RoundTrip
 from algopioneer_core.reports.chart_series import MAX_TRADES_SHOWN, ChartSeries
 from algopioneer_core.reports.decimation import MAX_STRETCHES, MinMaxLine, Sampled
-from algopioneer_core.simulation.sinks import Float64Array
 from algopioneer_core.simulation.spread_readings import Readings
+from algopioneer_core.simulation.valuation import Valuation
 
 __all__ = ["SpreadSeries"]
 
@@ -16,12 +16,20 @@ class SpreadSeries(ChartSeries):
     A result sink that keeps what the report on two legs draws, in constant memory.
 
     Args:
+        valuation: How the legs make equity; None where both settle in the run's currency.
         stretches: Stretches kept of each line (see `MinMaxLine`).
         trades: Round trips of the pair kept to be marked.
     """
 
-    def __init__(self, *, stretches: int = MAX_STRETCHES, trades: int = MAX_TRADES_SHOWN) -> None:
+    def __init__(
+        self,
+        valuation: Valuation | None = None,
+        *,
+        stretches: int = MAX_STRETCHES,
+        trades: int = MAX_TRADES_SHOWN,
+    ) -> None:
         super().__init__(stretches=stretches, trades=trades)
+        self.valuation = valuation
         self.spread = MinMaxLine(stretches=stretches)
         self.z = MinMaxLine(stretches=stretches)
         """The z-score the strategy decided on."""
@@ -60,10 +68,3 @@ class SpreadSeries(ChartSeries):
         """The legs of each round trip to mark; read it when the run is over."""
         self._end_group()
         return self._pairs
-
-    def z_at(self, ts_ns: list[int]) -> Float64Array:
-        """Return the drawn z at these times, so that marks lie on the line."""
-        times, values = self.z.points()
-        if not len(times):
-            return np.zeros(len(ts_ns))
-        return np.interp(np.array(ts_ns, np.float64), times.astype(np.float64), values)
