@@ -13,6 +13,7 @@ from algopioneer_core.domain.commands import (
     CloseSpread,
     Command,
     OpenSpread,
+    RollSpread,
     StrategyCommand,
     Submit,
 )
@@ -222,6 +223,9 @@ def test_wishes_can_be_checked_without_making_an_order() -> None:
     stray = OpenSpread(buy=INSTRUMENT.id, sell=ELSEWHERE, size=SpreadSize(fraction=D(1)))
     with pytest.raises(RefusedError, match="what it was not given"):
         pair.check(stray)
+    with pytest.raises(RefusedError, match="what it was not given"):
+        pair.check(RollSpread(ELSEWHERE))
+    pair.check(RollSpread(OTHER.id))
     pair.check(_spread())
     pair.check(CloseSpread())
     assert not pair.orders.made

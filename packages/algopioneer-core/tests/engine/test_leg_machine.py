@@ -465,7 +465,7 @@ class RollMachine(LegMachine):
     """The same with a second leg that can be rolled, from near to far, at any time."""
 
     @initialize(orders=st.sampled_from(LegOrders), on_late=st.sampled_from(LatePolicy))
-    def begin(self, orders: LegOrders, on_late: LatePolicy) -> None:  # type: ignore[override]
+    def begin(self, orders: LegOrders, on_late: LatePolicy) -> None:
         self.prepare(
             LegRules(
                 orders=orders,
@@ -485,7 +485,7 @@ class RollMachine(LegMachine):
             self.all_goes_well()
 
     @rule(leg=st.sampled_from((LEFT, NEAR, FAR)), half=st.booleans())
-    def liquidate(self, leg: Instrument, half: bool) -> None:  # type: ignore[override]
+    def liquidate(self, leg: Instrument, half: bool) -> None:
         self.force_out(leg, self.bench.portfolio.quantity(leg.id), half)
 
     @invariant()

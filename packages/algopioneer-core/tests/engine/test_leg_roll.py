@@ -32,9 +32,14 @@ def bench_of(*, sell_first: bool = False, **rules: Any) -> PairBench:
     return bench
 
 
-def held(bench: PairBench) -> tuple[Decimal, ...]:
+def held(bench: PairBench) -> tuple[object, ...]:
     """Return what is held of every instrument."""
     return tuple(bench.portfolio.quantity(each.id) for each in (LEFT, NEAR, FAR, LAST))
+
+
+def state(bench: PairBench) -> LegState:
+    """Return where the spread is in its life."""
+    return bench.manager.state
 
 
 @pytest.mark.parametrize("sell_first", [False, True])
@@ -43,7 +48,7 @@ def test_a_roll_goes_out_and_in_at_once(sell_first: bool) -> None:
     bench = bench_of(sell_first=sell_first)
     sign = -1 if sell_first else 1
     bench.roll(FAR)
-    assert LegState.ROLLING is bench.manager.state
+    assert LegState.ROLLING is state(bench)
     out, into = bench.order(NEAR), bench.order(FAR)
     assert (TEN, True) == (out.intent.quantity, out.intent.reduce_only)
     assert (TEN, False) == (into.intent.quantity, into.intent.reduce_only)
@@ -52,12 +57,12 @@ def test_a_roll_goes_out_and_in_at_once(sell_first: bool) -> None:
     bench.fill(into)
     assert 1 == bench.facts.residual_high
     bench.fill(out)
-    assert LegState.IN_POSITION is bench.manager.state
+    assert LegState.IN_POSITION is state(bench)
     assert (sign * TEN, 0, -sign * TEN, 0) == held(bench)
     bench.close()
     bench.fill(bench.order(LEFT))
     bench.fill(bench.order(FAR))
-    assert (LegState.FLAT, (0, 0, 0, 0)) == (bench.manager.state, held(bench))
+    assert (LegState.FLAT, (0, 0, 0, 0)) == (state(bench), held(bench))
 
 
 def test_a_contract_can_be_passed_over_and_the_next_spread_begins_where_it_is_told() -> None:
@@ -83,10 +88,10 @@ def test_where_the_next_contract_cannot_be_had_the_old_one_is_kept_then_left() -
         bench.reject(bench.order(FAR))
         assert (TEN, -TEN, 0, 0) == held(bench)
         bench.cancel(bench.order(NEAR))
-    assert LegState.EXITING is bench.manager.state
+    assert LegState.EXITING is state(bench)
     bench.fill(bench.order(LEFT))
     bench.fill(bench.order(NEAR))
-    assert (LegState.FLAT, []) == (bench.manager.state, bench.halts)
+    assert (LegState.FLAT, []) == (state(bench), bench.halts)
 
 
 def test_what_is_missing_of_the_new_contract_is_completed() -> None:
@@ -98,7 +103,7 @@ def test_what_is_missing_of_the_new_contract_is_completed() -> None:
     bench.reject(bench.order(FAR))
     assert Decimal(6) == bench.order(FAR).intent.quantity
     bench.fill(bench.order(FAR))
-    assert (LegState.IN_POSITION, (TEN, 0, -TEN, 0)) == (bench.manager.state, held(bench))
+    assert (LegState.IN_POSITION, (TEN, 0, -TEN, 0)) == (state(bench), held(bench))
 
 
 def test_or_the_first_leg_is_cut_back() -> None:
@@ -109,11 +114,11 @@ def test_or_the_first_leg_is_cut_back() -> None:
     bench.fill(bench.order(FAR), "4")
     bench.reject(bench.order(FAR))
     assert (LegState.UNWINDING, Decimal(6)) == (
-        bench.manager.state,
+        state(bench),
         bench.order(LEFT).intent.quantity,
     )
     bench.fill(bench.order(LEFT))
-    assert (LegState.IN_POSITION, (4, 0, -4, 0)) == (bench.manager.state, held(bench))
+    assert (LegState.IN_POSITION, (4, 0, -4, 0)) == (state(bench), held(bench))
 
 
 def test_too_much_of_the_leg_is_cut_out_of_the_old_contract() -> None:
@@ -128,7 +133,7 @@ def test_too_much_of_the_leg_is_cut_out_of_the_old_contract() -> None:
     )
     assert not bench.working(FAR)
     bench.fill(bench.order(NEAR))
-    assert (LegState.IN_POSITION, (TEN, 0, -TEN, 0)) == (bench.manager.state, held(bench))
+    assert (LegState.IN_POSITION, (TEN, 0, -TEN, 0)) == (state(bench), held(bench))
 
 
 def test_a_half_rolled_leg_is_one_leg() -> None:
@@ -162,13 +167,13 @@ def test_a_fill_after_its_cancel_leaves_nothing_behind() -> None:
     bench.wait(11)
     bench.cancel(out)
     bench.fill(bench.order(NEAR))
-    assert LegState.IN_POSITION is bench.manager.state
+    assert LegState.IN_POSITION is state(bench)
     bench.fill(out, "10")  # real world
     assert Decimal(10) == bench.portfolio.quantity(NEAR.id)
     for _ in range(6):
         for order in list(bench.orders.working.values()):
             bench.fill(order)
-    assert (LegState.FLAT, (0, 0, 0, 0)) == (bench.manager.state, held(bench))
+    assert (LegState.FLAT, (0, 0, 0, 0)) == (state(bench), held(bench))
 
 
 def test_a_lost_order_is_reconciled_before_anything_else() -> None:
@@ -176,12 +181,12 @@ def test_a_lost_order_is_reconciled_before_anything_else() -> None:
     bench = bench_of()
     bench.roll(FAR)
     bench.lose(bench.order(FAR))
-    assert LegState.RECONCILING is bench.manager.state
+    assert LegState.RECONCILING is state(bench)
     bench.fill(bench.order(NEAR))
     assert 1 == len(bench.orders.working)
     bench.prove_absent(bench.order(FAR))
     assert (LegState.UNWINDING, TEN) == (
-        bench.manager.state,
+        state(bench),
         bench.order(LEFT).intent.quantity,
     )
 
@@ -193,7 +198,7 @@ def test_a_venue_that_closes_meanwhile_leaves_the_roll_for_later() -> None:
     bench.venue(NEAR, up=False, cause="market")
     bench.reject(bench.order(NEAR))
     bench.cancel(bench.order(FAR))
-    assert (LegState.IN_POSITION, (TEN, -TEN, 0, 0)) == (bench.manager.state, held(bench))
+    assert (LegState.IN_POSITION, (TEN, -TEN, 0, 0)) == (state(bench), held(bench))
     bench.roll(FAR)
     assert "right is down or closed" in bench.manager.refusal
     bench.venue(NEAR, up=True, cause="market")
@@ -210,7 +215,7 @@ def test_both_legs_can_be_taken_away_in_a_roll() -> None:
     bench.book(bench.force(NEAR.id, Side.BUY, TEN))
     bench.book(bench.force(LEFT.id, Side.SELL, TEN))
     bench.cancel(bench.order(NEAR))
-    assert (LegState.FLAT, (0, 0, 0, 0)) == (bench.manager.state, held(bench))
+    assert (LegState.FLAT, (0, 0, 0, 0)) == (state(bench), held(bench))
 
 
 def test_a_roll_that_cannot_be_is_refused() -> None:
@@ -231,7 +236,7 @@ def test_a_roll_that_cannot_be_is_refused() -> None:
     assert "no price yet" in bench.manager.refusal
     bench.mark(LAST, "100")
     bench.roll(FAR)
-    assert (LegState.IN_POSITION, {}) == (bench.manager.state, dict(bench.orders.working))
+    assert (LegState.IN_POSITION, {}) == (state(bench), dict(bench.orders.working))
 
 
 @pytest.mark.parametrize(
@@ -262,4 +267,4 @@ def test_a_roll_without_a_price_waits_for_another_time() -> None:
     bench.fill(bench.order(LEFT))
     bench.fill(bench.order(near))
     bench.roll(far)
-    assert (LegState.IN_POSITION, {}) == (bench.manager.state, dict(bench.orders.working))
+    assert (LegState.IN_POSITION, {}) == (state(bench), dict(bench.orders.working))

@@ -53,7 +53,7 @@ _START_NS: Final = 1_000 * NS_PER_SECOND
 
 def leg_instrument(venue: str, symbol: str, **rules: Any) -> Instrument:
     """Return a spot instrument with a grid of 0.01 units, unless *rules* say otherwise."""
-    usual = {"base": symbol, "quantity_increment": Increment(Decimal("0.01"))}
+    usual: dict[str, Any] = {"base": symbol, "quantity_increment": Increment(Decimal("0.01"))}
     return Instrument(id=InstrumentId(venue, symbol), quote="USD", **usual | rules)
 
 
