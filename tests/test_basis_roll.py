@@ -175,7 +175,7 @@ def test_a_next_contract_with_nothing_to_earn_is_not_rolled_into(
         (("2024-06-28", "2024-02-28"), "BTC-JUN does not expire after sim:BTC-MAR"),
         (
             ('kind = "future"', 'kind = "perpetual"\n#'),
-            "sim:BTC-MAR cannot be rolled into sim:BTC-JUN",
+            "sim:BTC-JUN cannot follow sim:BTC-MAR",
         ),
     ],
 )

@@ -131,14 +131,14 @@ def test_strategy_without_configuration_gets_none() -> None:
 
 
 def test_synthetic_symbols_are_made_up_as_many_as_needed() -> None:
-    """A strategy of two legs gets two, joined; three are more than a backtest trades."""
+    """A strategy of two legs gets two, joined; three have to be a chain of futures."""
     plan = _plan(instruments=(2, 2))
 
     assert isinstance(plan.request, SpreadBacktestRequest)
     assert ("sim:SYN1-USD", "sim:SYN2-USD") == plan.request.source.instrument_ids
     assert plan.instruments == plan.request.instruments
     assert PATIENT_RULES == plan.request.rules
-    with pytest.raises(RefusedError, match="trades 3 instruments; a backtest trades one or two"):
+    with pytest.raises(ConfigError, match="only a future is rolled into another one"):
         _plan(instruments=(3, 3))
 
 

@@ -242,7 +242,10 @@ def test_a_roll_that_cannot_be_is_refused() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"kind": InstrumentKind.PERPETUAL, "expiry_ns": None}, "they differ in kind"),
+        (
+            {"kind": InstrumentKind.PERPETUAL, "expiry_ns": None},
+            "only a future is rolled into another one",
+        ),
         ({"multiplier": Decimal(2)}, "they differ in multiplier"),
         ({"quote": "EUR"}, "they differ in quote"),
         ({"quantity_increment": Increment(Decimal(1))}, "they differ in quantity_increment"),

@@ -23,6 +23,12 @@ def check_chain(contracts: Sequence[Instrument]) -> None:
             an expiry is not later than the one before.
     """
     for one, other in pairwise(contracts):
+        if {one.kind, other.kind} != {InstrumentKind.FUTURE}:
+            raise ConfigError(
+                f"{other.id} cannot follow {one.id}: only a future is rolled into another one",
+                where=other.id,
+                remedy="name two instruments, or futures of one chain after the first",
+            )
         for what, mine, yours in _alike(one, other):
             if mine != yours:
                 raise ConfigError(
@@ -39,9 +45,7 @@ def check_chain(contracts: Sequence[Instrument]) -> None:
 
 
 def _alike(one: Instrument, other: Instrument) -> tuple[tuple[str, object, object], ...]:
-    future = InstrumentKind.FUTURE
     return (
-        ("kind", (one.kind, other.kind), (future, future)),
         ("venue", one.id.venue, other.id.venue),
         ("base", one.base, other.base),
         ("quote", one.quote, other.quote),
