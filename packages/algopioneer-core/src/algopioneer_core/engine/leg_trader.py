@@ -89,7 +89,14 @@ class LegTrader:
     def cut(
         self, facts: SpreadFacts, leg: LegFacts, quantity: Quantity, work: SpreadWork, now_ns: int
     ) -> Wishes:
-        """Return one more aggressive order to close a part of *leg*; nothing if none is safe."""
+        """
+        Return one more aggressive order to close a part of *leg*; nothing if none is safe.
+
+        Of a chain no more goes than stands on balance: what its contracts hold against each other
+        is no residual, and leaves with the spread.
+        """
+        if leg.parts:
+            quantity = min(quantity, leg.orderable(leg.held.copy_abs()))
         if self._is_unsafe(facts, leg, quantity, work, towards=leg.done < 0):
             return []
         return self._correction(self._closing(leg, quantity, work), work, now_ns)
@@ -149,7 +156,7 @@ class LegTrader:
         legs = [each for each in facts.legs if each.closable]
         if any(self._is_down(each, work) for each in legs):
             return []
-        orders = self._together([self._closing(each, each.closable, work) for each in legs])
+        orders = self._together([self._leaving(each, work) for each in legs])
         if orders:
             work.attempt += 1
             self._clock.ordered(now_ns)
@@ -183,6 +190,13 @@ class LegTrader:
         order = self._maker.opening(leg, quantity, attempt, work.reason)
         return [] if order is None else [order]
 
+    def _leaving(self, leg: LegFacts, work: SpreadWork) -> Wishes:
+        """Return what closes all of a leg; of a chain every contract, whichever side it is on."""
+        if not leg.parts:
+            return self._closing(leg, leg.closable, work)
+        shares = [(each, leg.signed_orderable(held)) for each, held in leg.parts]
+        return self._closing_parts(leg, shares, work)
+
     def _closing(self, leg: LegFacts, quantity: Quantity, work: SpreadWork) -> Wishes:
         if leg.parts:
             return self._closing_parts(leg, _shares(leg, quantity), work)
@@ -205,11 +219,9 @@ def _shares(leg: LegFacts, quantity: Quantity) -> list[tuple[InstrumentId, Quant
     """
     Return what to close of each contract of a chain, signed, for *quantity* of the leg.
 
-    What is to be left first comes first. Where all of the leg goes, so does what stands in a
-    contract on the other side (real world: a fill after the cancel of its order).
+    What is to be left first comes first. A contract may stand on the other side (real world: a
+    fill after the cancel of its order); it stays as it is.
     """
-    if quantity >= leg.closable:
-        return [(each, leg.signed_orderable(held)) for each, held in leg.parts]
     shares, left = [], quantity
     for each, held in leg.parts:
         if held and held.is_signed() == leg.held.is_signed():
