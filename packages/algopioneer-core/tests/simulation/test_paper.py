@@ -31,6 +31,7 @@ from algopioneer_core.ports import Balance, Execution, Found, ProvenAbsent, Supp
 from algopioneer_core.simulation.order_rules import NO_BUYING_POWER, OFF_GRID
 from algopioneer_core.simulation.paper import PaperVenue
 from algopioneer_core.simulation.paper_config import PaperConfig, PaperMargin
+from algopioneer_core.simulation.paper_exchange import RETAINED
 from algopioneer_core.testing.domain import BITCOIN, LINEAR_PERPETUAL
 from algopioneer_core.testing.paper import Action, Heard, paper_over, play, sent
 
@@ -542,3 +543,17 @@ def test_interval_is_a_length_of_time() -> None:
     with pytest.raises(ConfigError):
         PaperConfig(interval="soon")
     assert 60_000_000_000 == PaperConfig(interval="1m").interval_ns
+
+
+async def test_account_forgets_the_oldest_orders_and_says_so() -> None:
+    """A session of months does not fill the memory; a question about forgotten fills is refused."""
+    venue = paper_over({BITCOIN: [100] * 3})
+    for number in range(RETAINED + 1):
+        await venue.execution.submit(sent(f"o{number}", BITCOIN, BUY))
+    heard = await play(venue, [BITCOIN], {})
+    last = heard.told(OrderFilled)[-1].fill
+    with pytest.raises(UnsupportedOperation, match="only the last 1024 fills"):
+        await venue.execution.fills(0)
+    assert [] == await venue.execution.fills(last.ts_event + 1)
+    assert ProvenAbsent() == await venue.execution.order("o0")
+    assert isinstance(await venue.execution.order("o1"), Found)
