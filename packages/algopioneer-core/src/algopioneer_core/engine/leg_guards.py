@@ -6,7 +6,7 @@ from fractions import Fraction
 from itertools import chain
 
 from algopioneer_core.domain.instruments import Instrument
-from algopioneer_core.domain.money import Money, Price, Quantity, divide_half_even, mul
+from algopioneer_core.domain.money import Money, Price, Quantity, divide_half_even, mul, plain
 from algopioneer_core.engine.leg_clock import nanoseconds
 from algopioneer_core.engine.leg_rules import LegRules
 from algopioneer_core.engine.portfolio import Portfolio
@@ -121,6 +121,7 @@ def quote_worth(leg: Instrument, quantity: Quantity, price: Price) -> Money:
     return size if leg.inverse else mul(size, price)
 
 
-def _percent(part: Fraction) -> Decimal:
-    """Return *part* in per cent, half to even at two decimals, for a message."""
-    return divide_half_even(Decimal(100 * part.numerator), Decimal(part.denominator), places=2)
+def _percent(part: Fraction) -> str:
+    """Return *part*, which is not zero, in per cent, half to even at two decimals."""
+    percent = divide_half_even(Decimal(100 * part.numerator), Decimal(part.denominator), places=2)
+    return plain(percent) if percent else "less than 0.01"
