@@ -6,7 +6,8 @@ Import this in tests only: it needs pytest (`algopioneer-core[testing]`).
 
 from algopioneer_core.testing.contracts.notifiers import Delivered, NotifierContract, OpenNotifier
 from algopioneer_core.testing.contracts.recorders import OpenRecorder, Recorded, RecorderContract
-from algopioneer_core.testing.contracts.venues import Move, OpenVenue, VenueContract
+from algopioneer_core.testing.contracts.venue_desk import Move, OpenVenue
+from algopioneer_core.testing.contracts.venues import VenueContract
 
 __all__ = [
     "Delivered",

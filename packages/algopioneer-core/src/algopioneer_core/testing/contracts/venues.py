@@ -23,104 +23,36 @@ that declares market or limit orders; of any other, that all of the account is r
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from decimal import Decimal
-from typing import Any, TypeAlias
+from typing import Any
 
 import anyio
 import pytest
-from attrs import field, frozen
 
 from algopioneer_core.domain.capabilities import Capability, IdempotentSubmit
 from algopioneer_core.domain.errors import OrderRejected, UnsupportedOperation
 from algopioneer_core.domain.events import OrderAccepted, OrderCanceled, OrderFilled
 from algopioneer_core.domain.fills import Side
 from algopioneer_core.domain.instruments import Instrument, InstrumentId
-from algopioneer_core.domain.market_data import NS_PER_SECOND, Bar
-from algopioneer_core.domain.money import Price, Quantity, add, mul
+from algopioneer_core.domain.market_data import Bar
+from algopioneer_core.domain.money import Price, add, mul
 from algopioneer_core.domain.orders import Order, OrderIntent, OrderStatus, OrderType, TimeInForce
 from algopioneer_core.ports import (
-    Execution,
     Found,
-    MarketDataEvent,
-    NotYetKnown,
-    OrderLookup,
     ProvenAbsent,
-    Venue,
+)
+from algopioneer_core.testing.contracts.venue_desk import (
+    Desk,
+    Move,
+    OpenVenue,
+    total_of,
+    watched,
 )
 
-__all__ = ["Move", "OpenVenue", "VenueContract"]
-
-OpenVenue: TypeAlias = Callable[[], AbstractAsyncContextManager[Venue]]
-"""Opens the venue, anew each time."""
-Move: TypeAlias = Callable[[Venue], Awaitable[None]]
-"""Lets the market move once, as far as a market order needs to be filled."""
+__all__ = ["VenueContract"]
 
 _ORDERS = (Capability.MARKET_ORDERS, Capability.LIMIT_ORDERS)
-
-
-@frozen
-class _Desk:
-    """An open account and what it has told."""
-
-    venue: Venue
-    instrument: Instrument
-    move: Move
-    reports: list[Any] = field(factory=list)
-
-    @property
-    def account(self) -> Execution:
-        return self.venue.execution
-
-    def order(self, name: str, **terms: Any) -> Order:
-        intent: dict[str, Any] = {"instrument_id": self.instrument.id, "side": Side.BUY}
-        if "quote_amount" not in terms:
-            intent["quantity"] = self.quantity
-        return Order(name, OrderIntent(**{**intent, **terms}), 0, OrderStatus.PENDING)
-
-    @property
-    def quantity(self) -> Quantity:
-        """The smallest whole number that the instrument takes."""
-        least = max(self.instrument.minimum_quantity, Decimal(1))
-        return self.instrument.quantity_increment.ceil(least)
-
-    def told(self, kind: type, name: str) -> list[Any]:
-        return [
-            each
-            for each in self.reports
-            if isinstance(each, kind) and getattr(each, "client_order_id", "") == name
-        ]
-
-    async def listen(self, *, task_status: anyio.abc.TaskStatus[None]) -> None:
-        async with self.account.reports() as reports:
-            task_status.started()
-            async for report in reports:
-                self.reports.append(report)
-
-    async def settle(self) -> None:
-        """Let everything arrive that was sent."""
-        await anyio.sleep(1)
-
-    async def bought(self, name: str) -> list[OrderFilled]:
-        """Buy at the market and return the fills, once the order is complete."""
-        await self.account.submit(self.order(name))
-        for _ in range(5):
-            await self.move(self.venue)
-            await self.settle()
-            fills: list[OrderFilled] = self.told(OrderFilled, name)
-            if fills and fills[-1].complete is not False:
-                return fills
-        pytest.fail(f"market order {name} was not filled in five moves: {self.reports}")
-
-    async def looked_up(self, name: str) -> OrderLookup:
-        """Ask until it is known what became of an order."""
-        answer = await self.account.order(name)
-        for _ in range(5):
-            if not isinstance(answer, NotYetKnown):
-                return answer
-            await anyio.sleep(self.venue.capabilities.absence_after_ns / NS_PER_SECOND)
-            answer = await self.account.order(name)
-        return answer
 
 
 @pytest.mark.anyio
@@ -150,11 +82,11 @@ class VenueContract:
     @asynccontextmanager
     async def _desk(
         self, open_venue: OpenVenue, instrument: Instrument, move: Move
-    ) -> AsyncIterator[_Desk]:
+    ) -> AsyncIterator[Desk]:
         async with open_venue() as venue:
             if len(venue.capabilities.require(_ORDERS)) == len(_ORDERS):
                 pytest.skip("declares no account")
-            desk = _Desk(venue, instrument, move)
+            desk = Desk(venue, instrument, move)
             async with anyio.create_task_group() as tasks:
                 await tasks.start(desk.listen)
                 await move(venue)
@@ -286,13 +218,13 @@ class VenueContract:
         if not instrument.delivers_base:
             pytest.skip("a contract is not paid for")
         async with self._desk(open_venue, instrument, move) as desk:
-            before = await _total(desk.account, instrument.quote)
+            before = await total_of(desk.account, instrument.quote)
             paid = Decimal(0)
             for each in await desk.bought("e09"):
                 paid = add(paid, mul(each.fill.quantity, each.fill.price))
                 if each.fill.fee_asset == instrument.quote:
                     paid = add(paid, each.fill.fee)
-            assert before == add(paid, await _total(desk.account, instrument.quote))
+            assert before == add(paid, await total_of(desk.account, instrument.quote))
 
     async def test_e10_without_an_account_everything_of_it_is_refused(
         self, open_venue: OpenVenue, instrument: Instrument
@@ -338,7 +270,7 @@ class VenueContract:
     ) -> None:
         """R02: of each instrument, none goes back in time."""
         async with open_venue() as venue:
-            events = await _watched(venue, instrument, move)
+            events = await watched(venue, instrument, move)
             times = [event.ts_event for event in events]
             assert events
             assert times == sorted(times)
@@ -362,7 +294,7 @@ class VenueContract:
             intervals = venue.capabilities.history_bar_intervals_ns
             if not intervals:
                 pytest.skip("declares no native history of bars")
-            await _watched(venue, instrument, move)
+            await watched(venue, instrument, move)
             ask = venue.market_data.bars
             bars = await ask(instrument.id, intervals[0], 0, 2**62)
             times = [bar.ts_event for bar in bars]
@@ -379,38 +311,8 @@ class VenueContract:
     ) -> None:
         """R05: and shows what comes from then on."""
         async with open_venue() as venue:
-            first = await _watched(venue, instrument, move)
-            second = await _watched(venue, instrument, move)
+            first = await watched(venue, instrument, move)
+            second = await watched(venue, instrument, move)
             bars = [event for event in (*first, *second) if isinstance(event, Bar)]
             assert len(bars) == len({bar.ts_event for bar in bars})
             assert second
-
-
-async def _total(account: Execution, asset: str) -> Decimal:
-    totals = [each.total for each in await account.balances() if each.asset == asset]
-    return totals[0] if totals else Decimal(0)
-
-
-async def _watched(venue: Venue, instrument: Instrument, move: Move) -> list[MarketDataEvent]:
-    """Return what comes of three moves, or by itself, within ten seconds."""
-    events: list[MarketDataEvent] = []
-    enough = anyio.Event()
-
-    async def watch(*, task_status: anyio.abc.TaskStatus[None]) -> None:
-        async with venue.market_data.subscribe([instrument.id]) as stream:
-            task_status.started()
-            async for event in stream:
-                events.append(event)
-                if len(events) == 3:
-                    enough.set()
-                    return
-
-    async with anyio.create_task_group() as tasks:
-        await tasks.start(watch)
-        if not venue.capabilities.lockstep:
-            for _ in range(3):
-                await move(venue)
-        with anyio.move_on_after(10):
-            await enough.wait()
-        tasks.cancel_scope.cancel()
-    return events
