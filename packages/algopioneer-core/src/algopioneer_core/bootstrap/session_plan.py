@@ -11,13 +11,16 @@ from attrs import evolve
 from algopioneer_core.bootstrap.session_config import CheckedSession, CheckedStrategy
 from algopioneer_core.config.session import SessionConfig
 from algopioneer_core.config.session_options import ExitOn
+from algopioneer_core.domain.capabilities import Capability, Support
 from algopioneer_core.domain.errors import ConfigError, RefusedError
 from algopioneer_core.domain.instruments import Instrument, InstrumentId
 from algopioneer_core.domain.market_data import NS_PER_SECOND
 from algopioneer_core.domain.money import BPS, ZERO, Money, mul
 from algopioneer_core.engine.exits import ExitCosts
 from algopioneer_core.engine.leg_rules import LegRules
+from algopioneer_core.history.intervals import format_interval
 from algopioneer_core.ports import SupportsBarInterval, Venue
+from algopioneer_core.runtime.bar_intake import BarOrigin
 from algopioneer_core.runtime.plan import SessionPlan, StrategyPlan
 from algopioneer_core.runtime.resume import Resume
 from algopioneer_core.settings import nearest
@@ -109,6 +112,10 @@ async def _strategy(
         make=functools.partial(strategy.spec.load_factory(), strategy.config, instruments),
         instruments=instruments,
         interval_ns=interval_ns,
+        origins={
+            each: _origin(each, venues[each.venue], interval_ns, table.place("interval"))
+            for each in table.instruments
+        },
         capital=(table.capital or ZERO) if share is None else mul(share, capital),
         exits=strategy.make_exits(),
         exit_costs=await _exit_costs(instruments, checked, venues),
@@ -151,13 +158,7 @@ def _instrument(wanted: InstrumentId, traded: Sequence[Instrument], where: str) 
 
 def _interval(ids: Sequence[InstrumentId], venues: Mapping[str, Venue], table: Any) -> int:
     """Return the length of the bars that the venues push, where they all push the same."""
-    found: set[int] = set()
-    for each in ids:
-        venue = venues[each.venue]
-        if isinstance(venue, SupportsBarInterval):
-            found.add(venue.bar_interval_ns(each))
-        else:
-            found.update(venue.capabilities.stream_bar_intervals_ns)
+    found = {length for each in ids for length in _pushed(each, venues[each.venue])}
     if len(found) != 1:
         raise ConfigError(
             "it is not said how long its bars are",
@@ -165,6 +166,33 @@ def _interval(ids: Sequence[InstrumentId], venues: Mapping[str, Venue], table: A
             remedy='state it: interval = "1m"',
         )
     return found.pop()
+
+
+def _origin(instrument_id: InstrumentId, venue: Venue, interval_ns: int, where: str) -> BarOrigin:
+    """Return what bars of that interval come from at *venue*."""
+    pushed = _pushed(instrument_id, venue)
+    if interval_ns in pushed:
+        return BarOrigin.PUSHED
+    if len(pushed) == 1 and not interval_ns % pushed[0]:
+        return BarOrigin.SHORTER
+    for capability, origin in (
+        (Capability.TRADES, BarOrigin.TRADES),
+        (Capability.QUOTES, BarOrigin.QUOTES),
+    ):
+        if venue.capabilities.supports(capability) is not Support.UNSUPPORTED:
+            return origin
+    offered = ", ".join(format_interval(each) for each in pushed)
+    raise ConfigError(
+        f"{instrument_id} has no bars of {format_interval(interval_ns)}",
+        where=where,
+        remedy=f"choose {offered} or a multiple of it" if offered else "choose another venue",
+    )
+
+
+def _pushed(instrument_id: InstrumentId, venue: Venue) -> tuple[int, ...]:
+    if isinstance(venue, SupportsBarInterval):
+        return (venue.bar_interval_ns(instrument_id),)
+    return venue.capabilities.stream_bar_intervals_ns
 
 
 async def _exit_costs(

@@ -185,9 +185,15 @@ class Floor:
 
     # --- events in ---------------------------------------------------------------------------
 
-    def process(self, runner: StrategyRunner) -> None:
-        """Let *runner* handle what waits in its inbox, and its timers that are due by then."""
-        for event in runner.events():
+    def process(self, runner: StrategyRunner, now_ns: int | None = None) -> None:
+        """
+        Let *runner* handle what waits in its inbox, and its timers that are due by then.
+
+        Args:
+            runner: The strategy.
+            now_ns: The time, where it goes on by itself; None where it is that of the events.
+        """
+        for event in runner.events(now_ns):
             self.deliver(runner, event)
             self.fire_timers(runner, event.ts_event)
 

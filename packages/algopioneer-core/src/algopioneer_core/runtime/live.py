@@ -272,19 +272,17 @@ class LiveDriver:
                     await bell.wait()
                 now_ns = self._clock.now_ns()
                 runner.expire(now_ns)
-                self._floor.process(runner)
+                self._floor.process(runner, now_ns)
                 self._floor.fire_timers(runner, now_ns)
                 self._floor.supervision.look(runner, now_ns)
                 await anyio.lowlevel.checkpoint()
 
     def _until_next(self, runner: StrategyRunner) -> float | None:
-        """Return the seconds until a timer or a restart is due; None when neither is."""
-        times = list(runner.timers.values())
-        if runner.restart_ns is not None:
-            times.append(runner.restart_ns)
-        if not times:
-            return None
-        return max(0, min(times) - self._clock.now_ns()) / NS_PER_SECOND
+        """Return the seconds until a timer, a restart or the end of a bar; None without any."""
+        now_ns = self._clock.now_ns()
+        others = (runner.restart_ns, runner.next_close_ns(now_ns))
+        times = [*runner.timers.values(), *(each for each in others if each is not None)]
+        return max(0, min(times) - now_ns) / NS_PER_SECOND if times else None
 
     # --- the end -----------------------------------------------------------------------------
 

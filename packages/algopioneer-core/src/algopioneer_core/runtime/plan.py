@@ -11,6 +11,7 @@ from algopioneer_core.engine.exits import ExitCosts, ExitPolicy
 from algopioneer_core.engine.leg_rules import LegRules
 from algopioneer_core.engine.risk_limits import RiskLimits
 from algopioneer_core.engine.strategy import Strategy
+from algopioneer_core.runtime.bar_intake import BarOrigin
 from algopioneer_core.runtime.execution_rules import ExecutionRules
 from algopioneer_core.runtime.reconciliation import DriftRules
 from algopioneer_core.runtime.restart_policy import OnExhausted, OnRemove, RestartPolicy
@@ -31,6 +32,8 @@ class StrategyPlan:
     """In the configured order; two of them are the legs of a spread."""
     interval_ns: int
     """Length of the bars it decides on."""
+    origins: Mapping[InstrumentId, BarOrigin] = field(factory=dict)
+    """What these bars come from, where the venue does not push them as they are."""
     capital: Money
     """What it may trade with, in the settlement asset of its instruments."""
     exits: Sequence[ExitPolicy] = ()
@@ -54,6 +57,11 @@ class StrategyPlan:
     def instrument_ids(self) -> tuple[InstrumentId, ...]:
         """The ids of its instruments, in order."""
         return tuple(each.id for each in self.instruments)
+
+    @property
+    def bar_origins(self) -> dict[InstrumentId, BarOrigin]:
+        """What the bars of each instrument come from, in the configured order."""
+        return {each: self.origins.get(each, BarOrigin.PUSHED) for each in self.instrument_ids}
 
     @property
     def is_spread(self) -> bool:

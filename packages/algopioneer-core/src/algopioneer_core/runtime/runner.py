@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from algopioneer_core.domain.commands import OpenSpread
 from algopioneer_core.domain.events import Event
-from algopioneer_core.domain.market_data import Bar, JointBar
+from algopioneer_core.domain.market_data import Bar, JointBar, Quote, Trade
 from algopioneer_core.domain.orders import Order, OrderIntent
 from algopioneer_core.domain.round_trips import RoundTrip
 from algopioneer_core.engine.context import EngineContext
@@ -23,6 +23,7 @@ from algopioneer_core.engine.leg_rules import LegRules
 from algopioneer_core.engine.order_manager import OrderManager
 from algopioneer_core.engine.portfolio import Portfolio
 from algopioneer_core.engine.risk import Denied, RiskGate
+from algopioneer_core.runtime.bar_intake import BarIntake
 from algopioneer_core.runtime.guard import StrategyGuard
 from algopioneer_core.runtime.inbox import Inbox
 from algopioneer_core.runtime.joint_bars import JointBars
@@ -82,6 +83,7 @@ class StrategyRunner:
         self._joint = (
             JointBars(plan.instrument_ids, grace_ns) if len(plan.instruments) > 1 else None
         )
+        self._intake = BarIntake(plan.interval_ns, plan.bar_origins)
         self._state: Mapping[str, Any] | None = None
         self._since: deque[Event] = deque()
         self.engine = self._make_engine(risk, next_id)
@@ -120,20 +122,34 @@ class StrategyRunner:
 
     # --- what it decides on ------------------------------------------------------------------
 
-    def events(self) -> Iterator[Event]:
+    def events(self, now_ns: int | None = None) -> Iterator[Event]:
         """
         Yield what waits in the inbox, as the engine is to see it; bars of several legs joined.
 
         Taken one by one: what the engine orders at one event is handed on before the next.
+
+        Args:
+            now_ns: The time, where it goes on by itself: bars that are over by then are closed.
         """
         for event in self.inbox.take():
+            if isinstance(event, Bar | Trade | Quote):
+                for bar in self._intake.put(event):
+                    yield from self._decided(bar)
             if type(event) is not Bar:
                 yield event
-                continue
-            decided = event if self._joint is None else self._joint.put(event)
-            # What is older came with the history already.
-            if decided is not None and decided.ts_event > self.last_bar_ns:
-                yield decided
+        if now_ns is not None:
+            for bar in self._intake.close_until(now_ns):
+                yield from self._decided(bar)
+
+    def _decided(self, bar: Bar) -> Iterator[Event]:
+        """Yield what a finished bar lets the strategy decide on; not what history has shown it."""
+        decided = bar if self._joint is None else self._joint.put(bar)
+        if decided is not None and decided.ts_event > self.last_bar_ns:
+            yield decided
+
+    def next_close_ns(self, now_ns: int) -> int | None:
+        """Return when a bar is to be closed by the clock; None where bars come by themselves."""
+        return self._intake.next_close_ns(now_ns)
 
     def seen(self, event: Event) -> None:
         """Take note that the engine has handled *event*, so that a restart can show it again."""
@@ -237,6 +253,7 @@ class StrategyRunner:
             "engine": self.engine.snapshot(),
             "strategy": self._state,
             "since": list(self._since),
+            "intake": self._intake.snapshot(),
             "joint": None if self._joint is None else self._joint.snapshot(),
             "timers": dict(self.timers),
             "budget": self.budget.snapshot(),
@@ -251,6 +268,7 @@ class StrategyRunner:
         self.engine.restore(state["engine"])
         self._state = state["strategy"]
         self._since = deque(state["since"])
+        self._intake.restore(state["intake"])
         if self._joint is not None and state["joint"] is not None:
             self._joint.restore(state["joint"])
         self.timers = dict(state["timers"])
