@@ -27,6 +27,7 @@ from algopioneer_core.domain.errors import (
 )
 from algopioneer_core.domain.events import (
     OrderAccepted,
+    OrderCanceled,
     OrderRejected,
     OrderUnknown,
 )
@@ -35,8 +36,8 @@ from algopioneer_core.domain.market_data import NS_PER_SECOND
 from algopioneer_core.domain.orders import Order, OrderStatus
 from algopioneer_core.ports import Clock, Execution
 from algopioneer_core.runtime.execution_rules import ExecutionRules
+from algopioneer_core.runtime.inquiries import Inquiries
 from algopioneer_core.runtime.own_orders import crossing_order
-from algopioneer_core.runtime.unknown_orders import learn_fate
 from algopioneer_core.wire.backoff import Backoff, BackoffPolicy
 from algopioneer_core.wire.breaker import Breaker
 
@@ -45,6 +46,8 @@ __all__ = ["Durable", "ExecutionPump", "VenueHealth"]
 _CANCEL: Final = 0
 _REDUCE: Final = 1
 _RAISE: Final = 2
+_UNPROVEN: Final = (OrderStatus.PENDING, OrderStatus.PENDING_CANCEL)
+"""States in which nothing but our own sending says that the venue has the order."""
 _PATIENCE: Final = BackoffPolicy(
     base_ns=NS_PER_SECOND // 4, cap_ns=30 * NS_PER_SECOND, floor_ns=NS_PER_SECOND // 20
 )
@@ -77,6 +80,7 @@ class _Item:
     order: Order
     sequence: int
     priority: int
+    is_cancel: bool = False
 
     @property
     def key(self) -> str:
@@ -138,19 +142,38 @@ class ExecutionPump:
         self._alert = alert
         self._queue: list[_Item] = []
         self._busy: dict[str, _Item] = {}
-        self._inquiries: set[str] = set()
+        self._unsent: dict[str, None] = {}  # submits that cannot be in the market yet
         self._changed = anyio.Event()
-        self._tasks: anyio.abc.TaskGroup | None = None
+        self._inquiries = Inquiries(
+            venue,
+            execution,
+            clock,
+            report=report,
+            current=current,
+            is_unheard=lambda: not self.health.is_good,
+            on_end=self.changed,
+            draw=draw,
+            alert_after_s=float(self._rules.alert_unknown_after_s),
+            alert=alert,
+        )
 
     # --- what is to be done ------------------------------------------------------------------
 
     def submit(self, order: Order, sequence: int) -> None:
         """Send *order* once the journal's entry *sequence* is durable."""
+        self._unsent[order.client_order_id] = None
         self._put(_Item(order, sequence, _REDUCE if order.intent.reduce_only else _RAISE))
 
     def cancel(self, order: Order, sequence: int) -> None:
-        """Ask for the end of *order*, after it was sent, once the entry is durable."""
-        self._put(_Item(order, sequence, _CANCEL))
+        """
+        Ask for the end of *order*, after it was sent, once the entry is durable.
+
+        One that waits to be sent is not sent any more.
+        """
+        for each in self._queue:
+            if each.key == order.client_order_id:
+                each.priority = _CANCEL  # its end is near, and the cancel stays behind it
+        self._put(_Item(order, sequence, _CANCEL, is_cancel=True))
 
     def _put(self, item: _Item) -> None:
         self._queue.append(item)
@@ -165,19 +188,17 @@ class ExecutionPump:
     @property
     def is_idle(self) -> bool:
         """Whether nothing waits, nothing is being sent and nothing is being asked about."""
-        return not (self._queue or self._busy or self._inquiries)
+        return not (self._queue or self._busy or self._inquiries.pending)
 
     @property
     def in_flight(self) -> frozenset[str]:
         """Ids of orders that are waiting, being sent, or being asked about."""
         waiting = (each.key for each in self._queue)
-        return frozenset((*waiting, *self._busy, *self._inquiries))
+        return frozenset((*waiting, *self._busy, *self._inquiries.pending))
 
     def inquire(self, client_order_id: str) -> None:
         """Ask the venue about an order until its fate is known; in the background, once."""
-        if client_order_id not in self._inquiries and self._tasks is not None:
-            self._inquiries.add(client_order_id)
-            self._tasks.start_soon(self._inquire, client_order_id)
+        self._inquiries.ask(client_order_id)
 
     # --- doing it ----------------------------------------------------------------------------
 
@@ -190,7 +211,7 @@ class ExecutionPump:
         A cancellation lets what is on the wire finish, up to its deadline, and sends nothing more.
         """
         async with anyio.create_task_group() as tasks:
-            self._tasks = tasks
+            self._inquiries.open(tasks)
             task_status.started()
             while True:
                 self._start_what_may_go(tasks)
@@ -198,12 +219,17 @@ class ExecutionPump:
 
     def _start_what_may_go(self, tasks: anyio.abc.TaskGroup) -> None:
         for item in tuple(self._queue):
-            if len(self._busy) >= self._rules.max_in_flight:
-                return
-            if item.key not in self._busy:  # an order's cancel follows its submit
+            if self._may_go(item):
                 self._queue.remove(item)
                 self._busy[item.key] = item
                 tasks.start_soon(self._work, item)
+
+    def _may_go(self, item: _Item) -> bool:
+        """Say whether it is an item's turn; cancels and reductions wait for nobody's room."""
+        if item.key in self._busy:  # an order's cancel follows its submit
+            return False
+        raising = sum(each.priority is _RAISE for each in self._busy.values())
+        return item.priority is not _RAISE or raising < self._rules.max_in_flight
 
     async def settle(self) -> None:
         """
@@ -219,21 +245,25 @@ class ExecutionPump:
     async def _work(self, item: _Item) -> None:
         try:
             await self._journal.durable(item.sequence)
-            if item.priority is _CANCEL:
+            if item.is_cancel:
                 await self._cancel(item)
             else:
                 await self._submit(item)
         finally:
+            if not item.is_cancel:
+                self._unsent.pop(item.key, None)
             del self._busy[item.key]
             self.changed()
 
     # --- orders ------------------------------------------------------------------------------
 
     async def _submit(self, item: _Item) -> None:
-        if self._avoids_crossing and not await self._wait_for_own(item.order):
+        if not await self._is_clear_of_ours(item):
             return None
         waits = Backoff(_PATIENCE, self._draw)
         for attempt in range(self._rules.max_resends + 1):
+            if self._is_withdrawn(item):
+                return None
             problem = self._obstacle(item)
             if problem:
                 return self._refuse(item, problem)
@@ -248,10 +278,16 @@ class ExecutionPump:
             await anyio.sleep(waits.next_ns(at_least_ns=error.retry_after_ns or 0) / NS_PER_SECOND)
         return None
 
+    def _is_withdrawn(self, item: _Item) -> bool:
+        """Return whether an order was cancelled, or ended, before it was placed."""
+        status = self._current(item.key).status
+        if status is OrderStatus.PENDING_CANCEL:
+            message = "it was cancelled before it was placed"
+            self._report(OrderCanceled(item.key, self._clock.now_ns(), message))
+        return status is not OrderStatus.PENDING
+
     def _obstacle(self, item: _Item) -> str:
         """Return why an order must not go out now; empty when it may."""
-        if not self._current(item.key).status.is_working:
-            return "it ended before it was sent"
         unwinding = item.priority is not _RAISE
         if not unwinding and not self.health.is_good:
             return f"{self.venue} takes no new exposure: {self.health.problem}"
@@ -272,6 +308,9 @@ class ExecutionPump:
                 await request
             except VenueError as problem:
                 error = problem
+            except Exception as defect:  # the adapter's: what became of the request is not known
+                error = VenueUnavailable(f"{type(defect).__name__}: {defect}", where=self.venue)
+                self._alert(f"a request to {self.venue} failed as no request should", str(error))
         if scope.cancelled_caught:
             error = VenueUnavailable(f"no answer within {seconds:g} s", where=self.venue)
         self._count(error)
@@ -293,75 +332,58 @@ class ExecutionPump:
             self.inquire(item.key)
 
     def _refuse(self, item: _Item, reason: str) -> None:
-        if self._current(item.key).status is OrderStatus.PENDING:
+        if self._current(item.key).status in _UNPROVEN:
             self._report(OrderRejected(item.key, self._clock.now_ns(), reason))
 
     def _lost(self, item: _Item, error: VenueError) -> None:
-        if self._current(item.key).status.is_working:
+        """Take note that an answer was lost; what the stream has proven meanwhile stays known."""
+        if self._current(item.key).status in _UNPROVEN:
             self._report(OrderUnknown(item.key, self._clock.now_ns(), str(error)))
-        self.inquire(item.key)
+        if self._current(item.key).status is OrderStatus.UNKNOWN:
+            self.inquire(item.key)
 
-    async def _wait_for_own(self, order: Order) -> bool:
-        """Wait until no opposite order of ours is in the way; return False if one stays."""
-        with anyio.move_on_after(float(self._rules.crossing_wait_s)):
-            while crossing_order(order, self._working(), self._is_on_its_way) is not None:
-                await self._changed.wait()
-            return True
-        other = crossing_order(order, self._working(), self._is_on_its_way)
-        name = "another order" if other is None else other.client_order_id
-        self._refuse(
-            _Item(order, 0, _RAISE), f"it would trade with our own order {name} ({self.venue})"
-        )
-        return False
+    async def _is_clear_of_ours(self, item: _Item) -> bool:
+        """
+        Wait until no opposite order of ours is in the way, for so long as is allowed.
 
-    def _is_on_its_way(self, client_order_id: str) -> bool:
-        """Return whether an order has been sent, so that it may be in the market."""
-        return not any(
-            each.key == client_order_id and each.priority is not _CANCEL for each in self._queue
-        )
+        If one stays, what raises exposure is refused. A reduction goes out all the same: to get out
+        comes first, and venues keep orders of one account apart. From the answer on, others wait
+        for this order.
+        """
+        if self._avoids_crossing:
+            with anyio.move_on_after(float(self._rules.crossing_wait_s)):
+                while self._crossed(item) is not None:
+                    await self._changed.wait()
+            other = self._crossed(item)
+            if other is not None and item.priority is _RAISE:
+                name = f"{other.client_order_id} ({self.venue})"
+                self._refuse(item, f"it would trade with our own order {name}")
+                return False
+        self._unsent.pop(item.key, None)
+        return True
+
+    def _crossed(self, item: _Item) -> Order | None:
+        """Return the order of ours that *item* would trade with; none for one that is withdrawn."""
+        if self._current(item.key).status is not OrderStatus.PENDING:
+            return None
+        return crossing_order(item.order, self._working(), lambda key: key not in self._unsent)
 
     # --- cancels -----------------------------------------------------------------------------
 
     async def _cancel(self, item: _Item) -> None:
+        """Ask for an end, again where that fails; in the end the venue says what became of it."""
         waits = Backoff(_PATIENCE, self._draw)
-        for _ in range(self._rules.max_resends + 1):
+        for attempt in range(self._rules.max_resends + 1):
             if not self._current(item.key).status.is_working:
-                return
+                return None
             error = await self._call(self._execution.cancel(item.key))
             if error is None:
-                if not self.health.is_good:
-                    self.inquire(item.key)
-                return
-            if not error.retryable:
-                break
+                return self._cancel_taken(item)
+            if not error.retryable or attempt == self._rules.max_resends:
+                return self._lost(item, error)
             await anyio.sleep(waits.next_ns(at_least_ns=error.retry_after_ns or 0) / NS_PER_SECOND)
-        self.inquire(item.key)
+        return None
 
-    # --- orders of unknown fate ----------------------------------------------------------------
-
-    async def _inquire(self, key: str) -> None:
-        try:
-            seconds = float(self._rules.alert_unknown_after_s)
-            with anyio.move_on_after(seconds) as scope:
-                await self._learn_fate(key)
-            if scope.cancelled_caught and self._current(key).status is OrderStatus.UNKNOWN:
-                self._alert(
-                    f"the fate of order {key} at {self.venue} is not known",
-                    "It is asked for on, and its spread or position waits for it. "
-                    "Look at the venue's own list of orders.",
-                )
-            if scope.cancelled_caught:
-                await self._learn_fate(key)
-        finally:
-            self._inquiries.discard(key)
-            self.changed()
-
-    async def _learn_fate(self, key: str) -> None:
-        await learn_fate(
-            self._execution,
-            self._current(key),
-            self._clock,
-            report=self._report,
-            wants_more=lambda: not self.health.is_good and self._current(key).status.is_working,
-            draw=self._draw,
-        )
+    def _cancel_taken(self, item: _Item) -> None:
+        if not self.health.is_good and self._current(item.key).status.is_working:
+            self.inquire(item.key)

@@ -10,13 +10,13 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, Protocol
 
-from algopioneer_core.domain.errors import UnknownOrder
-from algopioneer_core.domain.events import AccountEvent, Event, TimerFired
+from algopioneer_core.domain.errors import OrderError, UnknownOrder
+from algopioneer_core.domain.events import AccountEvent, Event, RiskHalted, TimerFired
 from algopioneer_core.domain.execution_reports import ExecutionReport
 from algopioneer_core.domain.orders import Order
 from algopioneer_core.engine.risk import RiskGate
 from algopioneer_core.runtime.account_routing import shares_of
-from algopioneer_core.runtime.gate import Gate, Log, Sender
+from algopioneer_core.runtime.gate import Gate, Log, Pump
 from algopioneer_core.runtime.plan import StrategyPlan
 from algopioneer_core.runtime.router import Router
 from algopioneer_core.runtime.runner import StrategyRunner, made_before
@@ -79,7 +79,7 @@ class Floor:
         self.router = router or Router()
         self.runners: dict[str, StrategyRunner] = {}
         """The strategies by name, in the configured order."""
-        self.pumps: dict[str, Sender] = {}
+        self.pumps: dict[str, Pump] = {}
         """Where each venue's orders go; filled by the driver before anything trades."""
         self.now_ns = 0
         """Time of the latest event, UTC nanoseconds."""
@@ -211,16 +211,25 @@ class Floor:
 
     def report(self, report: ExecutionReport | AccountEvent) -> None:
         """Hand what a venue says about orders or the account to the strategies it concerns."""
-        if isinstance(report, ExecutionReport):
-            runner = self.owner(report.client_order_id)
-            if runner is None:
-                self.foreign_reports += 1
-            else:
-                self.deliver(runner, report)
-                self._forget_ended(report.client_order_id, runner)
-            return
-        for runner, share in shares_of(report, self.runners.values(), self.owner):
-            self.deliver(runner, share)
+        if not isinstance(report, ExecutionReport):
+            for holder, share in shares_of(report, self.runners.values(), self.owner):
+                self._hear(holder, share)
+        elif (runner := self.owner(report.client_order_id)) is None:
+            self.foreign_reports += 1
+        else:
+            self._hear(runner, report)
+            self._forget_ended(report.client_order_id, runner)
+            for pump in self.pumps.values():
+                pump.changed()
+
+    def _hear(self, runner: StrategyRunner, report: ExecutionReport | AccountEvent) -> None:
+        """Deliver a report; one that contradicts our books halts its strategy, and no other."""
+        try:
+            self.deliver(runner, report)
+        except OrderError as error:
+            reason = f"a report contradicts what is known: {error}"
+            self._tell(self.now_ns, runner.name, f"{runner.name} is halted", reason)
+            self.deliver(runner, RiskHalted(self.now_ns, reason, runner.name))
 
     def _forget_ended(self, client_order_id: str, runner: StrategyRunner) -> None:
         """Keep memory flat: what ended long ago is found through the journal."""

@@ -21,7 +21,7 @@ from algopioneer_core.domain.round_trips import RoundTrip
 from algopioneer_core.journal.entries import Entry, EntryKind
 from algopioneer_core.runtime.runner import StrategyRunner
 
-__all__ = ["Gate", "Log", "Sender"]
+__all__ = ["Gate", "Log", "Pump", "Sender"]
 
 _MARKET_DATA: Final = frozenset((Bar, JointBar, Quote, Trade))
 
@@ -41,6 +41,13 @@ class Sender(Protocol):
 
     def cancel(self, order: Order, sequence: int) -> None:
         """Ask for the end of *order* once the entry *sequence* is durable."""
+
+
+class Pump(Sender, Protocol):
+    """The execution pump of one venue."""
+
+    def changed(self) -> None:
+        """Look again at what waits: an order of ours has changed."""
 
 
 class Gate:

@@ -18,6 +18,7 @@ from algopioneer_core.domain.events import (
 from algopioneer_core.domain.execution_reports import ExecutionReport
 from algopioneer_core.domain.fills import Fill
 from algopioneer_core.domain.market_data import NS_PER_SECOND
+from algopioneer_core.domain.money import total
 from algopioneer_core.domain.orders import Order, OrderStatus
 from algopioneer_core.ports import Clock, Execution, Found, NotYetKnown, ProvenAbsent
 from algopioneer_core.wire.backoff import Backoff, BackoffPolicy
@@ -66,9 +67,11 @@ async def learn_fate(
             if isinstance(answer, Found):
                 fills = await execution.fills(order.ts_created - OVERLAP_NS)
                 _check_age(order, answer.order)
+                is_whole = _is_whole(answer.order, fills)
                 for each in reports_of(answer.order, fills, clock.now_ns()):
-                    report(each)
-                if not wants_more():
+                    if is_whole or isinstance(each, OrderFilled):
+                        report(each)
+                if is_whole and not wants_more():
                     return
             elif isinstance(answer, ProvenAbsent):
                 report(OrderAbsent(order.client_order_id, clock.now_ns()))
@@ -92,6 +95,16 @@ def _check_age(ours: Order, theirs: Order) -> None:
             where=ours.client_order_id,
             remedy="two journals may be using one account with the same ids; stop one of them",
         )
+
+
+def _is_whole(found: Order, fills: Iterable[Fill]) -> bool:
+    """
+    Return whether the list of fills is as far as the order itself.
+
+    Lists lag: an end that is believed before all its fills are counted ends with too little.
+    """
+    mine = [each.quantity for each in fills if each.client_order_id == found.client_order_id]
+    return total(*mine) >= found.filled_quantity
 
 
 def reports_of(found: Order, fills: Iterable[Fill], now_ns: int) -> Iterator[ExecutionReport]:

@@ -1,0 +1,105 @@
+"""Orders of unknown fate, asked about in the background until the venue has an answer."""
+
+from collections.abc import Callable
+
+import anyio
+import anyio.abc
+
+from algopioneer_core.domain.errors import VenueError
+from algopioneer_core.domain.execution_reports import ExecutionReport
+from algopioneer_core.domain.orders import Order, OrderStatus
+from algopioneer_core.ports import Clock, Execution
+from algopioneer_core.runtime.unknown_orders import learn_fate
+
+__all__ = ["Inquiries"]
+
+
+class Inquiries:
+    """
+    Asks one venue what became of orders, each order once at a time.
+
+    Args:
+        venue: Its name.
+        execution: Its port.
+        clock: The time.
+        report: Called with each report.
+        current: Returns an order as its engine knows it now.
+        is_unheard: Whether the private stream is down, so that an order which was found and still
+            works has to be asked about on.
+        on_end: Called after each inquiry.
+        draw: Numbers in [0, 1) for the jitter of waits.
+        alert_after_s: After how many seconds without an answer a person is told.
+        alert: Called with subject and text when a person should know.
+    """
+
+    def __init__(
+        self,
+        venue: str,
+        execution: Execution,
+        clock: Clock,
+        *,
+        report: Callable[[ExecutionReport], None],
+        current: Callable[[str], Order],
+        is_unheard: Callable[[], bool],
+        on_end: Callable[[], None],
+        draw: Callable[[], float],
+        alert_after_s: float,
+        alert: Callable[[str, str], None],
+    ) -> None:
+        self.pending: dict[str, None] = {}
+        """Ids of the orders that are being asked about."""
+        self._venue = venue
+        self._execution = execution
+        self._clock = clock
+        self._report = report
+        self._current = current
+        self._is_unheard = is_unheard
+        self._on_end = on_end
+        self._draw = draw
+        self._alert_after_s = alert_after_s
+        self._alert = alert
+        self._tasks: anyio.abc.TaskGroup | None = None
+
+    def open(self, tasks: anyio.abc.TaskGroup) -> None:
+        """Let inquiries run in *tasks* from now on; before that none is begun."""
+        self._tasks = tasks
+
+    def ask(self, key: str) -> None:
+        """Begin to ask about an order, unless that is going on."""
+        if key not in self.pending and self._tasks is not None:
+            self.pending[key] = None
+            self._tasks.start_soon(self._ask, key)
+
+    async def _ask(self, key: str) -> None:
+        try:
+            with anyio.move_on_after(self._alert_after_s) as scope:
+                await self._learn(key)
+            if scope.cancelled_caught:
+                self._tell_late(key)
+                await self._learn(key)
+        except VenueError as error:  # asking again would bring the same answer
+            self._alert(
+                f"{self._venue} does not say what became of order {key}",
+                f"{error}. It is asked again at the next reconciliation.",
+            )
+        finally:
+            self.pending.pop(key, None)
+            self._on_end()
+
+    def _tell_late(self, key: str) -> None:
+        if self._current(key).status is OrderStatus.UNKNOWN:
+            self._alert(
+                f"the fate of order {key} at {self._venue} is not known",
+                "It is asked for on, and its spread or position waits for it. "
+                "Look at the venue's own list of orders.",
+            )
+
+    async def _learn(self, key: str) -> None:
+        await learn_fate(
+            self._execution,
+            self._current(key),
+            self._clock,
+            report=self._report,
+            wants_more=lambda: self._is_unheard() and self._current(key).status.is_working,
+            draw=self._draw,
+        )
