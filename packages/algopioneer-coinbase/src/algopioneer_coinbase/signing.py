@@ -11,7 +11,7 @@ Nothing here shows a secret: not in an error, not in a `repr`.
 import base64
 import binascii
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final, TypeAlias
 
 from attrs import field, frozen
@@ -117,7 +117,7 @@ class Signer:
         now_s = now_ns // NS_PER_SECOND
         algorithm = "ES256" if isinstance(self.private_key, ec.EllipticCurvePrivateKey) else "EdDSA"
         header = {"alg": algorithm, "typ": "JWT", "kid": self.key_name, "nonce": self.nonce()}
-        claims = {
+        claims: dict[str, str | int] = {
             "sub": self.key_name,
             "iss": "cdp",
             "nbf": now_s,
@@ -134,7 +134,7 @@ class Signer:
         return r.to_bytes(_ES256_BYTES, "big") + s.to_bytes(_ES256_BYTES, "big")
 
 
-def _part(content: dict[str, str | int] | dict[str, str]) -> str:
+def _part(content: Mapping[str, str | int]) -> str:
     return _base64url(json.dumps(content, separators=(",", ":")).encode())
 
 
