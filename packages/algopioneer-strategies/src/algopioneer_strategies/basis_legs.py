@@ -12,7 +12,7 @@ from algopioneer_core.domain.spreads import Neutrality, SpreadSize
 from algopioneer_strategies.basis_config import AtExpiry, BasisConfig
 from algopioneer_strategies.basis_rule import BasisRule
 
-__all__ = ["TradedContract", "check_legs", "size_of"]
+__all__ = ["TradedContract", "check_legs", "fee_bps", "size_of"]
 
 _CONTRACTS: Final = (InstrumentKind.FUTURE, InstrumentKind.PERPETUAL)
 _PER_BPS: Final = Decimal(10_000)

@@ -6,7 +6,7 @@ strategies. Nothing trades before every venue has been reconciled once. A stop o
 drives legs to rest within its deadline, cancels what is left, and says what could not be.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
 import anyio
@@ -24,6 +24,7 @@ from algopioneer_core.runtime.floor import Alarm, Floor
 from algopioneer_core.runtime.history import missed_bars
 from algopioneer_core.runtime.plan import SessionPlan, StrategyPlan
 from algopioneer_core.runtime.reconciler import Reconciler
+from algopioneer_core.runtime.reloading import Reloader, fresh_mind
 from algopioneer_core.runtime.reports import read_reports
 from algopioneer_core.runtime.runner import StrategyRunner
 from algopioneer_core.runtime.saver import Saver
@@ -82,7 +83,9 @@ class LiveDriver:
         self._bells: dict[str, Wake] = {}
         self._scopes: dict[str, anyio.CancelScope] = {}
         self._strategies: anyio.abc.TaskGroup | None = None
-        self._open_feeds = len(self._venues)
+        self._subscribed: dict[InstrumentId, None] = {}
+        self._feeds = 0
+        self._tasks: anyio.abc.TaskGroup | None = None
         self._stop = StopRequest()
         self.pumps = {name: self._make_pump(venue) for name, venue in self._venues.items()}
         self.reconcilers = {
@@ -101,6 +104,8 @@ class LiveDriver:
             for name, venue in self._venues.items()
         }
         floor.pumps.update(self.pumps)
+        self.reloader = Reloader(floor, self._begin_anew, self._end, clock, alarm)
+        """Changes the strategies while the session runs."""
 
     def _make_pump(self, venue: Venue) -> ExecutionPump:
         return ExecutionPump(
@@ -139,7 +144,7 @@ class LiveDriver:
         saved = self._saver.saved_runner(plan.name)
         if saved is None or saved["fingerprint"] == plan.fingerprint:
             return saved
-        return {**saved, "strategy": None, "since": [], "last_bar_ns": 0}
+        return fresh_mind(saved)
 
     def _add(self, plan: StrategyPlan, saved: Mapping[str, Any] | None) -> StrategyRunner:
         bell = self._bells[plan.name] = Wake()
@@ -160,13 +165,13 @@ class LiveDriver:
             services.start_soon(self._commit)
             services.start_soon(self._ask_people)
             async with anyio.create_task_group() as venues:
+                self._tasks = venues
                 await self._open_venues(venues)
                 async with anyio.create_task_group() as strategies:
                     self._strategies = strategies
                     for runner in self._floor.runners.values():
                         await self._begin(runner)
-                    for name in self._venues:
-                        await venues.start(self._feed, name)
+                    await self._open_feeds(self._traded())
                     strategies.start_soon(self._end_in_time)
                     await stop.wait()
                     await self._wind_down()
@@ -197,21 +202,36 @@ class LiveDriver:
             task_status=task_status,
         )
 
-    async def _feed(self, name: str, *, task_status: anyio.abc.TaskStatus[None]) -> None:
-        wanted: dict[InstrumentId, None] = {}
-        for plan in self._plan.strategies:
-            wanted.update((each, None) for each in plan.instrument_ids if each.venue == name)
+    async def _open_feeds(self, ids: Iterable[InstrumentId]) -> None:
+        """Subscribe what is not subscribed yet; each venue's part in a task of its own."""
+        wanted: dict[str, list[InstrumentId]] = {}
+        for each in ids:
+            if each not in self._subscribed:
+                self._subscribed[each] = None
+                wanted.setdefault(each.venue, []).append(each)
+        assert self._tasks is not None
+        for name, new in wanted.items():
+            self._feeds += 1
+            await self._tasks.start(self._feed, name, new)
+
+    async def _feed(
+        self,
+        name: str,
+        ids: list[InstrumentId],
+        *,
+        task_status: anyio.abc.TaskStatus[None],
+    ) -> None:
         await read_feed(
             name,
             self._venues[name].market_data,
-            list(wanted),
+            ids,
             self._floor.router.publish,
             clock=self._clock,
             draw=self._draw,
             task_status=task_status,
         )
-        self._open_feeds -= 1
-        if not self._open_feeds:
+        self._feeds -= 1
+        if not self._feeds:
             self._stop.ask("the feed has ended")
 
     async def _commit(self) -> None:
@@ -236,6 +256,20 @@ class LiveDriver:
             self._stop.ask("the time is over")
 
     # --- strategies --------------------------------------------------------------------------
+
+    def _traded(self) -> Iterator[InstrumentId]:
+        for runner in self._floor.runners.values():
+            yield from runner.plan.instrument_ids
+
+    async def _begin_anew(self, plan: StrategyPlan, saved: Mapping[str, Any] | None) -> None:
+        """Give a strategy its place while the session runs, and start it."""
+        runner = self._add(plan, self._saved(plan) if saved is None else saved)
+        await self._begin(runner)
+        await self._open_feeds(plan.instrument_ids)
+
+    def _end(self, strategy: str) -> None:
+        """End a strategy's task; what waits in its inbox goes with it."""
+        self._scopes.pop(strategy).cancel()
 
     async def _begin(self, runner: StrategyRunner) -> None:
         """Start a strategy with its history, and its task."""
@@ -275,6 +309,8 @@ class LiveDriver:
                 self._floor.process(runner, now_ns)
                 self._floor.fire_timers(runner, now_ns)
                 self._floor.supervision.look(runner, now_ns)
+                if self.reloader.gone(runner):
+                    return
                 await anyio.lowlevel.checkpoint()
 
     def _until_next(self, runner: StrategyRunner) -> float | None:

@@ -8,7 +8,7 @@ after a restart: the latest snapshot, the feed from its cursor, and the same row
 which the journal compares with those it has and does not write twice.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final
 
 import anyio
@@ -52,6 +52,7 @@ class LockstepDriver:
         draw: Numbers in [0, 1).
         on_commit: Called after each snapshot was made durable.
         poll: Called before each event: obeys what people have asked for meanwhile.
+        quarantined: Strategies to leave out, once everything the journal has was derived again.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class LockstepDriver:
         draw: Callable[[], float],
         on_commit: Callable[[], None] = lambda: None,
         poll: Callable[[], None] = lambda: None,
+        quarantined: Collection[str] = (),
     ) -> None:
         self._plan = plan
         self._floor = floor
@@ -72,6 +74,7 @@ class LockstepDriver:
         self._draw = draw
         self._on_commit = on_commit
         self._poll = poll
+        self._quarantined = set(quarantined)
         self._began_ns = 0
         self.events = 0
         """Market events handled since the replay began, over all sessions."""
@@ -194,13 +197,21 @@ class LockstepDriver:
             self._began_ns = event.ts_event
             for runner in floor.runners.values():
                 floor.supervision.start(runner, event.ts_event)
+        leaves_out = bool(self._quarantined) and not self._journal.matching
+        if leaves_out:
+            self._leave_out(event.ts_event)
         floor.router.publish(event)
         for runner in tuple(floor.runners.values()):
             floor.process(runner)
         await self._pump.settle()
         self.events += 1
-        if self.events % self._plan.snapshot_every == 0:
+        if leaves_out or self.events % self._plan.snapshot_every == 0:
             await self.save()
+
+    def _leave_out(self, now_ns: int) -> None:
+        for name in sorted(self._quarantined & self._floor.runners.keys()):
+            self._floor.supervision.quarantine(self._floor.runners[name], now_ns)
+        self._quarantined.clear()
 
     def _is_over(self, now_ns: int) -> bool:
         length = self._plan.run_for_ns

@@ -119,6 +119,10 @@ class RestartBudget:
         share = Decimal(self._jitter(self.attempts)).quantize(Decimal("0.000001"))
         return now_ns + int(longest_s * share * NS_PER_SECOND)
 
+    def forgive(self) -> None:
+        """Make all restarts available again."""
+        self.attempts = 0
+
     def snapshot(self) -> dict[str, object]:
         """Return what was counted, as JSON values."""
         return {"attempts": self.attempts, "crashed_ns": self._crashed_ns}

@@ -5,7 +5,7 @@ What lives longest is outermost: alarms and recorders, then venues, then strateg
 given everything opened and made; it opens only the tasks.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Final
 
 import anyio
@@ -30,9 +30,11 @@ from algopioneer_core.runtime.plan import SessionPlan
 from algopioneer_core.runtime.recording import RecordingPump
 from algopioneer_core.runtime.resume import Resume
 from algopioneer_core.runtime.router import Router
+from algopioneer_core.runtime.runner import StrategyRunner
 from algopioneer_core.runtime.saver import Saver
 from algopioneer_core.runtime.shedding import Shedder
 from algopioneer_core.runtime.stopping import StopRequest
+from algopioneer_core.runtime.watchdog import Watched
 
 __all__ = ["Chance", "Session", "SessionResult"]
 
@@ -89,6 +91,7 @@ class Session:
         notifiers: By name.
         control: Where people leave requests; None where nobody can.
         stop: Ends the session when asked.
+        quarantined: Strategies that blocked the process for good the last time; left out.
     """
 
     def __init__(
@@ -103,6 +106,7 @@ class Session:
         notifiers: Mapping[str, Notifier] | None = None,
         control: ControlBox | None = None,
         stop: StopRequest | None = None,
+        quarantined: Collection[str] = (),
     ) -> None:
         self.plan = plan
         self.stop = stop or StopRequest()
@@ -110,6 +114,8 @@ class Session:
         self._journal = journal
         self._clock = clock
         self._chance = chance
+        self._quarantined = tuple(quarantined)
+        self._live: LiveDriver | None = None
         self._nonce = ""
         self._trades = 0
         self._saver = Saver(journal, self._venues)
@@ -155,6 +161,13 @@ class Session:
     def _on_trade(self, *_: object) -> None:
         self._trades += 1
 
+    def watched(self) -> list[Watched]:
+        """Return the strategies as the watchdog looks at them."""
+        return [
+            Watched(name, runner.guard, float(runner.plan.restarts.deadline_s))
+            for name, runner in tuple(self.floor.runners.items())
+        ]
+
     # --- running -----------------------------------------------------------------------------
 
     async def run(self) -> SessionResult:
@@ -180,7 +193,7 @@ class Session:
         if self.plan.resume is Resume.CURSOR:
             return await self._replay()
         self._nonce = self._chance.nonce()
-        driver = LiveDriver(
+        driver = self._live = LiveDriver(
             self.plan,
             self.floor,
             self._venues,
@@ -194,7 +207,30 @@ class Session:
         )
         driver.restore()
         self._note_start()
+        for runner in self._left_out():
+            self.floor.supervision.quarantine(runner, self._clock.now_ns())
         return await driver.run(self.stop)
+
+    def _left_out(self) -> list[StrategyRunner]:
+        found = (self.floor.runners.get(name) for name in self._quarantined)
+        return [runner for runner in found if runner is not None]
+
+    async def reload(self, plan: SessionPlan) -> list[str]:
+        """
+        Bring the running session to the strategies of *plan*; return what was done, in words.
+
+        Everything but the strategies stays as it is until the next start.
+
+        Raises:
+            RefusedError: The session is replayed: what it derives again must not change.
+        """
+        if self._live is None:
+            raise RefusedError(
+                "a replayed session cannot be changed while it runs",
+                where=self.plan.name,
+                remedy="begin another journal with the new configuration",
+            )
+        return await self._live.reloader.apply(plan.strategies)
 
     async def _replay(self) -> str:
         if len(self._venues) != 1:
@@ -219,6 +255,7 @@ class Session:
             draw=self._chance.draw,
             on_commit=self._ring_recorders,
             poll=self._obey_people,
+            quarantined=self._quarantined,
         )
         driver.restore()
         self._note_start()

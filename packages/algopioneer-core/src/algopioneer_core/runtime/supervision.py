@@ -60,6 +60,20 @@ class Supervision:
                 remedy="mend the strategy, or begin a new journal",
             )
 
+    def quarantine(self, runner: StrategyRunner, now_ns: int) -> None:
+        """Leave out a strategy that blocked the process for good when it ran last."""
+        if not runner.given_up:
+            runner.guard.take_out()
+            runner.restart_ns = None
+            self._give_up(runner, now_ns, "it blocked the process and had to be ended with it")
+
+    def revive(self, runner: StrategyRunner, now_ns: int) -> None:
+        """Start a strategy that was given up again, with all its restarts: a person said so."""
+        if runner.given_up:
+            runner.given_up = False
+            runner.budget.forgive()
+            self.start(runner, now_ns)
+
     def crashed(self, runner: StrategyRunner, now_ns: int) -> None:
         """Decide what becomes of a strategy that has just crashed; its engine goes on meanwhile."""
         crash = runner.guard.crash

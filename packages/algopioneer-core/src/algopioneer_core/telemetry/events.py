@@ -19,6 +19,7 @@ class LogEvent(enum.StrEnum):
     SESSION_STOPPED = "session.stopped"
     CLEANUP_FAILED = "session.cleanup_failed"
     CONFIG_RELOADED = "config.reloaded"
+    CONFIG_REFUSED = "config.refused"
     CLOCK_BACKWARDS = "clock.backwards"
 
     STRATEGY_STARTED = "strategy.started"
