@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import anyio
 import pytest
 
 from algopioneer_core.domain.events import OrderFilled
@@ -107,7 +108,7 @@ def _trades(folder: Path) -> list[str]:
 
 @pytest.mark.slow
 @pytest.mark.skipif(not MINUTES.exists(), reason=f"real bars are not here: {DATA}")
-async def test_ten_kills_leave_the_fills_of_an_uninterrupted_run(tmp_path: Path) -> None:
+def test_ten_kills_leave_the_fills_of_an_uninterrupted_run(tmp_path: Path) -> None:
     """Time, leg, side, quantity, price and fee of every fill are the same, each once."""
     once, often = tmp_path / "once", tmp_path / "often"
     for folder in (once, often):
@@ -117,8 +118,8 @@ async def test_ten_kills_leave_the_fills_of_an_uninterrupted_run(tmp_path: Path)
     said = _finish(_start(once))
     _kill_at_random(often, seed=11)
     assert said.splitlines()[1:] == _finish(_start(often)).splitlines()[1:]
-    fills = await _fills(once)
-    assert fills == await _fills(often)
+    fills = anyio.run(_fills, once)
+    assert fills == anyio.run(_fills, often)
     assert len(fills) > 3000
     trades = _trades(often)
     assert len(trades) == len(set(trades))
