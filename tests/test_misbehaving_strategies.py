@@ -126,7 +126,7 @@ POLICIES = {"raises": "halt", "loops": "halt", "babbles": "flatten"}
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """Return a folder with bars that swing and fall by a third at the end, and the plugin."""
-    rows = [("time", "open", "high", "low", "close", "volume")]
+    rows: list[tuple[str, ...]] = [("time", "open", "high", "low", "close", "volume")]
     for minute in range(200):
         swing = 5 if minute // 6 % 2 else 0
         price = 100 + swing if minute < 150 else 65 + swing
