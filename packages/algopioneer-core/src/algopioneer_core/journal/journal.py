@@ -83,6 +83,11 @@ class Journal:
         return self._position if self.matching else self._end
 
     @property
+    def committed(self) -> int:
+        """Sequence of the last entry that is on the disk: what `read` can give."""
+        return self._committed
+
+    @property
     def chain_head(self) -> str:
         """Hash of the last entry, which stands for all of them."""
         return self._chain_head

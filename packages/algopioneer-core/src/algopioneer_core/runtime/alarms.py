@@ -25,48 +25,85 @@ class AlarmBell:
 
     Args:
         log: The journal; it has every alert, delivered or not.
-        notifiers: By name. One that fails does not keep the others from delivering.
+        notifiers: By name. One that fails or is slow does not keep the others from delivering.
     """
 
     def __init__(self, log: Log, notifiers: Mapping[str, Notifier]) -> None:
         self._log = log
-        self._notifiers = dict(notifiers)
-        self._waiting: deque[Alert] = deque(maxlen=_KEPT)
-        self._bell = Wake()
-        self.undelivered = 0
+        self._posts = [_Post(each) for each in notifiers.values()]
+
+    @property
+    def undelivered(self) -> int:
         """Deliveries that were given up."""
+        return sum(each.undelivered for each in self._posts)
 
     def __call__(
         self, ts_ns: int, subject: str, text: str = "", *, strategy: str = "", urgent: bool = False
     ) -> None:
-        """Write the alert down and queue it for the notifiers."""
+        """
+        Write the alert down and queue it for the notifiers.
+
+        Raises:
+            JournalFailed: The journal takes no more; the notifiers get it all the same.
+        """
+        for each in self._posts:
+            each.put(Alert(ts_ns, subject, text, urgent))
         body = {"subject": subject, "text": text, "urgent": urgent}
         self._log.append(Entry(EntryKind.ALERT, ts_ns, strategy, body=body))
-        self._waiting.append(Alert(ts_ns, subject, text, urgent))
-        self._bell.ring()
 
     async def run(self) -> None:
         """Deliver what is queued, and what comes, until cancelled."""
-        while True:
-            await self._bell.wait()
-            await self.finish()
+        async with anyio.create_task_group() as tasks:
+            for each in self._posts:
+                tasks.start_soon(each.run)
 
     async def finish(self) -> None:
         """Deliver what is queued now; each notifier is tried a few times."""
-        while self._waiting:
-            alert = self._waiting.popleft()
-            async with anyio.create_task_group() as tasks:
-                for notifier in self._notifiers.values():
-                    tasks.start_soon(self._deliver, notifier, alert)
+        async with anyio.create_task_group() as tasks:
+            for each in self._posts:
+                tasks.start_soon(each.deliver)
 
-    async def _deliver(self, notifier: Notifier, alert: Alert) -> None:
+
+class _Post:
+    """The way to one notifier, at its own pace."""
+
+    def __init__(self, notifier: Notifier) -> None:
+        self.undelivered = 0
+        self._notifier = notifier
+        self._waiting: deque[Alert] = deque()
+        self._bell = Wake()
+
+    def put(self, alert: Alert) -> None:
+        """Queue *alert*; the oldest goes where far too many wait."""
+        if len(self._waiting) == _KEPT:
+            self._waiting.popleft()
+            self.undelivered += 1
+        self._waiting.append(alert)
+        self._bell.ring()
+
+    async def run(self) -> None:
+        """Deliver whatever comes, until cancelled."""
+        while True:
+            await self._bell.wait()
+            await self.deliver()
+
+    async def deliver(self) -> None:
+        """Deliver what waits; a cancellation leaves what was under way for the next time."""
+        while self._waiting:
+            alert = self._waiting[0]
+            if not await self._try(alert):
+                self.undelivered += 1
+            if self._waiting and self._waiting[0] is alert:
+                self._waiting.popleft()
+
+    async def _try(self, alert: Alert) -> bool:
         for attempt in range(_TRIES):
             if attempt:
                 await anyio.sleep(_BETWEEN_S**attempt)
             try:
                 with anyio.fail_after(_DELIVERY_S):
-                    await notifier.notify(alert)
-                return
+                    await self._notifier.notify(alert)
             except Exception:  # noqa: S112 - the next try, or the count, is what is said of it
                 continue
-        self.undelivered += 1
+            return True
+        return False

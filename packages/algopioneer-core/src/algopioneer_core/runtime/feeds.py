@@ -1,21 +1,19 @@
 """The market data of one venue, read for as long as the session lasts."""
 
 from collections.abc import Callable, Sequence
-from typing import Final
 
 import anyio
 import anyio.abc
 
-from algopioneer_core.domain.errors import UnsupportedOperation, VenueError
+from algopioneer_core.domain.errors import UnsupportedOperation
 from algopioneer_core.domain.events import FeedDown, FeedUp
 from algopioneer_core.domain.instruments import InstrumentId
 from algopioneer_core.domain.market_data import NS_PER_SECOND
 from algopioneer_core.ports import Clock, MarketData, MarketDataEvent
-from algopioneer_core.wire.backoff import Backoff, BackoffPolicy
+from algopioneer_core.runtime.lost_streams import LOST, RECONNECT, lost_for
+from algopioneer_core.wire.backoff import Backoff
 
 __all__ = ["read_feed"]
-
-_RECONNECT: Final = BackoffPolicy(base_ns=NS_PER_SECOND, cap_ns=60 * NS_PER_SECOND, at_once=1)
 
 
 async def read_feed(
@@ -44,22 +42,29 @@ async def read_feed(
     Raises:
         UnsupportedOperation: Something that is subscribed is not offered.
     """
-    waits, is_first = Backoff(_RECONNECT, draw), True
+    waits, is_first = Backoff(RECONNECT, draw), True
     while True:
+        opened = None
         try:
             async with market_data.subscribe(instrument_ids) as stream:
-                if is_first:
-                    task_status.started()
-                else:
+                opened = anyio.current_time()
+                if not is_first:
                     publish(FeedUp(venue, clock.now_ns()))
-                is_first = False
+                is_first = _started(task_status, is_first=is_first)
                 async for event in stream:
-                    waits.reset()
                     publish(event)
                 return
         except UnsupportedOperation:
             raise
-        except VenueError as error:
-            publish(FeedDown(venue, clock.now_ns(), str(error)))
-            wait_ns = waits.next_ns(at_least_ns=error.retry_after_ns or 0)
+        except LOST as error:
+            reason, wait_ns = lost_for(error, waits, opened)
+            publish(FeedDown(venue, clock.now_ns(), reason))
+        is_first = _started(task_status, is_first=is_first)
         await anyio.sleep(wait_ns / NS_PER_SECOND)
+
+
+def _started(status: anyio.abc.TaskStatus[None], *, is_first: bool) -> bool:
+    """Let the caller go on after the first attempt, even a failed one; return False."""
+    if is_first:
+        status.started()
+    return False

@@ -13,24 +13,18 @@ from typing import Final, TypeVar
 
 from attrs import frozen
 
-from algopioneer_core.domain.commands import (
-    Cancel,
-    CancelAll,
-    CloseSpread,
-    Halt,
-    OpenSpread,
-    SetTimer,
-    StrategyCommand,
-)
+from algopioneer_core.domain.commands import StrategyCommand
 from algopioneer_core.domain.errors import AlgopioneerError
 from algopioneer_core.domain.events import Event
-from algopioneer_core.domain.orders import OrderIntent
 from algopioneer_core.engine.strategy import Requirements, Strategy, StrategyContext
+from algopioneer_core.journal.codec import decode, encode
+from algopioneer_core.runtime.wishes import check_wish
 
 __all__ = ["Crash", "StrategyBlocked", "StrategyGuard", "call_strategy"]
 
 _T = TypeVar("_T")
-_WISHES: Final = (OrderIntent, Cancel, CancelAll, OpenSpread, CloseSpread, SetTimer, Halt)
+_LONGEST: Final = 500
+"""Characters of an error that are kept: it goes into the journal and to people."""
 
 
 class StrategyBlocked(BaseException):
@@ -41,6 +35,10 @@ class StrategyBlocked(BaseException):
     """
 
 
+_FAILURES: Final = (Exception, StrategyBlocked, SystemExit)
+"""What ends a strategy and nothing else; an interrupt by the user is not among them."""
+
+
 @frozen
 class Crash:
     """How a strategy failed."""
@@ -48,7 +46,7 @@ class Crash:
     error: str
     """Type and text of the exception, or what was wrong with its answer."""
     during: str
-    """What it was asked: the kind of event, `restore`, or `warm-up`."""
+    """What it was asked: the kind of event, `making it`, `restore`, `warm-up`, `snapshot`, …"""
 
 
 class StrategyGuard:
@@ -78,8 +76,11 @@ class StrategyGuard:
         return self._strategy is not None
 
     def requirements(self) -> Requirements:
-        """Return the strategy's own, or none."""
-        return Requirements() if self._strategy is None else self._strategy.requirements()
+        """Return the strategy's own, or none; a strategy that cannot tell them has crashed."""
+        strategy = self._strategy
+        if strategy is None:
+            return Requirements()
+        return self._call("requirements", lambda: _required(strategy)) or Requirements()
 
     def on_event(self, event: Event, context: StrategyContext) -> Iterable[StrategyCommand]:
         """Ask the strategy; an answer that cannot be carried out is a crash, and no answer."""
@@ -97,22 +98,29 @@ class StrategyGuard:
         try:
             wishes = call_strategy(lambda: tuple(strategy.on_event(event, context)))
             for wish in wishes:
-                self._check(wish)
-        except (Exception, StrategyBlocked) as error:
+                check_wish(wish)
+                self.check(wish)
+        except _FAILURES as error:
             self._fail(error, type(event).__name__)
             return ()
         finally:
             self.inside = False
         return wishes
 
-    def _check(self, wish: object) -> None:
-        if not isinstance(wish, _WISHES):
-            raise TypeError(f"answered with {wish!r}, which is no command")
-        self.check(wish)
+    def _call(self, during: str, call: Callable[[], _T]) -> _T | None:
+        """Call into the strategy; return None when that was a crash."""
+        self.calls += 1
+        self.inside = True
+        try:
+            return call_strategy(call)
+        except _FAILURES as error:
+            self._fail(error, during)
+            return None
+        finally:
+            self.inside = False
 
     def _fail(self, error: BaseException, during: str) -> None:
-        text = str(error) if isinstance(error, AlgopioneerError) else _described(error)
-        self.crash = Crash(text, during)
+        self.crash = Crash(_described(error), during)
         self._strategy = None
 
     def forget(self) -> None:
@@ -145,38 +153,29 @@ class StrategyGuard:
             Whether it now runs; if not, `crash` says why.
         """
         self.take_out()
-        self.calls += 1
-        self.inside = True
-        during = "making it"
-        try:
-            strategy = call_strategy(make)
-            if state is not None:
-                during = "restore"
-                call_strategy(lambda: strategy.restore(state))
-            during = "warm-up"
-            for event in past:
-                call_strategy(functools.partial(_show, strategy, event, context))
-        except (Exception, StrategyBlocked) as error:
-            self._fail(error, during)
+        strategy = self._call("making it", lambda: _made(make))
+        if strategy is None:
             return False
-        finally:
-            self.inside = False
-        self._strategy = strategy
-        return True
+        if state is not None:
+            self._call("restore", lambda: strategy.restore(state))
+        for event in past:
+            if self.crash is not None:
+                break
+            self._call("warm-up", functools.partial(_show, strategy, event, context))
+        if self.crash is None:
+            self._strategy = strategy
+        return self.is_running
 
     def snapshot(self) -> Mapping[str, object]:
         """
         Return the strategy's state; a strategy that cannot tell it has crashed.
 
-        Empty when nothing runs.
+        It is a copy, in the form in which the journal will give it back. Empty when nothing runs.
         """
-        if self._strategy is None:
+        strategy = self._strategy
+        if strategy is None:
             return {}
-        try:
-            return dict(self._strategy.snapshot())
-        except Exception as error:
-            self._fail(error, "snapshot")
-            return {}
+        return self._call("snapshot", lambda: _state_of(strategy)) or {}
 
     def restore(self, state: Mapping[str, object]) -> None:
         """Unused: a strategy is restored by `adopt`, on a fresh object."""
@@ -198,6 +197,32 @@ def _show(strategy: Strategy, event: Event, context: StrategyContext) -> None:
         pass
 
 
+def _made(make: Callable[[], Strategy]) -> Strategy:
+    strategy = make()
+    if not hasattr(strategy, "on_event"):
+        raise TypeError(f"its factory made {strategy!r}, which is no strategy")
+    return strategy
+
+
+def _required(strategy: Strategy) -> Requirements:
+    found: object = strategy.requirements()
+    if not isinstance(found, Requirements) or not isinstance(found.warmup_bars, int):
+        raise TypeError(f"it requires {found!r}, which are no requirements")
+    return found
+
+
+def _state_of(strategy: Strategy) -> dict[str, object]:
+    """Return the state through the journal's text: what cannot be written is no state."""
+    state: dict[str, object] = decode(encode(dict(strategy.snapshot())))
+    return state
+
+
 def _described(error: BaseException) -> str:
-    text = " ".join(str(error).split())
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+    """Return an error in words, whatever its own code does."""
+    try:
+        text = " ".join(str(error).split())
+    except Exception:
+        text = "its own text cannot be told"
+    if not isinstance(error, AlgopioneerError):
+        text = f"{type(error).__name__}: {text}" if text else type(error).__name__
+    return text.encode("utf-8", "backslashreplace").decode()[:_LONGEST]

@@ -1,7 +1,6 @@
 """What waits for one strategy: quotes conflated to the latest, everything else kept in order."""
 
 from algopioneer_core.domain.events import Event
-from algopioneer_core.domain.instruments import InstrumentId
 from algopioneer_core.domain.market_data import Quote
 
 __all__ = ["Inbox"]
@@ -9,18 +8,18 @@ __all__ = ["Inbox"]
 
 class Inbox:
     """
-    A queue in which a quote replaces the one of the same instrument that was not read yet.
+    A queue in which a quote takes the place of the one of its instrument that was not read yet.
 
-    The newer quote keeps the older one's place, so bars stay where they were between quotes. No
-    other event is ever dropped; memory grows only with what nobody reads, and whoever fills the
-    inbox watches `waiting`.
+    The older quote goes, and the newer one stands where it came: never before a bar that came
+    earlier. No other event is ever dropped; memory grows only with what nobody reads, and whoever
+    fills the inbox watches `waiting`.
     """
 
-    __slots__ = ("_events", "_places", "conflated")
+    __slots__ = ("_events", "_number", "conflated")
 
     def __init__(self) -> None:
-        self._events: list[Event] = []
-        self._places: dict[InstrumentId, int] = {}
+        self._events: dict[object, Event] = {}  # quotes by instrument, others by their number
+        self._number = 0
         self.conflated = 0
         """Quotes that were replaced before they were read."""
 
@@ -30,20 +29,21 @@ class Inbox:
         return len(self._events)
 
     def put(self, event: Event) -> None:
-        """Add *event*, or put it in the place of an older quote of its instrument."""
+        """Add *event*; an older quote of the same instrument goes."""
+        events = self._events
         if type(event) is Quote:
-            place = self._places.get(event.instrument_id)
-            if place is not None:
-                self._events[place] = event
+            instrument_id = event.instrument_id
+            if instrument_id in events:
+                del events[instrument_id]
                 self.conflated += 1
-                return
-            self._places[event.instrument_id] = len(self._events)
-        self._events.append(event)
+            events[instrument_id] = event
+        else:
+            self._number += 1
+            events[self._number] = event
 
     def take(self) -> list[Event]:
         """Return everything that waits, oldest first, and be empty."""
-        events = self._events
+        events = list(self._events.values())
         if events:
-            self._events = []
-            self._places.clear()
+            self._events.clear()
         return events

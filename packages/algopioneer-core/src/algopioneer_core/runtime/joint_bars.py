@@ -1,12 +1,15 @@
 """From bars of several instruments to the joint bars a multi-leg strategy decides on."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from algopioneer_core.domain.instruments import InstrumentId
 from algopioneer_core.domain.market_data import Bar, JointBar
 
 __all__ = ["JointBars"]
+
+_MOST_WAITING: Final = 1_000
+"""Times that wait for a leg; when a leg stays silent for longer, the oldest are skipped."""
 
 
 class JointBars:
@@ -43,6 +46,8 @@ class JointBars:
             return None
         bars[bar.instrument_id] = bar
         if len(bars) < len(self._ids):
+            if len(self._waiting) > _MOST_WAITING:
+                self._close(min(self._waiting), complete=False)
             return None
         self._close(bar.ts_event, complete=True)
         return JointBar(bar.ts_event, tuple(bars[each] for each in self._ids))

@@ -60,6 +60,7 @@ class RecordingPump:
         self._waits = Backoff(_RETRY, draw)
         saved = journal.latest_snapshot(self._place)
         self._position = 0 if saved is None else int(saved[1]["sequence"])
+        self._looked = 0
 
     @property
     def _place(self) -> str:
@@ -97,8 +98,10 @@ class RecordingPump:
         return True
 
     async def _catch_up(self) -> None:
-        position = self._position
-        for stored in self._journal.read(after=position, kinds=(EntryKind.TRADE,)):
+        position, end = self._position, self._journal.committed
+        for stored in self._journal.read(
+            after=max(position, self._looked), until=end, kinds=(EntryKind.TRADE,)
+        ):
             await self._recorder.record(stored.entry.key, stored.entry.body)
             position = stored.sequence
             self.recorded += 1
@@ -106,3 +109,4 @@ class RecordingPump:
             await self._recorder.flush()
             self._position = position
             self._journal.put_snapshot(self._place, position, {"sequence": position})
+        self._looked = end  # no trade up to there is left: not read again

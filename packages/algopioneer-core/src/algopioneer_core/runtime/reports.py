@@ -5,15 +5,14 @@ from collections.abc import Callable
 import anyio
 import anyio.abc
 
-from algopioneer_core.domain.errors import AuthenticationFailed, VenueError
+from algopioneer_core.domain.errors import AuthenticationFailed
 from algopioneer_core.domain.events import AccountEvent, ExecutionReport
 from algopioneer_core.domain.market_data import NS_PER_SECOND
 from algopioneer_core.ports import Execution
-from algopioneer_core.wire.backoff import Backoff, BackoffPolicy
+from algopioneer_core.runtime.lost_streams import LOST, RECONNECT, lost_for
+from algopioneer_core.wire.backoff import Backoff
 
 __all__ = ["read_reports"]
-
-_RECONNECT = BackoffPolicy(base_ns=NS_PER_SECOND, cap_ns=60 * NS_PER_SECOND, at_once=1)
 
 
 async def read_reports(
@@ -41,21 +40,25 @@ async def read_reports(
     Raises:
         AuthenticationFailed: The key is not accepted; trying again would not help.
     """
-    waits, is_first = Backoff(_RECONNECT, draw), True
+    waits, is_first = Backoff(RECONNECT, draw), True
     while True:
-        reason = "the venue closed it"
+        opened, problem = None, None
         try:
             async with execution.reports() as stream:
+                opened = anyio.current_time()
                 on_up()
                 if is_first:
                     task_status.started()
                     is_first = False
-                waits.reset()
                 async for report in stream:
                     handle(report)
         except AuthenticationFailed:
             raise
-        except VenueError as error:
-            reason = str(error)
+        except LOST as error:
+            problem = error
+        reason, wait_ns = lost_for(problem, waits, opened)
         on_down(reason)
-        await anyio.sleep(waits.next_ns() / NS_PER_SECOND)
+        if is_first:  # the caller need not wait until the venue is there
+            task_status.started()
+            is_first = False
+        await anyio.sleep(wait_ns / NS_PER_SECOND)

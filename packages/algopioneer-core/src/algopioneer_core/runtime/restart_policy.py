@@ -114,10 +114,9 @@ class RestartBudget:
         self._crashed_ns = now_ns
         if self.attempts >= self._rules.budget:
             return None
-        longest_s = min(self._rules.backoff_s * 2**self.attempts, self._rules.backoff_max_s)
+        longest_ns = self._waits.ceiling_ns(self.attempts)
         self.attempts += 1
-        share = Decimal(self._jitter(self.attempts)).quantize(Decimal("0.000001"))
-        return now_ns + int(longest_s * share * NS_PER_SECOND)
+        return now_ns + longest_ns * int(self._jitter(self.attempts) * _STEPS) // _STEPS
 
     def forgive(self) -> None:
         """Make all restarts available again."""

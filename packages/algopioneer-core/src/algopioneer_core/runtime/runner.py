@@ -32,6 +32,7 @@ from algopioneer_core.runtime.restart_policy import RestartBudget
 
 __all__ = ["StrategyRunner", "made_before"]
 
+_FLEETING: Final = frozenset((Quote, Trade))
 _STATE_EVERY: Final = 64
 """Decision events after which the strategy's own state is read again; what came since is kept, so
 that a crash loses nothing and a restart shows few events twice."""
@@ -158,6 +159,8 @@ class StrategyRunner:
             if self.guard.is_running and len(self._since) + 1 >= _STATE_EVERY:
                 self.keep_state()
                 return
+        if type(event) in _FLEETING and not self.guard.is_running:
+            return  # yesterday's prices are of no use to a strategy that comes back
         if self.guard.crash is None:  # what a strategy failed at is not shown to it again
             self._since.append(event)
             if len(self._since) > 4 * _STATE_EVERY:

@@ -2,13 +2,16 @@
 
 import enum
 from collections import Counter
+from typing import Final
 
 from attrs import frozen
 
 from algopioneer_core.domain.instruments import InstrumentId
-from algopioneer_core.domain.market_data import Bar, Quote, Trade
+from algopioneer_core.domain.market_data import NS_PER_SECOND, Bar, Quote, Trade
 
 __all__ = ["InstrumentStatistics", "ShedReason", "Shedder"]
+
+_AHEAD_NS: Final = 60 * NS_PER_SECOND
 
 
 class ShedReason(enum.Enum):
@@ -20,6 +23,8 @@ class ShedReason(enum.Enum):
     """A newer one of its kind and instrument was seen before."""
     NOT_POSITIVE = "not_positive"
     """A price or a size that cannot be."""
+    FROM_THE_FUTURE = "from_the_future"
+    """Its time is ahead of ours by more than clocks differ; believed, it would shed all others."""
     CROSSED = "crossed"
     """A bid above its ask."""
 
@@ -68,6 +73,8 @@ class Shedder:
     def _reason(
         self, event: Quote | Trade | Bar, key: tuple[type, InstrumentId]
     ) -> ShedReason | None:
+        if event.ts_event - event.ts_recv > _AHEAD_NS:
+            return ShedReason.FROM_THE_FUTURE
         latest = self._latest.get(key, 0)
         if isinstance(event, Bar):
             if event.low_ticks <= 0 or event.high_ticks < event.low_ticks:

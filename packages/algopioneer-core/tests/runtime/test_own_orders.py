@@ -1,0 +1,62 @@
+"""Our own orders must not trade with each other."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from algopioneer_core.domain.fills import Side
+from algopioneer_core.domain.instruments import InstrumentId
+from algopioneer_core.domain.orders import Order, OrderIntent, OrderType
+from algopioneer_core.runtime.own_orders import crossing_order
+from algopioneer_core.testing.domain import BITCOIN
+
+
+def _order(
+    name: str, side: Side, price: str | None = None, *, stop: str | None = None, **terms: Any
+) -> Order:
+    if price is not None:
+        terms |= {"type": OrderType.LIMIT, "limit_price": Decimal(price)}
+    if stop is not None:
+        terms |= {"type": OrderType.STOP, "stop_price": Decimal(stop)}
+    terms = {"instrument_id": BITCOIN.id} | terms
+    return Order(name, OrderIntent(side=side, quantity=Decimal(1), **terms), 0)
+
+
+_NEW = _order("new", Side.BUY, "100")
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        _order("x", Side.SELL),
+        _order("x", Side.SELL, "100"),
+        _order("x", Side.SELL, "99"),
+        _order("x", Side.SELL, stop="50"),
+    ],
+    ids=repr,
+)
+def test_opposite_orders_cross_where_their_prices_meet(other: Order) -> None:
+    """Market and stop orders meet every price; whoever asks first."""
+    assert crossing_order(_NEW, [other], lambda _: True) is other
+    assert crossing_order(other, [_NEW], lambda _: True) is _NEW
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        _order("x", Side.SELL, "101"),
+        _order("x", Side.BUY),
+        _order("new", Side.SELL),
+        _order("x", Side.SELL, instrument_id=InstrumentId("sim", "ETH-USD")),
+    ],
+    ids=repr,
+)
+def test_other_orders_do_not(other: Order) -> None:
+    """Prices apart, the same side, the order itself, another instrument."""
+    assert crossing_order(_NEW, [other], lambda _: True) is None
+
+
+def test_what_is_not_in_the_market_is_not_waited_for() -> None:
+    """An order that was not sent yet waits in its own turn."""
+    assert crossing_order(_NEW, [_order("x", Side.SELL)], lambda _: False) is None
