@@ -188,10 +188,11 @@ class Journal:
             batch.written = True
             if batch.rows:
                 self._committed = batch.rows[-1].sequence
+        except StorageFailed as error:
+            self._failure = error
         except BaseException as error:
             self._failure = error
-            if not isinstance(error, StorageFailed):
-                raise
+            raise
         finally:
             self._writing = None
             done.set()
@@ -216,8 +217,8 @@ class Journal:
             try:
                 if self._failure is None:
                     await self.flush()
-            finally:
-                await self._run_blocking(self._storage.close)
+            finally:  # a disk that does not answer is waited for: half a commit is none
+                await self._run_blocking(self._storage.close)  # noqa: ASYNC102
 
     # --- deriving again ----------------------------------------------------------------------
 
@@ -363,7 +364,7 @@ async def open_journal_on(
     try:
         yield journal
     finally:
-        await journal.close()
+        await journal.close()  # noqa: ASYNC102 - shields itself
 
 
 def _open_held(path: Path, held: Hold, create: bool) -> SqliteStorage:

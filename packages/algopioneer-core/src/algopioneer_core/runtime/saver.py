@@ -72,8 +72,9 @@ class Saver:
 
     async def _put(self) -> None:
         """Put the snapshots of what changed; at the end of it nothing has been waited for."""
-        while (states := self._states_of_venues()) is None:
-            await anyio.lowlevel.checkpoint()  # a market event's fills are being handed over
+        # Somebody is handing over the fills of a market event: there is nothing to be told by.
+        while (states := self._states_of_venues()) is None:  # noqa: ASYNC110
+            await anyio.lowlevel.checkpoint()
         last = self._journal.last_sequence
         changed, self._changed = self._changed, {}
         for name in changed:

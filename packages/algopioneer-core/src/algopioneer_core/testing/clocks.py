@@ -58,9 +58,7 @@ class VirtualClock:
         return self.start_ns + round(anyio.current_time() * NS_PER_SECOND)
 
 
-async def run_inline(  # noqa: ASYNC124 - a port is awaited, and this one must not yield
-    function: Callable[[*_Ts], _T], /, *args: *_Ts
-) -> _T:
+async def run_inline(function: Callable[[*_Ts], _T], /, *args: *_Ts) -> _T:
     """
     Call `function(*args)` where it stands: `ports.RunBlocking` for simulations, without a thread.
 
