@@ -10,6 +10,7 @@ import click
 import pytest
 
 from algopioneer_core.cli.backtest import backtest
+from algopioneer_core.cli.control import flatten, halt, resume
 from algopioneer_core.cli.dual_leg import dual_leg
 from algopioneer_core.cli.main import main
 from algopioneer_core.cli.portfolio import portfolio
@@ -33,7 +34,9 @@ def _page(name: str) -> str:
 
 
 @pytest.mark.parametrize(
-    "command", [backtest, trade, dual_leg, portfolio], ids=lambda each: str(each.name)
+    "command",
+    [backtest, trade, dual_leg, portfolio, halt, resume, flatten],
+    ids=lambda each: str(each.name),
 )
 def test_every_flag_is_documented_with_its_help(command: click.Command) -> None:
     """The page and `--help` cannot drift apart."""

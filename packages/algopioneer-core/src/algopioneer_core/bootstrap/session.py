@@ -1,14 +1,14 @@
 """From a checked configuration to a session that trades."""
 
 import functools
-import signal
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AbstractContextManager, AsyncExitStack
 from typing import Any
 
 import anyio
 import anyio.to_thread
 
+from algopioneer_core.bootstrap.flattening import without_minds
 from algopioneer_core.bootstrap.host import load_host
 from algopioneer_core.bootstrap.quarantine import quarantine, take_quarantined
 from algopioneer_core.bootstrap.session_config import (
@@ -17,10 +17,12 @@ from algopioneer_core.bootstrap.session_config import (
     check_session,
 )
 from algopioneer_core.bootstrap.session_plan import session_plan
+from algopioneer_core.bootstrap.signals import obey_signals
 from algopioneer_core.bootstrap.surroundings import SystemClock, chance, new_uuid
 from algopioneer_core.bootstrap.venues import made_venue, run_waiting
 from algopioneer_core.config.session import SessionConfig, read_session
 from algopioneer_core.domain.errors import AlgopioneerError, RefusedError
+from algopioneer_core.journal.control import ControlAction, ControlBox
 from algopioneer_core.journal.journal import open_journal
 from algopioneer_core.plugins.manager import PluginHost
 from algopioneer_core.ports import Notifier, Recorder, Venue
@@ -33,8 +35,12 @@ from algopioneer_core.telemetry.redaction import secrets_in
 
 __all__ = ["SessionWatcher", "run_session", "start_session"]
 
-SessionWatcher = Callable[[Session], Any]
-"""Called once with a session that is about to run: a view attaches itself there."""
+SessionWatcher = Callable[[Session], Coroutine[Any, Any, None]]
+"""Runs beside a session until it ends: a view of it."""
+
+
+async def _nobody(_: Session) -> None:
+    """Watch nothing."""
 
 
 def run_session(
@@ -42,7 +48,8 @@ def run_session(
     host: PluginHost,
     *,
     stop: StopRequest | None = None,
-    watch: SessionWatcher = lambda _: None,
+    watch: SessionWatcher = _nobody,
+    flatten_within_s: float | None = None,
 ) -> SessionResult:
     """
     Run the session that *config* describes, to its end.
@@ -51,13 +58,17 @@ def run_session(
         config: The session.
         host: The loaded plugins.
         stop: Ends it when asked.
-        watch: Called with the session before it runs.
+        watch: Runs beside it.
+        flatten_within_s: Only close what is held, cancel what works, and end: at the latest after
+            so many seconds. None to trade.
 
     Raises:
         AlgopioneerError: It is refused, or fails.
     """
     checked = check_session(config, host)
-    start = functools.partial(start_session, checked, stop=stop, watch=watch)
+    start = functools.partial(
+        start_session, checked, stop=stop, watch=watch, flatten_within_s=flatten_within_s
+    )
     return run_waiting(start, backend=config.session.backend.value)
 
 
@@ -65,7 +76,8 @@ async def start_session(
     checked: CheckedSession,
     *,
     stop: StopRequest | None = None,
-    watch: SessionWatcher = lambda _: None,
+    watch: SessionWatcher = _nobody,
+    flatten_within_s: float | None = None,
 ) -> SessionResult:
     """
     Open journal, venues, recorders and notifiers, run the session, and close them all.
@@ -80,28 +92,44 @@ async def start_session(
         journal = await stack.enter_async_context(
             open_journal(config.journal_path, make_uuid=new_uuid)
         )
+        box = stack.enter_context(ControlBox(config.journal_path))
         recorders = await _open_recorders(checked, stack)
         notifiers = await _open_notifiers(checked, stack)
         venues = {each.table.name: await _open_venue(each, stack) for each in checked.venues}
+        plan = await session_plan(checked, venues)
+        if flatten_within_s is not None:
+            box.request(ControlAction.FLATTEN, ts_ns=clock.now_ns(), reason="flatten --offline")
+            plan = without_minds(plan)
         session = Session(
-            await session_plan(checked, venues),
+            plan,
             venues,
             journal,
             clock=clock,
             chance=chance(config.session.seed, journal.uuid),
             recorders=recorders,
             notifiers=notifiers,
+            control=box,
             stop=stop,
+            until_flat=flatten_within_s is not None,
             quarantined=take_quarantined(config.journal_path),
         )
-        watch(session)
         reload = functools.partial(_reload, checked, venues, session)
-        return await _logged(checked, session, reload)
+        async with anyio.create_task_group() as beside:
+            beside.start_soon(obey_signals, session.stop, box, clock, reload)
+            beside.start_soon(watch, session)
+            if flatten_within_s is not None:
+                beside.start_soon(_end_after, flatten_within_s, session.stop)
+            result = await _logged(checked, session)
+            beside.cancel_scope.cancel()
+        return result
 
 
-async def _logged(
-    checked: CheckedSession, session: Session, reload: Callable[[], Awaitable[None]]
-) -> SessionResult:
+async def _end_after(seconds: float, stop: StopRequest) -> None:
+    await anyio.sleep(seconds)
+    stop.ask(f"not everything could be closed within {seconds:g} s")
+
+
+async def _logged(checked: CheckedSession, session: Session) -> SessionResult:
     """Run *session* and say in the log when it began and ended."""
     log = get_logger(session=checked.config.name)
     log.info(
@@ -111,7 +139,7 @@ async def _logged(
         live=any(each.paper is None for each in checked.venues),
     )
     with _watched(checked, session):
-        result = await _run_until_told(session, reload)
+        result = await session.run()
     log.info(LogEvent.SESSION_STOPPED, reason=result.reason, trades=result.trades)
     return result
 
@@ -123,26 +151,6 @@ def _watched(checked: CheckedSession, session: Session) -> AbstractContextManage
         fatal_after_s=float(checked.config.session.fatal_after_s),
         on_fatal=functools.partial(quarantine, checked.config.journal_path),
     )
-
-
-async def _run_until_told(session: Session, reload: Callable[[], Awaitable[None]]) -> SessionResult:
-    """Run *session*; the first SIGINT or SIGTERM ends it in good order, the second at once."""
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(_obey_signals, session.stop, reload)
-        result = await session.run()
-        tasks.cancel_scope.cancel()
-    return result
-
-
-async def _obey_signals(stop: StopRequest, reload: Callable[[], Awaitable[None]]) -> None:
-    with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, signal.SIGHUP) as signals:
-        async for number in signals:
-            if number == signal.SIGHUP:
-                await reload()
-            elif stop.is_asked:
-                raise KeyboardInterrupt
-            else:
-                stop.ask(f"told to stop by {signal.Signals(number).name}")
 
 
 async def _reload(checked: CheckedSession, venues: Mapping[str, Venue], session: Session) -> None:

@@ -18,7 +18,10 @@ from attrs import frozen
 
 from algopioneer_core.journal.errors import JournalError
 
-__all__ = ["ControlAction", "ControlBox", "ControlRequest", "control_file"]
+__all__ = ["DONE", "ControlAction", "ControlBox", "ControlRequest", "control_file"]
+
+DONE: Final = "done: "
+"""How the answer to a request begins that was obeyed; any other says why it was not."""
 
 _TABLE: Final = """
 CREATE TABLE IF NOT EXISTS requests (

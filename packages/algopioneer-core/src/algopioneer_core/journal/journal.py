@@ -229,7 +229,7 @@ class Journal:
 
     @property
     def expected(self) -> StoredEntry | None:
-        """The stored entry that is due next; None when no tail is being matched."""
+        """The stored entry that has to be derived next; None when no tail is being matched."""
         row = None if self._tail is None else self._tail.next
         return None if row is None else entry_of(row, where=self._storage.name)
 

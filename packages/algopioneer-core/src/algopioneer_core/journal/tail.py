@@ -44,8 +44,8 @@ class Tail:
 
     @property
     def next(self) -> Row | None:
-        """The next row that is due; None when all have come."""
-        return self._rows[0] if self._rows else None
+        """The next row that has to come; None when all have."""
+        return next((row for row in self._rows if row.kind not in self._free), None)
 
     def match(self, entry: Entry, body: str) -> Row | None:
         """
@@ -69,7 +69,7 @@ class Tail:
             self._rows.popleft()
 
     def _divergence(self, entry: Entry, body: str) -> JournalDiverged:
-        row = next((row for row in self._rows if row.kind not in self._free), None)
+        row = self.next
         assert row is not None, "a tail without such a row has been used up"
         return JournalDiverged(
             stored=_shown(row.kind, row.ts_ns, row.strategy, row.key, row.cause, row.body),

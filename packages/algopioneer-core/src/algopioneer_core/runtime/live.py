@@ -6,13 +6,13 @@ strategies. Nothing trades before every venue has been reconciled once. A stop o
 drives legs to rest within its deadline, cancels what is left, and says what could not be.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import anyio
 import anyio.abc
 
-from algopioneer_core.domain.events import RiskHalted, RiskResumed, TimerFired
+from algopioneer_core.domain.events import Event, RiskHalted, RiskResumed, TimerFired
 from algopioneer_core.domain.instruments import InstrumentId
 from algopioneer_core.domain.market_data import NS_PER_SECOND
 from algopioneer_core.engine.leg_clock import LEG_TIMER
@@ -54,7 +54,7 @@ class LiveDriver:
         alarm: Tells people.
         draw: Numbers in [0, 1).
         on_commit: Called after each commit.
-        poll: Called every now and then: obeys what people ask for.
+        poll: Awaited every now and then: obeys what people ask for.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class LiveDriver:
         alarm: Alarm,
         draw: Callable[[], float],
         on_commit: Callable[[], None] = lambda: None,
-        poll: Callable[[], None] = lambda: None,
+        poll: Callable[[], Awaitable[None]],
     ) -> None:
         self._plan = plan
         self._floor = floor
@@ -163,15 +163,11 @@ class LiveDriver:
         self._stop = stop
         async with anyio.create_task_group() as services:
             services.start_soon(self._commit)
-            services.start_soon(self._ask_people)
             async with anyio.create_task_group() as venues:
                 self._tasks = venues
-                await self._open_venues(venues)
                 async with anyio.create_task_group() as strategies:
                     self._strategies = strategies
-                    for runner in self._floor.runners.values():
-                        await self._begin(runner)
-                    await self._open_feeds(self._traded())
+                    await self._unless_stopped(self._open_everything, venues)
                     strategies.start_soon(self._end_in_time)
                     await stop.wait()
                     await self._wind_down()
@@ -180,6 +176,28 @@ class LiveDriver:
             await self._saver.flush()
             services.cancel_scope.cancel()
         return stop.reason
+
+    async def _unless_stopped(
+        self, wait: Callable[[anyio.abc.TaskGroup], Awaitable[None]], venues: anyio.abc.TaskGroup
+    ) -> None:
+        """Await *wait*; a stop that is asked meanwhile ends it, as when a venue does not answer."""
+
+        async def wait_and_end() -> None:
+            await wait(venues)
+            tasks.cancel_scope.cancel()
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(wait_and_end)
+            await self._stop.wait()
+            tasks.cancel_scope.cancel()
+
+    async def _open_everything(self, venues: anyio.abc.TaskGroup) -> None:
+        await self._open_venues(venues)
+        await self._poll()  # what was asked for meanwhile, once the books are known to be right
+        venues.start_soon(self._ask_people)
+        for runner in self._floor.runners.values():
+            await self._begin(runner)
+        await self._open_feeds(self._traded())
 
     async def _open_venues(self, venues: anyio.abc.TaskGroup) -> None:
         for name, venue in self._venues.items():
@@ -247,8 +265,8 @@ class LiveDriver:
 
     async def _ask_people(self) -> None:
         while True:
-            self._poll()
             await anyio.sleep(_POLL_S)
+            await self._poll()
 
     async def _end_in_time(self) -> None:
         if self._plan.run_for_ns is not None:
@@ -277,7 +295,9 @@ class LiveDriver:
         self._floor.supervision.start(runner, now_ns)
         needed = runner.plan.history or runner.guard.requirements().warmup_bars
         seen_before = runner.last_bar_ns
-        missed = await missed_bars(runner, self._venues, needed, now_ns)
+        missed: Sequence[Event] = ()
+        if needed or seen_before:
+            missed = await missed_bars(runner, self._venues, needed, now_ns)
         if not runner.warm_up(missed) and runner.guard.crash is not None:
             self._floor.supervision.crashed(runner, now_ns)
         if seen_before and missed:

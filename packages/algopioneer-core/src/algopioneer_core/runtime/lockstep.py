@@ -8,7 +8,7 @@ after a restart: the latest snapshot, the feed from its cursor, and the same row
 which the journal compares with those it has and does not write twice.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any, Final
 
 import anyio
@@ -16,7 +16,7 @@ import anyio.lowlevel
 
 from algopioneer_core.domain.errors import RefusedError
 from algopioneer_core.journal.journal import Journal
-from algopioneer_core.ports import MarketDataEvent, SupportsSnapshot, Venue
+from algopioneer_core.ports import MarketDataEvent, ReceiveStream, SupportsSnapshot, Venue
 from algopioneer_core.runtime.execution import ExecutionPump
 from algopioneer_core.runtime.floor import Floor
 from algopioneer_core.runtime.plan import SessionPlan
@@ -51,7 +51,8 @@ class LockstepDriver:
         journal: Open.
         draw: Numbers in [0, 1).
         on_commit: Called after each snapshot was made durable.
-        poll: Called before each event: obeys what people have asked for meanwhile.
+        poll: Awaited before each event, with the number of events so far: obeys what people have
+            asked for meanwhile.
         quarantined: Strategies to leave out, once everything the journal has was derived again.
     """
 
@@ -64,7 +65,7 @@ class LockstepDriver:
         *,
         draw: Callable[[], float],
         on_commit: Callable[[], None] = lambda: None,
-        poll: Callable[[], None] = lambda: None,
+        poll: Callable[[int], Awaitable[None]],
         quarantined: Collection[str] = (),
     ) -> None:
         self._plan = plan
@@ -168,17 +169,26 @@ class LockstepDriver:
         async with anyio.create_task_group() as tasks:
             await tasks.start(self._read_reports)
             async with self._venue.market_data.subscribe(list(dict.fromkeys(ids))) as stream:
-                async for event in stream:
-                    await self._step(event)
-                    if self._is_over(event.ts_event):
-                        stop.ask("the time is over")
-                    if stop.is_asked:
-                        break
-                    self._poll()
-            await self._pump.settle()
+                await self._obey()
+                if not stop.is_asked:
+                    await self._follow(stream, stop)
             await self.save()
             tasks.cancel_scope.cancel()
         return stop.reason or "the feed has ended"
+
+    async def _follow(self, stream: ReceiveStream[MarketDataEvent], stop: StopRequest) -> None:
+        async for event in stream:
+            await self._step(event)
+            if self._is_over(event.ts_event):
+                stop.ask("the time is over")
+            await self._obey()
+            if stop.is_asked:
+                return
+
+    async def _obey(self) -> None:
+        """Do what people ask for, and send what follows from it, before time goes on."""
+        await self._poll(self.events)
+        await self._pump.settle()
 
     async def _read_reports(self, *, task_status: anyio.abc.TaskStatus[None]) -> None:
         await read_reports(

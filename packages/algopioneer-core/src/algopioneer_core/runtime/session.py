@@ -12,7 +12,8 @@ import anyio
 from attrs import field, frozen
 
 from algopioneer_core.domain.errors import RefusedError
-from algopioneer_core.domain.money import ZERO, Money, add
+from algopioneer_core.domain.instruments import InstrumentId
+from algopioneer_core.domain.money import ZERO, Money, Quantity, add
 from algopioneer_core.domain.orders import Order
 from algopioneer_core.engine.order_ids import order_ids
 from algopioneer_core.engine.portfolio import Portfolio
@@ -20,12 +21,12 @@ from algopioneer_core.engine.risk import RiskGate
 from algopioneer_core.journal.control import ControlBox
 from algopioneer_core.journal.entries import Entry, EntryKind
 from algopioneer_core.journal.journal import Journal
-from algopioneer_core.ports import Clock, Notifier, Recorder, Venue
+from algopioneer_core.ports import Clock, Notifier, Recorder, RunBlocking, Venue
 from algopioneer_core.runtime.alarms import AlarmBell
 from algopioneer_core.runtime.control import ControlDesk
 from algopioneer_core.runtime.floor import Floor
 from algopioneer_core.runtime.live import LiveDriver
-from algopioneer_core.runtime.lockstep import LockstepDriver
+from algopioneer_core.runtime.lockstep import FeedClock, LockstepDriver
 from algopioneer_core.runtime.plan import SessionPlan
 from algopioneer_core.runtime.recording import RecordingPump
 from algopioneer_core.runtime.resume import Resume
@@ -39,6 +40,7 @@ from algopioneer_core.runtime.watchdog import Watched
 __all__ = ["Chance", "Session", "SessionResult"]
 
 _FINISH_S: Final = 30
+_POLL_S: Final = 0.5
 
 
 @frozen(kw_only=True)
@@ -65,6 +67,9 @@ class SessionResult:
     """What each strategy is worth, in its numeraire; None where a price is missing."""
     open_orders: int = 0
     """Orders of ours that may still trade."""
+    held: Mapping[str, Mapping[InstrumentId, Quantity]] = field(factory=dict)
+    """What each strategy still holds, signed, in base units or contracts; those that hold nothing
+    are left out."""
 
     @property
     def total(self) -> Money | None:
@@ -92,6 +97,8 @@ class Session:
         control: Where people leave requests; None where nobody can.
         stop: Ends the session when asked.
         quarantined: Strategies that blocked the process for good the last time; left out.
+        until_flat: End as soon as no strategy holds anything and no order works.
+        run_blocking: Runs the calls that read and answer requests.
     """
 
     def __init__(
@@ -107,6 +114,8 @@ class Session:
         control: ControlBox | None = None,
         stop: StopRequest | None = None,
         quarantined: Collection[str] = (),
+        until_flat: bool = False,
+        run_blocking: RunBlocking = anyio.to_thread.run_sync,
     ) -> None:
         self.plan = plan
         self.stop = stop or StopRequest()
@@ -133,10 +142,20 @@ class Session:
             record_inputs=plan.record_inputs,
             on_trade=self._on_trade,
         )
-        self._control = (
+        self._until_flat = until_flat
+        time = FeedClock(self.floor) if plan.resume is Resume.CURSOR else clock
+        self._desk = (
             None
             if control is None
-            else ControlDesk(control, self.floor, log, lambda: self._now_ns())
+            else ControlDesk(
+                control,
+                self.floor,
+                log,
+                journal,
+                time,
+                alarm=self.alarm,
+                run_blocking=run_blocking,
+            )
         )
         self.recording = [
             RecordingPump(
@@ -184,6 +203,9 @@ class Session:
             services.start_soon(self.alarm.run)
             for pump in self.recording:
                 services.start_soon(pump.run)
+            if self._desk is not None:
+                await self._desk.look()
+                services.start_soon(self._look_for_requests, self._desk)
             reason = await self._trade()
             services.cancel_scope.cancel()
         await self._finish(reason)
@@ -279,14 +301,21 @@ class Session:
         }
         self._journal.append(Entry(EntryKind.SESSION, self._clock.now_ns(), body=body))
 
-    def _now_ns(self) -> int:
-        """Return the session's time: that of the feed where it is replayed."""
-        replayed = self.plan.resume is Resume.CURSOR
-        return self.floor.now_ns if replayed else self._clock.now_ns()
+    async def _look_for_requests(self, desk: ControlDesk) -> None:
+        while True:
+            await anyio.sleep(_POLL_S)
+            await desk.look()
 
-    def _obey_people(self) -> None:
-        if self._control is not None:
-            self._control.poll()
+    async def _obey_people(self, place: int | None = None) -> None:
+        """Obey what is asked; *place* is that in a replayed feed, counted in events."""
+        if self._desk is not None:
+            await self._desk.obey_waiting(place)
+        if self._until_flat and not self._journal.matching and not self._holds_anything:
+            self.stop.ask("nothing is held")
+
+    @property
+    def _holds_anything(self) -> bool:
+        return any(each.holds for each in self.floor.runners.values())
 
     def _ring_recorders(self) -> None:
         for pump in self.recording:
@@ -310,7 +339,13 @@ class Session:
             trades=self._trades,
             equity={each.name: _equity(each.engine.portfolio) for each in runners},
             open_orders=sum(len(each.engine.orders.working) for each in runners),
+            held={each.name: held for each in runners if (held := _held(each.engine.portfolio))},
         )
+
+
+def _held(portfolio: Portfolio) -> dict[InstrumentId, Quantity]:
+    books = portfolio.positions.items()
+    return {key: position.quantity for key, position in books if position.quantity}
 
 
 def _equity(portfolio: Portfolio) -> Money | None:
