@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from algopioneer_core.cli import control
 from algopioneer_core.cli.main import main
 from algopioneer_core.journal.control import ControlAction, ControlBox
 from algopioneer_core.journal.lock import hold
@@ -47,7 +46,7 @@ def _answer(journal: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
             for request in box.pending():
                 box.answer(request.id, text)
 
-    monkeypatch.setattr(control.time, "sleep", answer)
+    monkeypatch.setattr("algopioneer_core.cli.control.time.sleep", answer)
 
 
 def test_a_session_answers(
