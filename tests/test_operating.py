@@ -1,9 +1,10 @@
 """People ask a running session for things; kills and restarts in between change nothing."""
 
 import shutil
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import anyio
 import pytest
@@ -56,7 +57,7 @@ long_window = 48
 [risk]
 daily_loss_fraction = "off"
 """
-Operate = Callable[[Session, ControlBox], Awaitable[None]]
+Operate = Callable[[Session, ControlBox], Coroutine[Any, Any, None]]
 
 
 async def _nobody(_: Session, __: ControlBox) -> None:
