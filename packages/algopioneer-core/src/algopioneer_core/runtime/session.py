@@ -13,6 +13,7 @@ from attrs import field, frozen
 
 from algopioneer_core.domain.errors import RefusedError
 from algopioneer_core.domain.instruments import InstrumentId
+from algopioneer_core.domain.market_data import NS_PER_SECOND
 from algopioneer_core.domain.money import ZERO, Money, Quantity, add
 from algopioneer_core.domain.orders import Order
 from algopioneer_core.engine.order_ids import order_ids
@@ -34,6 +35,7 @@ from algopioneer_core.runtime.router import Router
 from algopioneer_core.runtime.runner import StrategyRunner
 from algopioneer_core.runtime.saver import Saver
 from algopioneer_core.runtime.shedding import Shedder
+from algopioneer_core.runtime.steady_clock import SteadyClock
 from algopioneer_core.runtime.stopping import StopRequest
 from algopioneer_core.runtime.watchdog import Watched
 
@@ -121,7 +123,7 @@ class Session:
         self.stop = stop or StopRequest()
         self._venues = dict(venues)
         self._journal = journal
-        self._clock = clock
+        clock = self._clock = SteadyClock(clock, self._tell_clock)
         self._chance = chance
         self._quarantined = tuple(quarantined)
         self._live: LiveDriver | None = None
@@ -168,6 +170,13 @@ class Session:
             )
             for name, recorder in (recorders or {}).items()
         ]
+
+    def _tell_clock(self, by_ns: int) -> None:
+        self.alarm(
+            self._clock.now_ns(),
+            f"the machine's clock went back by {by_ns / NS_PER_SECOND:.3f} s",
+            "The session's time stands still until it is caught up with. Look at the time service.",
+        )
 
     def _make_ids(self, strategy: str, first: int) -> Callable[[], str]:
         return order_ids(self._journal.uuid, self._nonce, strategy, start=first)
