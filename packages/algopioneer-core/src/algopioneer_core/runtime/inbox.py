@@ -1,7 +1,7 @@
 """What waits for one strategy: quotes conflated to the latest, everything else kept in order."""
 
 from algopioneer_core.domain.events import Event
-from algopioneer_core.domain.market_data import Quote
+from algopioneer_core.domain.market_data import Bar, Quote
 
 __all__ = ["Inbox"]
 
@@ -27,6 +27,14 @@ class Inbox:
     def waiting(self) -> int:
         """Events that were not taken yet."""
         return len(self._events)
+
+    @property
+    def first_bar_ns(self) -> int | None:
+        """Close time of the oldest bar that waits, UTC nanoseconds; None when there is none."""
+        for event in self._events:
+            if type(event) is Bar:
+                return event.ts_event
+        return None
 
     def put(self, event: Event) -> None:
         """Add *event*; an older quote of the same instrument goes."""

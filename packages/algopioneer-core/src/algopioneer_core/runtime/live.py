@@ -6,30 +6,27 @@ strategies. Nothing trades before every venue has been reconciled once. A stop o
 drives legs to rest within its deadline, cancels what is left, and says what could not be.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
 import anyio
 import anyio.abc
 
-from algopioneer_core.domain.events import Event, RiskHalted, RiskResumed, TimerFired
+from algopioneer_core.domain.events import RiskHalted, RiskResumed
 from algopioneer_core.domain.instruments import InstrumentId
 from algopioneer_core.domain.market_data import NS_PER_SECOND
-from algopioneer_core.engine.leg_clock import LEG_TIMER
 from algopioneer_core.journal.journal import Journal
 from algopioneer_core.ports import Clock, Venue
 from algopioneer_core.runtime.execution import ExecutionPump
 from algopioneer_core.runtime.feeds import read_feed
 from algopioneer_core.runtime.floor import Alarm, Floor
-from algopioneer_core.runtime.history import missed_bars
 from algopioneer_core.runtime.plan import SessionPlan, StrategyPlan
 from algopioneer_core.runtime.reconciler import Reconciler
 from algopioneer_core.runtime.reloading import Reloader, fresh_mind
 from algopioneer_core.runtime.reports import read_reports
-from algopioneer_core.runtime.runner import StrategyRunner
 from algopioneer_core.runtime.saver import Saver
 from algopioneer_core.runtime.stopping import StopRequest
-from algopioneer_core.runtime.wake import Wake
+from algopioneer_core.runtime.strategy_tasks import StrategyTasks
 
 __all__ = ["LiveDriver"]
 
@@ -80,12 +77,10 @@ class LiveDriver:
         self._draw = draw
         self._on_commit = on_commit
         self._poll = poll
-        self._bells: dict[str, Wake] = {}
-        self._scopes: dict[str, anyio.CancelScope] = {}
-        self._strategies: anyio.abc.TaskGroup | None = None
         self._subscribed: dict[InstrumentId, None] = {}
         self._feeds = 0
-        self._tasks: anyio.abc.TaskGroup | None = None
+        self._began = anyio.Event()
+        self._venue_tasks: anyio.abc.TaskGroup | None = None
         self._stop = StopRequest()
         self.pumps = {name: self._make_pump(venue) for name, venue in self._venues.items()}
         self.reconcilers = {
@@ -104,7 +99,16 @@ class LiveDriver:
             for name, venue in self._venues.items()
         }
         floor.pumps.update(self.pumps)
-        self.reloader = Reloader(floor, self._begin_anew, self._end, clock, alarm)
+        self._tasks = StrategyTasks(
+            floor,
+            self._venues,
+            saver,
+            clock,
+            alarm=alarm,
+            draw=draw,
+            is_gone=lambda runner: self.reloader.gone(runner),
+        )
+        self.reloader = Reloader(floor, self._begin_anew, self._tasks.end, clock, alarm)
         """Changes the strategies while the session runs."""
 
     def _make_pump(self, venue: Venue) -> ExecutionPump:
@@ -134,7 +138,7 @@ class LiveDriver:
         """
         self._saver.restore_venues()
         for plan in self._plan.strategies:
-            self._add(plan, self._saved(plan))
+            self._tasks.place(plan, self._saved(plan))
         risk = self._saver.saved_risk()
         if risk is not None:
             self._floor.risk.restore(risk)
@@ -145,10 +149,6 @@ class LiveDriver:
         if saved is None or saved["fingerprint"] == plan.fingerprint:
             return saved
         return fresh_mind(saved)
-
-    def _add(self, plan: StrategyPlan, saved: Mapping[str, Any] | None) -> StrategyRunner:
-        bell = self._bells[plan.name] = Wake()
-        return self._floor.add(plan, saved, ring=bell.ring)
 
     # --- running -----------------------------------------------------------------------------
 
@@ -164,9 +164,9 @@ class LiveDriver:
         async with anyio.create_task_group() as services:
             services.start_soon(self._commit)
             async with anyio.create_task_group() as venues:
-                self._tasks = venues
+                self._venue_tasks = venues
                 async with anyio.create_task_group() as strategies:
-                    self._strategies = strategies
+                    self._tasks.group = strategies
                     await self._unless_stopped(self._open_everything, venues)
                     strategies.start_soon(self._end_in_time)
                     await stop.wait()
@@ -195,9 +195,10 @@ class LiveDriver:
         await self._open_venues(venues)
         await self._poll()  # what was asked for meanwhile, once the books are known to be right
         venues.start_soon(self._ask_people)
-        for runner in self._floor.runners.values():
-            await self._begin(runner)
         await self._open_feeds(self._traded())
+        for runner in tuple(self._floor.runners.values()):
+            await self._tasks.begin(runner)
+        self._began.set()
 
     async def _open_venues(self, venues: anyio.abc.TaskGroup) -> None:
         for name, venue in self._venues.items():
@@ -227,10 +228,10 @@ class LiveDriver:
             if each not in self._subscribed:
                 self._subscribed[each] = None
                 wanted.setdefault(each.venue, []).append(each)
-        assert self._tasks is not None
+        assert self._venue_tasks is not None
         for name, new in wanted.items():
             self._feeds += 1
-            await self._tasks.start(self._feed, name, new)
+            await self._venue_tasks.start(self._feed, name, new)
 
     async def _feed(
         self,
@@ -250,6 +251,9 @@ class LiveDriver:
         )
         self._feeds -= 1
         if not self._feeds:
+            await self._began.wait()
+            while any(each.inbox.waiting for each in self._floor.runners.values()):
+                await self._floor.handled.wait()
             self._stop.ask("the feed has ended")
 
     async def _commit(self) -> None:
@@ -281,64 +285,9 @@ class LiveDriver:
 
     async def _begin_anew(self, plan: StrategyPlan, saved: Mapping[str, Any] | None) -> None:
         """Give a strategy its place while the session runs, and start it."""
-        runner = self._add(plan, self._saved(plan) if saved is None else saved)
-        await self._begin(runner)
+        runner = self._tasks.place(plan, self._saved(plan) if saved is None else saved)
         await self._open_feeds(plan.instrument_ids)
-
-    def _end(self, strategy: str) -> None:
-        """End a strategy's task; what waits in its inbox goes with it."""
-        self._scopes.pop(strategy).cancel()
-
-    async def _begin(self, runner: StrategyRunner) -> None:
-        """Start a strategy with its history, and its task."""
-        now_ns = self._clock.now_ns()
-        self._floor.supervision.start(runner, now_ns)
-        needed = runner.plan.history or runner.guard.requirements().warmup_bars
-        seen_before = runner.last_bar_ns
-        missed: Sequence[Event] = ()
-        if needed or seen_before:
-            missed = await missed_bars(runner, self._venues, needed, now_ns)
-        if not runner.warm_up(missed) and runner.guard.crash is not None:
-            self._floor.supervision.crashed(runner, now_ns)
-        if seen_before and missed:
-            self._tell_missed(runner, len(missed), now_ns)
-        if runner.engine.legs is not None:  # timers do not outlive a process
-            self._floor.deliver(runner, TimerFired(LEG_TIMER, now_ns))
-        self._saver.touch(runner.name)
-        assert self._strategies is not None
-        self._strategies.start_soon(self._run_strategy, runner)
-
-    def _tell_missed(self, runner: StrategyRunner, count: int, now_ns: int) -> None:
-        self._alarm(
-            now_ns,
-            f"{runner.name} missed {count} bars while the session was down",
-            "They were shown to it without orders.",
-            strategy=runner.name,
-        )
-
-    async def _run_strategy(self, runner: StrategyRunner) -> None:
-        """Let one strategy decide whenever something waits for it, or a time has come."""
-        bell = self._bells[runner.name]
-        with anyio.CancelScope() as scope:
-            self._scopes[runner.name] = scope
-            while True:
-                with anyio.move_on_after(self._until_next(runner)):
-                    await bell.wait()
-                now_ns = self._clock.now_ns()
-                runner.expire(now_ns)
-                self._floor.process(runner, now_ns)
-                self._floor.fire_timers(runner, now_ns)
-                self._floor.supervision.look(runner, now_ns)
-                if self.reloader.gone(runner):
-                    return
-                await anyio.lowlevel.checkpoint()
-
-    def _until_next(self, runner: StrategyRunner) -> float | None:
-        """Return the seconds until a timer, a restart or the end of a bar; None without any."""
-        now_ns = self._clock.now_ns()
-        others = (runner.restart_ns, runner.next_close_ns(now_ns))
-        times = [*runner.timers.values(), *(each for each in others if each is not None)]
-        return max(0, min(times) - now_ns) / NS_PER_SECOND if times else None
+        await self._tasks.begin(runner)
 
     # --- the end -----------------------------------------------------------------------------
 
