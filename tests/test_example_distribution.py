@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -152,14 +153,32 @@ def test_the_guide_is_this_example() -> None:
         assert [path.read_text("utf-8") for path in paths] == blocks
 
 
-@pytest.mark.parametrize("path", CONFIGURATIONS, ids=lambda path: path.name)
-def test_configurations_run_from_the_root_of_the_checkout(path: Path) -> None:
-    """Each of `examples/*.toml` is a whole backtest that trades."""
+def _is_backtest(path: Path) -> bool:
+    return "[backtest]" in path.read_text("utf-8")
+
+
+@pytest.mark.parametrize("path", filter(_is_backtest, CONFIGURATIONS), ids=lambda path: path.name)
+def test_backtests_run_from_the_root_of_the_checkout(path: Path) -> None:
+    """Each `examples/*.toml` with a table of that name is a whole backtest that trades."""
     words = ("backtest", "--config", path.relative_to(ROOT).as_posix(), "--json")
     done = run("algopioneer_core", *words, folder=ROOT)
 
     assert (done.returncode, done.stderr) == (0, "")
     assert json.loads(done.stdout)["total_trades"] > 0
+
+
+@pytest.mark.parametrize(
+    "path",
+    [path for path in CONFIGURATIONS if not _is_backtest(path)],
+    ids=lambda path: path.name,
+)
+def test_sessions_run_in_a_copy_of_the_examples(path: Path, tmp_path: Path) -> None:
+    """Each of the others is a session on paper that trades to the end of its feed."""
+    shutil.copytree(ROOT / "examples" / "data", tmp_path / "examples" / "data")
+    done = run("algopioneer_core", "run", "--config", str(path), "--json", folder=tmp_path)
+
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["trades"] > 0
 
 
 def test_every_example_is_in_the_list_of_examples() -> None:
