@@ -157,7 +157,11 @@ def _is_backtest(path: Path) -> bool:
     return "[backtest]" in path.read_text("utf-8")
 
 
-@pytest.mark.parametrize("path", filter(_is_backtest, CONFIGURATIONS), ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "path",
+    [path for path in CONFIGURATIONS if _is_backtest(path)],
+    ids=lambda path: path.name,
+)
 def test_backtests_run_from_the_root_of_the_checkout(path: Path) -> None:
     """Each `examples/*.toml` with a table of that name is a whole backtest that trades."""
     words = ("backtest", "--config", path.relative_to(ROOT).as_posix(), "--json")
