@@ -18,11 +18,15 @@ from algopioneer_core.bootstrap.venues import made_venue
 from algopioneer_core.config.session import read_session
 from algopioneer_core.domain.events import OrderFilled, RiskHalted
 from algopioneer_core.domain.fills import Side
+from algopioneer_core.domain.instruments import InstrumentId
 from algopioneer_core.journal.control import ControlAction, ControlBox
 from algopioneer_core.journal.entries import EntryKind, StoredEntry
 from algopioneer_core.journal.errors import JournalError
 from algopioneer_core.journal.journal import open_journal
+from algopioneer_core.runtime.announcements import Say, silent
 from algopioneer_core.runtime.session import Session, SessionResult
+from algopioneer_core.runtime.status import SessionStatus, StrategyState, session_status
+from algopioneer_core.telemetry.events import LogEvent
 from algopioneer_core.testing.clocks import VirtualClock, run_inline
 
 BARS = Path(__file__).resolve().parent.parent / "examples/data/made-up-1h.csv"
@@ -57,7 +61,12 @@ long_window = 48
 [risk]
 daily_loss_fraction = "off"
 """
+DEMO = InstrumentId("replay", "DEMO-USD")
 Operate = Callable[[Session, ControlBox], Coroutine[Any, Any, None]]
+
+
+class Killed(Exception):
+    """The end of a session that did not end by itself."""
 
 
 async def _nobody(_: Session, __: ControlBox) -> None:
@@ -71,7 +80,12 @@ def _checked(folder: Path, resume: str = "cursor") -> CheckedSession:
 
 
 async def _run(
-    folder: Path, checked: CheckedSession, operate: Operate = _nobody, *, flatten: bool = False
+    folder: Path,
+    checked: CheckedSession,
+    operate: Operate = _nobody,
+    *,
+    flatten: bool = False,
+    say: Say = silent,
 ) -> SessionResult:
     """Run the session in *folder*, in virtual time, with *operate* beside it."""
     (venue,) = checked.venues
@@ -93,6 +107,7 @@ async def _run(
                     control=box,
                     until_flat=flatten,
                     run_blocking=run_inline,
+                    say=say,
                 )
                 async with anyio.create_task_group() as tasks:
                     tasks.start_soon(operate, session, box)
@@ -180,6 +195,57 @@ async def test_a_halt_asked_for_while_nothing_ran_holds_from_the_start(tmp_path:
 
     assert 0 == result.trades
     assert [] == _of(await _rows(tmp_path), EntryKind.INTENT)
+
+
+async def test_status_says_how_a_session_stands(tmp_path: Path) -> None:
+    """Position, equity, orders and halts, read while it runs."""
+    seen: list[SessionStatus] = []
+
+    async def operate(session: Session, box: ControlBox) -> None:
+        seen.append(session_status(session))
+        fast = session.floor.runners["fast"]
+        while not fast.engine.portfolio.quantity(DEMO):
+            await session.floor.handled.wait()
+        seen.append(session_status(session))
+        box.request(ControlAction.HALT, ts_ns=1, strategy="slow", reason="lunch")
+        await anyio.sleep(3)
+        seen.append(session_status(session))
+        session.stop.ask("enough")
+
+    await _run(tmp_path, _checked(tmp_path), operate)
+
+    before, holding, halted = seen
+    assert [] == [each for each in before.strategies if each.held]
+    assert {DEMO: Decimal("49.54397986")} == holding.strategies[0].held
+    assert holding.is_healthy
+    assert not halted.is_healthy
+    assert [(StrategyState.RUNNING, ""), (StrategyState.HALTED, "lunch")] == [
+        (each.state, each.note) for each in halted.strategies
+    ]
+    (venue,) = halted.venues
+    assert ("replay", "", "closed", 1) == (venue.name, venue.problem, venue.breaker, venue.sent)
+
+
+async def test_what_is_derived_again_is_not_said_again(tmp_path: Path) -> None:
+    """Both starts together say each order once."""
+    folder, killed = tmp_path / "run", tmp_path / "killed"
+    folder.mkdir()
+    lines: list[tuple[LogEvent, object]] = []
+
+    def say(event: LogEvent, /, **fields: object) -> None:
+        if event is LogEvent.ORDER_SUBMITTED:
+            lines.append((event, fields["order"]))
+
+    async def operate(_: Session, __: ControlBox) -> None:
+        await anyio.sleep(300)
+        _copy(folder, killed)
+        raise Killed
+
+    with pytest.RaisesGroup(Killed, allow_unwrapped=True, flatten_subgroups=True):
+        await _run(folder, _checked(folder), operate, say=say)
+    await _run(killed, _checked(killed), say=say)
+
+    assert len(lines) == len(set(lines)) == len(_of(await _rows(killed), EntryKind.INTENT))
 
 
 async def test_requests_that_cannot_be_read_are_told_once(

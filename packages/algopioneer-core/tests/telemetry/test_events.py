@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from algopioneer_core.telemetry.events import IDENTITY, REPEATING, LogEvent
+import algopioneer_core
+from algopioneer_core.telemetry.events import IDENTITY, LEVELS, REPEATING, LogEvent
 
 REFERENCE = Path(__file__).resolve().parents[4] / "docs" / "reference" / "log-events.md"
 _ROW = re.compile(r"^\| `(?P<name>[\w.]+)`(?P<mark> ↻)? \|", re.MULTILINE)
@@ -38,3 +39,21 @@ def test_reference_names_the_fields_that_tell_lines_apart(reference: str) -> Non
 def test_names_are_subject_and_verb() -> None:
     """One form, so that a prefix finds all of a subject."""
     assert [] == [e.value for e in LogEvent if not re.fullmatch(r"[a-z]+(\.[a-z_]+)?", e.value)]
+
+
+def test_every_name_is_used() -> None:
+    """No alert waits for a line that is never written."""
+    root = Path(algopioneer_core.__file__).parent
+    code = "".join(
+        path.read_text("utf-8") for path in root.rglob("*.py") if path.name != "events.py"
+    )
+    assert [] == [event.name for event in LogEvent if f"LogEvent.{event.name}" not in code]
+
+
+def test_levels_are_those_of_the_reference(reference: str) -> None:
+    """How important a line is, is documented."""
+    rows = re.findall(r"^\| `([\w.]+)`(?: ↻)? \| (\w+) \|", reference, re.MULTILINE)
+    known = dict(rows)
+    assert {event.value: level for event, level in LEVELS.items()} == {
+        event.value: known[event.value] for event in LEVELS
+    }

@@ -83,8 +83,8 @@ def test_lines_below_the_level_are_not_written() -> None:
     """Levels are ordered."""
     with logged(level=LogLevel.WARNING) as log:
         get_logger().info(LogEvent.FEED_UP)
-        get_logger().error(LogEvent.JOURNAL_FAILED)
-    assert ["journal.failed"] == log.events()
+        get_logger().error(LogEvent.STRATEGY_EXHAUSTED)
+    assert ["strategy.exhausted"] == log.events()
 
 
 def test_nothing_is_written_before_and_after(capfd: pytest.CaptureFixture[str]) -> None:
@@ -131,10 +131,10 @@ def test_no_secret_reaches_the_stream(form: LogFormat) -> None:
 # --- repeats ---------------------------------------------------------------------------------
 
 
-def shed(log: LoggedLines, second: int, reason: str = "stale") -> None:
-    """Log that data was shed, at a time."""
+def denied(log: LoggedLines, second: int, reason: str = "stale") -> None:
+    """Log that an order was denied, at a time."""
     log.clock.ns = second * SECOND
-    get_logger(venue="sim").warning(LogEvent.FEED_SHED, reason=reason, age_ns=second)
+    get_logger(venue="sim").warning(LogEvent.ORDER_DENIED, reason=reason, age_ns=second)
 
 
 def repeats(log: LoggedLines) -> list[tuple[str, str, int]]:
@@ -149,8 +149,8 @@ def test_a_flood_is_one_line_and_a_count() -> None:
     """The count comes with whatever is logged next, and what differs is a line of its own."""
     with logged() as log:
         for second in range(30):
-            shed(log, second)
-        shed(log, 30, reason="not positive")
+            denied(log, second)
+        denied(log, 30, reason="not positive")
         log.clock.ns = 61 * SECOND
         get_logger().info(LogEvent.FEED_UP)
     assert [
@@ -159,14 +159,14 @@ def test_a_flood_is_one_line_and_a_count() -> None:
         (":01", "stale", 29),
         (":01", "-", 0),
     ] == repeats(log)
-    assert {"feed.shed", "warning", "sim"} <= set(map(str, log.lines()[2].values()))
+    assert {"order.denied", "warning", "sim"} <= set(map(str, log.lines()[2].values()))
 
 
 def test_counts_that_were_not_told_are_told_at_the_end() -> None:
     """A session that stops within the window loses none."""
     with logged() as log:
         for second in range(3):
-            shed(log, second)
+            denied(log, second)
     assert [(":00", "stale", 0), (":02", "stale", 2)] == repeats(log)
 
 
@@ -182,7 +182,7 @@ def test_holding_back_can_be_switched_off() -> None:
     """Zero seconds."""
     with logged(throttle_s=0) as log:
         for _ in range(3):
-            shed(log, 0)
+            denied(log, 0)
     assert 3 == len(log.lines())
     with pytest.raises(ConfigError, match="throttle_s must be zero or more"):
         LogConfig(throttle_s=Decimal(-1))

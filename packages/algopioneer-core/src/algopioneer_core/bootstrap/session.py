@@ -24,12 +24,13 @@ from algopioneer_core.config.session import SessionConfig, read_session
 from algopioneer_core.domain.errors import AlgopioneerError, RefusedError
 from algopioneer_core.journal.control import ControlAction, ControlBox
 from algopioneer_core.journal.journal import open_journal
+from algopioneer_core.notifiers.log import LogNotifier
 from algopioneer_core.plugins.manager import PluginHost
 from algopioneer_core.ports import Notifier, Recorder, Venue
 from algopioneer_core.runtime.session import Session, SessionResult
 from algopioneer_core.runtime.stopping import StopRequest
 from algopioneer_core.runtime.watchdog import watchdog
-from algopioneer_core.telemetry.events import LogEvent
+from algopioneer_core.telemetry.events import LEVELS, LogEvent
 from algopioneer_core.telemetry.logging import get_logger, open_log
 from algopioneer_core.telemetry.redaction import secrets_in
 
@@ -112,16 +113,27 @@ async def start_session(
             stop=stop,
             until_flat=flatten_within_s is not None,
             quarantined=take_quarantined(config.journal_path),
+            say=_say,
         )
         reload = functools.partial(_reload, checked, venues, session)
         async with anyio.create_task_group() as beside:
             beside.start_soon(obey_signals, session.stop, box, clock, reload)
             beside.start_soon(watch, session)
+            beside.start_soon(_say_stopping, session.stop)
             if flatten_within_s is not None:
                 beside.start_soon(_end_after, flatten_within_s, session.stop)
             result = await _logged(checked, session)
             beside.cancel_scope.cancel()
         return result
+
+
+def _say(event: LogEvent, /, **fields: object) -> None:
+    getattr(get_logger(), LEVELS.get(event, "info"))(event, **fields)
+
+
+async def _say_stopping(stop: StopRequest) -> None:
+    await stop.wait()
+    _say(LogEvent.SESSION_STOPPING, reason=stop.reason)
 
 
 async def _end_after(seconds: float, stop: StopRequest) -> None:
@@ -199,6 +211,9 @@ async def _open_recorders(checked: CheckedSession, stack: AsyncExitStack) -> dic
 
 
 async def _open_notifiers(checked: CheckedSession, stack: AsyncExitStack) -> dict[str, Notifier]:
+    """Open what is configured; where nothing is, alerts go to the log."""
+    if not checked.notifiers:
+        return {"log": LogNotifier()}
     return {
         part.name: await stack.enter_async_context(part.spec.load_factory()(part.config))
         for part in checked.notifiers

@@ -28,7 +28,8 @@ def run(config: str, *, live: bool, as_json: bool) -> None:
 
     Ctrl-C ends it in good order: nothing new is opened, legs are brought to rest, orders are
     cancelled; a second one ends it at once. What was done is in the journal, and the same command
-    goes on from there.
+    goes on from there. On a terminal it shows how everything stands, once a second; elsewhere it
+    writes a log, to standard error.
     """
     from algopioneer_core.config.environment import load_environment
     from algopioneer_core.config.session import read_session
@@ -47,12 +48,14 @@ def run_and_tell(session: "SessionConfig", *, live: bool, as_json: bool) -> None
     """
     from algopioneer_core.bootstrap.session import run_session
     from algopioneer_core.cli.live_banner import require_live
+    from algopioneer_core.cli.status_view import status_view
 
     host = load_host(session.allow)
     for broken in host.broken:
         warn(str(broken.error))
     require_live(session, live=live)
-    result = run_session(session, host)
+    with status_view(session, wanted=not as_json) as (shown, watch):
+        result = run_session(shown, host, watch=watch)
     click.echo(json.dumps(_as_json(result), indent=2) if as_json else _as_text(result))
 
 

@@ -8,8 +8,10 @@ import anyio
 
 from algopioneer_core.journal.entries import Entry, EntryKind
 from algopioneer_core.ports import Alert, Notifier
+from algopioneer_core.runtime.announcements import Say, silent
 from algopioneer_core.runtime.gate import Log
 from algopioneer_core.runtime.wake import Wake
+from algopioneer_core.telemetry.events import LogEvent
 
 __all__ = ["AlarmBell"]
 
@@ -17,6 +19,7 @@ _TRIES: Final = 3
 _BETWEEN_S: Final = 2
 _DELIVERY_S: Final = 10
 _KEPT: Final = 1000
+_SHOWN: Final = 5
 
 
 class AlarmBell:
@@ -26,11 +29,14 @@ class AlarmBell:
     Args:
         log: The journal; it has every alert, delivered or not.
         notifiers: By name. One that fails or is slow does not keep the others from delivering.
+        say: Told when a delivery is given up.
     """
 
-    def __init__(self, log: Log, notifiers: Mapping[str, Notifier]) -> None:
+    def __init__(self, log: Log, notifiers: Mapping[str, Notifier], *, say: Say = silent) -> None:
         self._log = log
-        self._posts = [_Post(each) for each in notifiers.values()]
+        self._posts = [_Post(name, each, say) for name, each in notifiers.items()]
+        self.latest: deque[Alert] = deque(maxlen=_SHOWN)
+        """The last few, for whoever looks at the session."""
 
     @property
     def undelivered(self) -> int:
@@ -46,8 +52,10 @@ class AlarmBell:
         Raises:
             JournalFailed: The journal takes no more; the notifiers get it all the same.
         """
+        alert = Alert(ts_ns, subject, text, urgent)
+        self.latest.append(alert)
         for each in self._posts:
-            each.put(Alert(ts_ns, subject, text, urgent))
+            each.put(alert)
         body = {"subject": subject, "text": text, "urgent": urgent}
         self._log.append(Entry(EntryKind.ALERT, ts_ns, strategy, body=body))
 
@@ -67,8 +75,10 @@ class AlarmBell:
 class _Post:
     """The way to one notifier, at its own pace."""
 
-    def __init__(self, notifier: Notifier) -> None:
+    def __init__(self, name: str, notifier: Notifier, say: Say) -> None:
         self.undelivered = 0
+        self._name = name
+        self._say = say
         self._notifier = notifier
         self._waiting: deque[Alert] = deque()
         self._bell = Wake()
@@ -91,19 +101,24 @@ class _Post:
         """Deliver what waits; a cancellation leaves what was under way for the next time."""
         while self._waiting:
             alert = self._waiting[0]
-            if not await self._try(alert):
+            error = await self._try(alert)
+            if error is not None:
                 self.undelivered += 1
+                self._say(LogEvent.NOTIFIER_FAILED, notifier=self._name, error=error)
             if self._waiting and self._waiting[0] is alert:
                 self._waiting.popleft()
 
-    async def _try(self, alert: Alert) -> bool:
+    async def _try(self, alert: Alert) -> str | None:
+        """Deliver *alert*; return what went wrong the last time, or None."""
+        last = ""
         for attempt in range(_TRIES):
             if attempt:
                 await anyio.sleep(_BETWEEN_S**attempt)
             try:
                 with anyio.fail_after(_DELIVERY_S):
                     await self._notifier.notify(alert)
-            except Exception:  # noqa: S112 - the next try, or the count, is what is said of it
-                continue
-            return True
-        return False
+            except Exception as error:  # whatever a notifier raises, there is a next try
+                last = str(error) or type(error).__name__
+            else:
+                return None
+        return last

@@ -16,6 +16,7 @@ from algopioneer_core.domain.execution_reports import ExecutionReport
 from algopioneer_core.domain.orders import Order
 from algopioneer_core.engine.risk import RiskGate
 from algopioneer_core.runtime.account_routing import shares_of
+from algopioneer_core.runtime.announcements import Say, silent
 from algopioneer_core.runtime.gate import Gate, Log, Pump
 from algopioneer_core.runtime.plan import StrategyPlan
 from algopioneer_core.runtime.router import Router
@@ -59,6 +60,7 @@ class Floor:
         grace_ns: How long a leg's bar may be late; None waits for a later time.
         record_inputs: Whether market data is journalled.
         on_trade: Called with key, strategy and round trip of each finished trade.
+        say: Takes the lines of the log.
     """
 
     def __init__(
@@ -74,6 +76,7 @@ class Floor:
         grace_ns: int | None = None,
         record_inputs: bool = False,
         on_trade: Callable[..., None] = lambda *_: None,
+        say: Say = silent,
     ) -> None:
         self.risk = risk
         self.router = router or Router()
@@ -103,7 +106,7 @@ class Floor:
             on_crash=lambda runner: self.supervision.crashed(runner, self.now_ns),
         )
         self.supervision = Supervision(
-            self.gate, lambda: tuple(self.runners.values()), self.flatten, self._tell
+            self.gate, lambda: tuple(self.runners.values()), self.flatten, self._tell, say
         )
 
     # --- who is there ------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from algopioneer_core.domain.instruments import InstrumentId
 from algopioneer_core.domain.market_data import NS_PER_SECOND
 from algopioneer_core.journal.journal import Journal
 from algopioneer_core.ports import Clock, Venue
+from algopioneer_core.runtime.announcements import Say, silent
 from algopioneer_core.runtime.execution import ExecutionPump
 from algopioneer_core.runtime.feeds import read_feed
 from algopioneer_core.runtime.floor import Alarm, Floor
@@ -52,6 +53,7 @@ class LiveDriver:
         draw: Numbers in [0, 1).
         on_commit: Called after each commit.
         poll: Awaited every now and then: obeys what people ask for.
+        say: Takes the lines of the log.
     """
 
     def __init__(
@@ -67,6 +69,7 @@ class LiveDriver:
         draw: Callable[[], float],
         on_commit: Callable[[], None] = lambda: None,
         poll: Callable[[], Awaitable[None]],
+        say: Say = silent,
     ) -> None:
         self._plan = plan
         self._floor = floor
@@ -95,6 +98,7 @@ class LiveDriver:
                 every_ns=plan.reconcile_every_ns,
                 draw=draw,
                 rules=plan.drift,
+                say=say,
             )
             for name, venue in self._venues.items()
         }

@@ -17,11 +17,13 @@ import anyio.lowlevel
 from algopioneer_core.domain.errors import RefusedError
 from algopioneer_core.journal.journal import Journal
 from algopioneer_core.ports import MarketDataEvent, ReceiveStream, SupportsSnapshot, Venue
+from algopioneer_core.runtime.announcements import Say, silent
 from algopioneer_core.runtime.execution import ExecutionPump
 from algopioneer_core.runtime.floor import Floor
 from algopioneer_core.runtime.plan import SessionPlan
 from algopioneer_core.runtime.reports import read_reports
 from algopioneer_core.runtime.stopping import StopRequest
+from algopioneer_core.telemetry.events import LogEvent
 
 __all__ = ["SNAPSHOT", "FeedClock", "LockstepDriver"]
 
@@ -54,6 +56,7 @@ class LockstepDriver:
         poll: Awaited before each event, with the number of events so far: obeys what people have
             asked for meanwhile.
         quarantined: Strategies to leave out, once everything the journal has was derived again.
+        say: Takes the lines of the log.
     """
 
     def __init__(
@@ -67,6 +70,7 @@ class LockstepDriver:
         on_commit: Callable[[], None] = lambda: None,
         poll: Callable[[int], Awaitable[None]],
         quarantined: Collection[str] = (),
+        say: Say = silent,
     ) -> None:
         self._plan = plan
         self._floor = floor
@@ -76,6 +80,7 @@ class LockstepDriver:
         self._on_commit = on_commit
         self._poll = poll
         self._quarantined = set(quarantined)
+        self._say = say
         self._began_ns = 0
         self.events = 0
         """Market events handled since the replay began, over all sessions."""
@@ -146,6 +151,7 @@ class LockstepDriver:
         }
         self._journal.put_snapshot(SNAPSHOT, self._journal.last_sequence, state)
         await self._journal.flush()
+        self._say(LogEvent.SNAPSHOT_SAVED, events=self.events)
         self._on_commit()
 
     async def _venue_state(self) -> Mapping[str, object]:

@@ -20,6 +20,7 @@ from algopioneer_core.domain.money import ZERO, Money, Quantity, add, sub
 from algopioneer_core.domain.orders import OrderStatus
 from algopioneer_core.journal.journal import Journal
 from algopioneer_core.ports import Clock, Execution
+from algopioneer_core.runtime.announcements import Say, silent
 from algopioneer_core.runtime.execution import ExecutionPump
 from algopioneer_core.runtime.floor import Alarm, Floor
 from algopioneer_core.runtime.reconciliation import (
@@ -32,6 +33,7 @@ from algopioneer_core.runtime.reconciliation import (
 )
 from algopioneer_core.runtime.unknown_orders import OVERLAP_NS
 from algopioneer_core.runtime.wake import Wake
+from algopioneer_core.telemetry.events import LogEvent
 from algopioneer_core.wire.backoff import Backoff, BackoffPolicy
 
 __all__ = ["Reconciler"]
@@ -57,6 +59,7 @@ class Reconciler:
         rules: Thresholds.
         every_ns: How often it is done without a reason.
         draw: Numbers in [0, 1) for the jitter of retries.
+        say: Takes the lines of the log.
     """
 
     def __init__(
@@ -72,6 +75,7 @@ class Reconciler:
         every_ns: int,
         draw: Callable[[], float],
         rules: DriftRules | None = None,
+        say: Say = silent,
     ) -> None:
         self.venue = venue
         self.bell = Wake()
@@ -89,6 +93,7 @@ class Reconciler:
         self._every_ns = every_ns
         self._rules = rules or DriftRules()
         self._waits = Backoff(_RETRY, draw)
+        self._say = say
         self._told_orders: set[str] = set()
         saved = journal.latest_snapshot(self._name)
         state: Mapping[str, Any] = {} if saved is None else saved[1]
@@ -107,11 +112,13 @@ class Reconciler:
 
     def stream_is_up(self) -> None:
         """Take note that the private stream is open: reconcile, then trust it."""
+        self._say(LogEvent.STREAM_UP, venue=self.venue)
         self._pump.health.problem = _NOT_YET
         self.bell.ring()
 
     def stream_is_down(self, reason: str) -> None:
         """Take note that the private stream was lost."""
+        self._say(LogEvent.STREAM_DOWN, venue=self.venue, reason=reason)
         self._pump.health.problem = f"its private stream is down: {reason}"
         self._pump.changed()
 
@@ -145,6 +152,7 @@ class Reconciler:
         self._save()
         self._waits.reset()
         self.runs += 1
+        self._say(LogEvent.RECONCILED, venue=self.venue)
         if self._pump.health.problem.startswith(("it ", _NOT_YET)):
             self._pump.health.problem = ""
         self._pump.changed()

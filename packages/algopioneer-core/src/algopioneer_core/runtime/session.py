@@ -24,6 +24,7 @@ from algopioneer_core.journal.entries import Entry, EntryKind
 from algopioneer_core.journal.journal import Journal
 from algopioneer_core.ports import Clock, Notifier, Recorder, RunBlocking, Venue
 from algopioneer_core.runtime.alarms import AlarmBell
+from algopioneer_core.runtime.announcements import Say, SpokenLog, silent
 from algopioneer_core.runtime.control import ControlDesk
 from algopioneer_core.runtime.floor import Floor
 from algopioneer_core.runtime.live import LiveDriver
@@ -39,7 +40,7 @@ from algopioneer_core.runtime.steady_clock import SteadyClock
 from algopioneer_core.runtime.stopping import StopRequest
 from algopioneer_core.runtime.watchdog import Watched
 
-__all__ = ["Chance", "Session", "SessionResult"]
+__all__ = ["Chance", "Session", "SessionResult", "equity_of", "held_in"]
 
 _FINISH_S: Final = 30
 _POLL_S: Final = 0.5
@@ -101,6 +102,7 @@ class Session:
         quarantined: Strategies that blocked the process for good the last time; left out.
         until_flat: End as soon as no strategy holds anything and no order works.
         run_blocking: Runs the calls that read and answer requests.
+        say: Takes the lines of the log.
     """
 
     def __init__(
@@ -118,6 +120,7 @@ class Session:
         quarantined: Collection[str] = (),
         until_flat: bool = False,
         run_blocking: RunBlocking = anyio.to_thread.run_sync,
+        say: Say = silent,
     ) -> None:
         self.plan = plan
         self.stop = stop or StopRequest()
@@ -128,12 +131,14 @@ class Session:
         self._quarantined = tuple(quarantined)
         self._live: LiveDriver | None = None
         self._nonce = ""
-        self._trades = 0
+        self.trades = 0
+        """Round trips finished in this session."""
         self._saver = Saver(journal, self._venues)
         log = journal if plan.resume is Resume.CURSOR else self._saver
-        self.alarm = AlarmBell(log, notifiers or {})
+        self.alarm = AlarmBell(log, notifiers or {}, say=say)
+        self._spoken = SpokenLog(log, journal, say)
         self.floor = Floor(
-            log,
+            self._spoken,
             RiskGate(plan.limits, numeraire=plan.numeraire, strategy_limits=plan.strategy_limits),
             find_order=self._find_order,
             make_ids=self._make_ids,
@@ -143,6 +148,7 @@ class Session:
             grace_ns=plan.grace_ns,
             record_inputs=plan.record_inputs,
             on_trade=self._on_trade,
+            say=self._spoken.say,
         )
         self._until_flat = until_flat
         time = FeedClock(self.floor) if plan.resume is Resume.CURSOR else clock
@@ -187,7 +193,7 @@ class Session:
         return None
 
     def _on_trade(self, *_: object) -> None:
-        self._trades += 1
+        self.trades += 1
 
     def watched(self) -> list[Watched]:
         """Return the strategies as the watchdog looks at them."""
@@ -235,6 +241,7 @@ class Session:
             draw=self._chance.draw,
             on_commit=self._ring_recorders,
             poll=self._obey_people,
+            say=self._spoken.say,
         )
         driver.restore()
         self._note_start()
@@ -286,6 +293,7 @@ class Session:
             draw=self._chance.draw,
             on_commit=self._ring_recorders,
             poll=self._obey_people,
+            say=self._spoken.say,
             quarantined=self._quarantined,
         )
         driver.restore()
@@ -345,19 +353,21 @@ class Session:
         runners = self.floor.runners.values()
         return SessionResult(
             reason=reason,
-            trades=self._trades,
-            equity={each.name: _equity(each.engine.portfolio) for each in runners},
+            trades=self.trades,
+            equity={each.name: equity_of(each.engine.portfolio) for each in runners},
             open_orders=sum(len(each.engine.orders.working) for each in runners),
-            held={each.name: held for each in runners if (held := _held(each.engine.portfolio))},
+            held={each.name: held for each in runners if (held := held_in(each.engine.portfolio))},
         )
 
 
-def _held(portfolio: Portfolio) -> dict[InstrumentId, Quantity]:
+def held_in(portfolio: Portfolio) -> dict[InstrumentId, Quantity]:
+    """Return what is held, signed; what is flat is left out."""
     books = portfolio.positions.items()
     return {key: position.quantity for key, position in books if position.quantity}
 
 
-def _equity(portfolio: Portfolio) -> Money | None:
+def equity_of(portfolio: Portfolio) -> Money | None:
+    """Return what a portfolio is worth; None where a price is missing."""
     try:
         return portfolio.equity
     except RefusedError:

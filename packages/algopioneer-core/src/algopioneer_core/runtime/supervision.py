@@ -8,9 +8,11 @@ from collections.abc import Callable, Iterable
 
 from algopioneer_core.domain.errors import RefusedError
 from algopioneer_core.domain.events import RiskHalted, StrategyRestarted, StrategyStarted
+from algopioneer_core.runtime.announcements import Say, silent
 from algopioneer_core.runtime.gate import Gate
 from algopioneer_core.runtime.restart_policy import OnExhausted
 from algopioneer_core.runtime.runner import StrategyRunner
+from algopioneer_core.telemetry.events import LogEvent
 
 __all__ = ["Supervision"]
 
@@ -24,6 +26,7 @@ class Supervision:
         everyone: Gives all runners of the session.
         flatten: Closes what a runner holds.
         alert: Tells a person: time, strategy, subject, text.
+        say: Takes the lines of the log.
     """
 
     def __init__(
@@ -32,11 +35,13 @@ class Supervision:
         everyone: Callable[[], Iterable[StrategyRunner]],
         flatten: Callable[[StrategyRunner, int, str], None],
         alert: Callable[[int, str, str, str], None],
+        say: Say = silent,
     ) -> None:
         self._gate = gate
         self._everyone = everyone
         self._flatten = flatten
         self._alert = alert
+        self._say = say
 
     def start(self, runner: StrategyRunner, now_ns: int) -> None:
         """Start a strategy for the first time in this session, or after a restart of it."""
@@ -90,6 +95,7 @@ class Supervision:
     def _give_up(self, runner: StrategyRunner, now_ns: int, error: str) -> None:
         runner.given_up = True
         policy = runner.plan.on_exhausted
+        self._say(LogEvent.STRATEGY_EXHAUSTED, strategy=runner.name, policy=policy.value)
         self._alert(
             now_ns,
             runner.name,

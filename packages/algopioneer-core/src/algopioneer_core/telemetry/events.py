@@ -6,9 +6,10 @@ together. A name is never used for something else later.
 """
 
 import enum
+from collections.abc import Mapping
 from typing import Final
 
-__all__ = ["IDENTITY", "REPEATING", "LogEvent"]
+__all__ = ["IDENTITY", "LEVELS", "REPEATING", "LogEvent"]
 
 
 class LogEvent(enum.StrEnum):
@@ -17,60 +18,66 @@ class LogEvent(enum.StrEnum):
     SESSION_STARTED = "session.started"
     SESSION_STOPPING = "session.stopping"
     SESSION_STOPPED = "session.stopped"
-    CLEANUP_FAILED = "session.cleanup_failed"
     CONFIG_RELOADED = "config.reloaded"
     CONFIG_REFUSED = "config.refused"
-    CLOCK_BACKWARDS = "clock.backwards"
+    SNAPSHOT_SAVED = "snapshot.saved"
 
     STRATEGY_STARTED = "strategy.started"
-    STRATEGY_STOPPED = "strategy.stopped"
     STRATEGY_CRASHED = "strategy.crashed"
-    STRATEGY_RESTARTING = "strategy.restarting"
+    STRATEGY_RESTARTED = "strategy.restarted"
     STRATEGY_EXHAUSTED = "strategy.exhausted"
-    STRATEGY_BLOCKED = "strategy.blocked"
 
     FEED_UP = "feed.up"
     FEED_DOWN = "feed.down"
     FEED_GAP = "feed.gap"
-    FEED_SHED = "feed.shed"
-    BARS_MISSED = "bars.missed"
+    STREAM_UP = "stream.up"
+    STREAM_DOWN = "stream.down"
+    RECONCILED = "reconcile.done"
 
     ORDER_DENIED = "order.denied"
     ORDER_SUBMITTED = "order.submitted"
+    ORDER_ACCEPTED = "order.accepted"
     ORDER_REJECTED = "order.rejected"
-    ORDER_UNKNOWN = "order.unknown"
-    ORDER_RESOLVED = "order.resolved"
     ORDER_FILLED = "order.filled"
+    ORDER_CANCELED = "order.canceled"
+    ORDER_EXPIRED = "order.expired"
+    ORDER_UNKNOWN = "order.unknown"
+    ORDER_ABSENT = "order.absent"
     TRADE_CLOSED = "trade.closed"
 
-    RISK_STAGE = "risk.stage"
     TRADING_HALTED = "trading.halted"
     TRADING_RESUMED = "trading.resumed"
-    BREAKER_OPENED = "breaker.opened"
-    BREAKER_CLOSED = "breaker.closed"
 
-    RECONCILED = "reconcile.done"
-    DRIFT_FOUND = "reconcile.drift"
-    FOREIGN_ORDER = "reconcile.foreign_order"
-
-    JOURNAL_FAILED = "journal.failed"
     RECORDER_REPAIRED = "recorder.repaired"
-    RECORDER_FAILED = "recorder.failed"
-    RECORDER_RECOVERED = "recorder.recovered"
     NOTIFIER_FAILED = "notifier.failed"
     ALERT = "alert"
 
     LIBRARY = "library.message"
 
 
+LEVELS: Final[Mapping[LogEvent, str]] = {
+    LogEvent.SNAPSHOT_SAVED: "debug",
+    LogEvent.ORDER_ACCEPTED: "debug",
+    LogEvent.STRATEGY_CRASHED: "error",
+    LogEvent.STRATEGY_RESTARTED: "warning",
+    LogEvent.STRATEGY_EXHAUSTED: "error",
+    LogEvent.FEED_DOWN: "warning",
+    LogEvent.FEED_GAP: "warning",
+    LogEvent.STREAM_DOWN: "warning",
+    LogEvent.ORDER_DENIED: "warning",
+    LogEvent.ORDER_REJECTED: "warning",
+    LogEvent.ORDER_UNKNOWN: "error",
+    LogEvent.TRADING_HALTED: "error",
+    LogEvent.TRADING_RESUMED: "warning",
+    LogEvent.NOTIFIER_FAILED: "warning",
+}
+"""How important a line of a running session is; info where nothing is said here."""
+
 REPEATING: Final = frozenset(
     {
-        LogEvent.CLOCK_BACKWARDS,
-        LogEvent.FEED_SHED,
         LogEvent.FEED_DOWN,
+        LogEvent.STREAM_DOWN,
         LogEvent.ORDER_DENIED,
-        LogEvent.FOREIGN_ORDER,
-        LogEvent.RECORDER_FAILED,
         LogEvent.NOTIFIER_FAILED,
         LogEvent.LIBRARY,
     }

@@ -1,0 +1,170 @@
+"""
+How a running session stands, at one moment: what the terminal shows and a health check answers.
+
+`session_status` only reads, and takes what it reads with it: the result is frozen and can be drawn
+in another thread while trading goes on.
+"""
+
+import enum
+from collections.abc import Mapping
+
+from attrs import frozen
+
+from algopioneer_core.domain.instruments import InstrumentId
+from algopioneer_core.domain.market_data import NS_PER_SECOND
+from algopioneer_core.domain.money import Money, Quantity
+from algopioneer_core.ports import Alert
+from algopioneer_core.runtime.execution import ExecutionPump
+from algopioneer_core.runtime.runner import StrategyRunner
+from algopioneer_core.runtime.session import Session, equity_of, held_in
+
+__all__ = [
+    "SessionStatus",
+    "StrategyState",
+    "StrategyStatus",
+    "VenueStatus",
+    "session_status",
+]
+
+
+class StrategyState(enum.Enum):
+    """What a strategy is doing."""
+
+    WAITING = "waiting"
+    """It has not been started yet."""
+    RUNNING = "running"
+    HALTED = "halted"
+    """It decides, and only reductions pass."""
+    CRASHED = "crashed"
+    """It will be started again."""
+    GIVEN_UP = "given up"
+    """It will not; its position stays under exits, legs and risk."""
+    LEAVING = "leaving"
+    """It was removed and leaves its position."""
+
+
+@frozen(kw_only=True)
+class StrategyStatus:
+    """One strategy."""
+
+    name: str
+    state: StrategyState
+    note: str
+    """Why it is halted, or in how many seconds it is started again; empty otherwise."""
+    held: Mapping[InstrumentId, Quantity]
+    """Signed, in base units or contracts; what is flat is left out."""
+    equity: Money | None
+    """In the settlement asset of its instruments; None where a price is missing."""
+    day_pnl: Money | None
+    """Of the trading day; None where it is not followed or not known."""
+    legs: str
+    """State of its spread; empty for one that trades single instruments."""
+    orders: int
+    """Orders that may still trade."""
+    conflated: int
+    """Quotes that were replaced before it saw them."""
+
+
+@frozen(kw_only=True)
+class VenueStatus:
+    """One venue."""
+
+    name: str
+    problem: str
+    """Why it takes no new exposure; empty when it does."""
+    breaker: str
+    """State of its circuit breaker."""
+    sent: int
+    """Orders that were handed to it in this session."""
+
+
+@frozen(kw_only=True)
+class SessionStatus:
+    """A session."""
+
+    name: str
+    now_ns: int
+    """The session's time, UTC nanoseconds: the market's where it is replayed; 0 before the first
+    event."""
+    stopping: str
+    """Why it is ending; empty while it is not."""
+    halted: str
+    """Why the whole session is halted; empty while it is not."""
+    strategies: tuple[StrategyStatus, ...]
+    venues: tuple[VenueStatus, ...]
+    handled: int
+    """Events handled, over all strategies."""
+    trades: int
+    """Round trips finished in this session."""
+    shed: Mapping[str, int]
+    """Market data that was not handed on, by reason."""
+    day_pnl: Money | None
+    """Of all strategies, in the session's numeraire; None where it is not followed or known."""
+    alerts: tuple[Alert, ...]
+    """The last few, the oldest first."""
+
+    @property
+    def is_healthy(self) -> bool:
+        """Whether everything runs and every venue takes new exposure."""
+        all_run = all(each.state is StrategyState.RUNNING for each in self.strategies)
+        return all_run and not any(each.problem for each in self.venues)
+
+
+def session_status(session: Session) -> SessionStatus:
+    """Return how *session* stands now; touches nothing."""
+    floor = session.floor
+    return SessionStatus(
+        name=session.plan.name,
+        now_ns=floor.now_ns,
+        stopping=session.stop.reason,
+        halted=floor.risk.halted() or "",
+        strategies=tuple(_strategy(session, each) for each in floor.runners.values()),
+        venues=tuple(
+            _venue(name, pump)
+            for name, pump in floor.pumps.items()
+            if isinstance(pump, ExecutionPump)
+        ),
+        handled=floor.gate.handled,
+        trades=session.trades,
+        shed={reason.value: count for reason, count in floor.router.shedder.shed.items()},
+        day_pnl=floor.risk.day_pnl(),
+        alerts=tuple(session.alarm.latest),
+    )
+
+
+def _strategy(session: Session, runner: StrategyRunner) -> StrategyStatus:
+    engine, risk = runner.engine, session.floor.risk
+    state, note = _state(runner, risk.halted(runner.name), session.floor.now_ns)
+    return StrategyStatus(
+        name=runner.name,
+        state=state,
+        note=note,
+        held=held_in(engine.portfolio),
+        equity=equity_of(engine.portfolio),
+        day_pnl=risk.day_pnl(runner.name),
+        legs="" if engine.legs is None else engine.legs.state.value,
+        orders=len(engine.orders.working),
+        conflated=runner.inbox.conflated,
+    )
+
+
+def _state(runner: StrategyRunner, halted: str | None, now_ns: int) -> tuple[StrategyState, str]:
+    if runner.given_up:
+        return StrategyState.GIVEN_UP, halted or ""
+    if runner.draining:
+        return StrategyState.LEAVING, ""
+    if runner.restart_ns is not None:
+        seconds = max(0, runner.restart_ns - now_ns) / NS_PER_SECOND
+        return StrategyState.CRASHED, f"starts again in {seconds:.0f} s"
+    if halted is not None:
+        return StrategyState.HALTED, halted
+    return (StrategyState.RUNNING if runner.guard.is_running else StrategyState.WAITING), ""
+
+
+def _venue(name: str, pump: ExecutionPump) -> VenueStatus:
+    return VenueStatus(
+        name=name,
+        problem=pump.health.problem,
+        breaker=pump.breaker.state.value,
+        sent=pump.sent,
+    )
