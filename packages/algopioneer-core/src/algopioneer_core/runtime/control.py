@@ -157,6 +157,9 @@ class ControlDesk:
     ) -> None:
         if request.action is ControlAction.RESUME:
             self._floor.deliver(runner, RiskResumed(now_ns, request.strategy))
+            if runner.given_up:  # that halted it by itself
+                self._floor.deliver(runner, RiskResumed(now_ns, runner.name))
+                self._floor.supervision.revive(runner, now_ns)
             return
         self._floor.deliver(runner, RiskHalted(now_ns, reason, request.strategy))
         if request.action is ControlAction.FLATTEN:
