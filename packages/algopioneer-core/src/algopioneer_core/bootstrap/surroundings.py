@@ -1,24 +1,16 @@
-"""What a session takes from the machine: the time, randomness and fresh names. Only here."""
+"""What a session takes from the machine: the time, randomness and fresh names."""
 
 import hashlib
 import random  # noqa: TID251 - the one place from which randomness is handed to everybody else
-import time
 import uuid
 from collections.abc import Callable
 
 from algopioneer_core.runtime.session import Chance
+from algopioneer_core.wire.machine import SystemClock
 
 __all__ = ["SystemClock", "chance", "new_uuid"]
 
 _NONCE_LENGTH = 12
-
-
-class SystemClock:
-    """The `Clock` of the machine."""
-
-    def now_ns(self) -> int:
-        """Return the present time, UTC nanoseconds."""
-        return time.time_ns()  # noqa: TID251 - the shell's clock, handed to everybody else
 
 
 def new_uuid() -> str:

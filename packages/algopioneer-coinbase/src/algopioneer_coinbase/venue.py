@@ -1,0 +1,138 @@
+"""Coinbase as a `Venue`: the parts put together."""
+
+import os
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
+from typing import Final
+
+import httpx
+from attrs import field, frozen
+
+from algopioneer_coinbase.config import MARKET_URL, REST_URL, USER_URL, CoinbaseConfig
+from algopioneer_coinbase.execution import CoinbaseExecution
+from algopioneer_coinbase.known_orders import KnownOrders
+from algopioneer_coinbase.market_data import CoinbaseMarketData, StreamSettings
+from algopioneer_coinbase.messages import Product
+from algopioneer_coinbase.plugin import CAPABILITIES
+from algopioneer_coinbase.private_stream import PrivateStream
+from algopioneer_coinbase.rest import CoinbaseRest, Pace
+from algopioneer_coinbase.signing import Signer, read_private_key
+from algopioneer_coinbase.symbols import VENUE, Symbols
+from algopioneer_core.domain.capabilities import Capabilities
+from algopioneer_core.domain.errors import ConfigError
+from algopioneer_core.domain.instruments import InstrumentId, InstrumentKind
+from algopioneer_core.domain.market_data import NS_PER_SECOND
+from algopioneer_core.ports import Clock
+from algopioneer_core.wire import machine
+from algopioneer_core.wire.dialing import Dial, dial_tcp
+from algopioneer_core.wire.http import HttpClient
+
+__all__ = ["CoinbaseVenue", "Surroundings", "open_coinbase"]
+
+_DAY_NS: Final = 86_400 * NS_PER_SECOND
+
+
+@frozen(kw_only=True)
+class Surroundings:
+    """What the adapter does not make itself; the defaults are those of production."""
+
+    clock: Clock = field(factory=machine.SystemClock)
+    draw: Callable[[], float] = machine.draw
+    nonce: Callable[[], str] = machine.nonce
+    dial: Dial = dial_tcp
+    """Makes connections of websockets."""
+    transport: httpx.AsyncBaseTransport | None = None
+    """Carries requests; None is TCP."""
+
+
+_PRODUCTION: Final = Surroundings()
+
+
+@frozen
+class CoinbaseVenue:
+    """An open connection to Coinbase; made by `open_coinbase`."""
+
+    rest: CoinbaseRest
+    """For what the ports do not offer: `doctor` asks for the key's permissions."""
+    market_data: CoinbaseMarketData
+    execution: CoinbaseExecution
+
+    @property
+    def name(self) -> str:
+        """The venue part of its instrument ids."""
+        return VENUE
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What it can do."""
+        return CAPABILITIES
+
+    def bar_interval_ns(self, instrument_id: InstrumentId) -> int:
+        """Return the length of the bars that are pushed: five minutes, of every instrument."""
+        del instrument_id
+        return CAPABILITIES.stream_bar_intervals_ns[0]
+
+
+@asynccontextmanager
+async def open_coinbase(
+    config: CoinbaseConfig, surroundings: Surroundings = _PRODUCTION
+) -> AsyncIterator[CoinbaseVenue]:
+    """
+    Open Coinbase for the length of a block.
+
+    Raises:
+        ConfigError: The key is incomplete or cannot be read, or a URL is none.
+        VenueError: It does not answer, or does not accept the key.
+    """
+    signer = _signer(config, surroundings.nonce)
+    settings = StreamSettings(
+        market_url=_url(config.market_url, "COINBASE_MARKET_URL", MARKET_URL),
+        user_url=_url(config.user_url, "COINBASE_USER_URL", USER_URL),
+        dial=surroundings.dial,
+        silence_s=config.silence_s,
+        draw=surroundings.draw,
+    )
+    rest_url = _url(config.rest_url, "COINBASE_REST_URL", REST_URL)
+    clock, pace = surroundings.clock, Pace(config.private_per_second, config.public_per_second)
+    async with HttpClient(rest_url, transport=surroundings.transport) as http:
+        rest = CoinbaseRest(http, signer, clock, pace, surroundings.draw)
+        symbols = Symbols.of(await _products(rest, futures=config.futures))
+        known = KnownOrders()
+        futures = any(
+            each.instrument.kind is InstrumentKind.FUTURE for each in symbols.listings.values()
+        )
+        yield CoinbaseVenue(
+            rest,
+            CoinbaseMarketData(rest, symbols, signer, clock, settings),
+            CoinbaseExecution(
+                rest,
+                symbols,
+                known,
+                PrivateStream(rest, symbols, known, signer, clock, settings),
+                clock,
+                CAPABILITIES,
+                lookback_ns=config.lookback_days * _DAY_NS,
+                futures=futures,
+            ),
+        )
+
+
+async def _products(rest: CoinbaseRest, *, futures: bool) -> Iterable[Product]:
+    spot = await rest.products("SPOT")
+    return [*spot, *(await rest.products("FUTURE"))] if futures else spot
+
+
+def _signer(config: CoinbaseConfig, nonce: Callable[[], str]) -> Signer | None:
+    if not config.api_key and not config.api_secret:
+        return None
+    if not config.api_key or not config.api_secret:
+        raise ConfigError(
+            "one half of the key is missing",
+            where=VENUE,
+            remedy="set both COINBASE_API_KEY and COINBASE_API_SECRET, or neither",
+        )
+    return Signer(config.api_key, read_private_key(config.api_secret), nonce)
+
+
+def _url(configured: str, variable: str, default: str) -> str:
+    return configured or os.environ.get(variable) or default

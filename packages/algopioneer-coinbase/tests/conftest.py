@@ -1,0 +1,131 @@
+"""A local Coinbase in memory, and the adapter connected to it."""
+
+import random
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from attrs import define, evolve, field
+
+from algopioneer_coinbase.config import CoinbaseConfig
+from algopioneer_coinbase.sandbox import DEFAULT_CONFIG, CoinbaseSandbox, Manners
+from algopioneer_coinbase.sandbox_auth import ApiKey
+from algopioneer_coinbase.signing import read_private_key
+from algopioneer_coinbase.venue import CoinbaseVenue, Surroundings, open_coinbase
+from algopioneer_core.domain.instruments import InstrumentId
+from algopioneer_core.domain.market_data import Bar, Quote, Trade
+from algopioneer_core.simulation.sandbox_candles import MINUTE_NS
+from algopioneer_core.testing.clocks import VIRTUAL_START_NS, VirtualClock
+from algopioneer_core.testing.network import Conditions, Network
+from algopioneer_core.wire.tasks import tasks_for_block
+from algopioneer_core.wire.websocket_server import serve_websockets
+
+KEY_NAME = "organizations/test-organization/apiKeys/test-api-key"
+SECRET = "k0BUni0p0vZG1BdpVjS6ogBJ7kxm630AJ2dN+tuputA="
+BITCOIN = InstrumentId("coinbase", "BTC-USD")
+CONFIG = CoinbaseConfig(
+    api_key=KEY_NAME,
+    api_secret=SECRET,
+    rest_url="https://coinbase.test",
+    market_url="ws://market.coinbase.test:80",
+    user_url="ws://user.coinbase.test:80",
+)
+
+
+@pytest.fixture
+def anyio_backend(virtual_backend: tuple[str, dict[str, Any]]) -> tuple[str, dict[str, Any]]:
+    """Run every `async def` test on both backends, in virtual time."""
+    return virtual_backend
+
+
+@define(eq=False)
+class Local:
+    """A local Coinbase, its network, and what opens the adapter over it."""
+
+    clock: VirtualClock = field(factory=VirtualClock)
+    manners: Manners = field(factory=Manners)
+    network: Network = field(factory=lambda: Network(random.Random(1).random))
+    sandbox: CoinbaseSandbox = field(init=False)
+    config: CoinbaseConfig = CONFIG
+
+    def __attrs_post_init__(self) -> None:
+        self.renew()
+
+    def renew(self) -> None:
+        """Begin with a new exchange that has a history of three hours, until now."""
+        key = ApiKey(KEY_NAME, read_private_key(SECRET))
+        money = evolve(DEFAULT_CONFIG, balances=("USD=100000",))
+        self.sandbox = CoinbaseSandbox(self.clock, key, config=money, manners=self.manners)
+        first = VIRTUAL_START_NS - 180 * MINUTE_NS
+        self.sandbox.exchange.load(
+            (minute(first + number * MINUTE_NS, 100 + number % 3) for number in range(1, 181)),
+            MINUTE_NS,
+        )
+
+    @property
+    def surroundings(self) -> Surroundings:
+        """Everything the adapter takes from outside."""
+        numbers = iter(range(10**9))
+        return Surroundings(
+            clock=self.clock,
+            draw=random.Random(2).random,
+            nonce=lambda: f"{id(numbers):x}{next(numbers):032x}",
+            dial=self.network.dial,
+            transport=self.sandbox.transport(),
+        )
+
+    @asynccontextmanager
+    async def served(self) -> AsyncIterator[None]:
+        """Serve the websockets."""
+        market, user = (
+            self.network.listen(f"{name}.coinbase.test", 80) for name in ("market", "user")
+        )
+        async with market, user, tasks_for_block() as tasks:
+            for listener in (market, user):
+                tasks.start_soon(serve_websockets, listener, self.sandbox.streams.serve)
+            tasks.start_soon(self.sandbox.run)
+            yield
+
+    @asynccontextmanager
+    async def opened(self) -> AsyncIterator[CoinbaseVenue]:
+        """Serve, and open the adapter."""
+        async with self.served(), open_coinbase(self.config, self.surroundings) as venue:
+            yield venue
+
+    def quote(self, bid: str = "100", ask: str = "100.01", size: str = "50") -> None:
+        """Let the market be quoted."""
+        now_ns = self.clock.now_ns()
+        shown = Decimal(size)
+        self.sandbox.exchange.push(
+            Quote(BITCOIN, now_ns, Decimal(bid), Decimal(ask), shown, shown, now_ns)
+        )
+
+    def trade(self, price: str = "100", size: str = "1") -> None:
+        """Let somebody trade."""
+        now_ns = self.clock.now_ns()
+        self.sandbox.exchange.push(
+            Trade(BITCOIN, now_ns, Decimal(price), Decimal(size), str(now_ns), now_ns)
+        )
+
+    def fail(self, **conditions: Any) -> None:
+        """Set how all lines behave from now on."""
+        self.network.conditions = Conditions(**conditions)
+
+
+def minute(closed_ns: int, price: int) -> Bar:
+    """Return a bar of a minute."""
+    return Bar(BITCOIN, closed_ns, price, price + 1, price - 1, price, 5, 0, 0, closed_ns)
+
+
+@pytest.fixture
+def local() -> Local:
+    """A local Coinbase of one test."""
+    return Local()
+
+
+@pytest.fixture
+def open_local(local: Local) -> Callable[[], AbstractAsyncContextManager[CoinbaseVenue]]:
+    """What opens the adapter over the local Coinbase."""
+    return local.opened

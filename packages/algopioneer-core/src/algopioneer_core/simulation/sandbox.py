@@ -1,0 +1,198 @@
+"""
+The part of a local exchange that all venues share: accounts, books, bars, clock and faults.
+
+A venue's package puts its own protocol over this and adds nothing to how orders trade. Orders
+really match, on the quotes that are pushed, as far as their sizes reach: at once when they can, as
+at a venue with a book, else when a later quote comes to them.
+
+    exchange = LocalExchange([BITCOIN], clock, PaperConfig(balances=("USD=10000",)))
+    exchange.push(quote, trade)
+    placed = exchange.place(order)
+
+`exchange.books` and `exchange.placed` tell the truth whatever the protocol answers.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from decimal import Decimal
+from functools import cache
+
+from attrs import define, evolve, field
+
+from algopioneer_core.domain.events import ExecutionReport, OrderFilled
+from algopioneer_core.domain.fills import Fill
+from algopioneer_core.domain.instruments import Instrument, InstrumentId
+from algopioneer_core.domain.market_data import Bar, Quote, Trade
+from algopioneer_core.domain.orders import Order
+from algopioneer_core.ports import Clock
+from algopioneer_core.simulation.costs import CostModel
+from algopioneer_core.simulation.paper_account import PaperAccount
+from algopioneer_core.simulation.paper_config import PaperConfig, PaperMargin
+from algopioneer_core.simulation.paper_exchange import PaperExchange
+from algopioneer_core.simulation.quote_book import QuoteBook
+from algopioneer_core.simulation.sandbox_candles import CandleStore
+
+__all__ = ["LocalExchange", "MarketListener", "PlacedOrder", "ReportListener"]
+
+
+@define(eq=False)
+class PlacedOrder:
+    """An order that the exchange took, and what became of it."""
+
+    number: int
+    """Counts the orders of the exchange from 1: a protocol makes its order id of it."""
+    order: Order
+    """As it is now."""
+    placed_ns: int
+    fills: list[Fill] = field(factory=list)
+    changed_ns: int = 0
+    """When something was last reported of it, UTC nanoseconds."""
+
+
+ReportListener = Callable[[PlacedOrder, ExecutionReport], None]
+"""Told of everything that happens to orders; must not place or cancel any itself."""
+MarketListener = Callable[[Quote | Trade], None]
+"""Told of everything that happens in the market, when its fills have been told."""
+
+
+class LocalExchange:
+    """
+    An exchange in memory, without a protocol.
+
+    Args:
+        instruments: What it trades; all of one venue.
+        clock: Its time.
+        config: Balances and costs; slippage is what quotes have, so state none.
+        margin: What the account must have before it may raise its exposure.
+    """
+
+    def __init__(
+        self,
+        instruments: Sequence[Instrument],
+        clock: Clock,
+        config: PaperConfig,
+        *,
+        margin: PaperMargin = PaperMargin.CASH,
+    ) -> None:
+        simulation = evolve(config, volume_limit=Decimal(1)).simulation()
+        self.clock = clock
+        """Its time."""
+        self.costs: Callable[[Instrument], CostModel] = cache(
+            lambda instrument: CostModel.of(instrument, simulation)
+        )
+        """What fills of an instrument cost."""
+        self.books = PaperExchange(
+            instruments,
+            PaperAccount(instruments, config.amounts, margin),
+            self.costs,
+            lambda costs, held, can_carry: QuoteBook(costs, simulation, 0, held, can_carry),
+            checks_at_once=True,
+        )
+        """Orders and money."""
+        self.placed: dict[str, PlacedOrder] = {}
+        """All orders that were taken, by client order id, oldest first."""
+        self.quotes: dict[InstrumentId, Quote] = {}
+        """The latest of each instrument."""
+        self.trades: dict[InstrumentId, Trade] = {}
+        """The latest of each instrument."""
+        self.candles = {each.id: CandleStore() for each in instruments}
+        """Bars of each instrument, the running one included."""
+        self.faults: Counter[str] = Counter()
+        """Faults that wait for their occasion, by name (`testing.fault_plans.FaultKind`)."""
+        self._report_listeners: list[ReportListener] = []
+        self._market_listeners: list[MarketListener] = []
+
+    # --- orders ------------------------------------------------------------------------------
+
+    def place(self, order: Order) -> PlacedOrder:
+        """
+        Take *order* and match it with the latest quote.
+
+        Raises:
+            OrderRejected: Its id was used, or the rules or the account do not allow it.
+        """
+        now_ns = self.clock.now_ns()
+        report = self.books.submit(evolve(order, ts_created=now_ns))
+        placed = PlacedOrder(len(self.placed) + 1, order, now_ns)
+        self.placed[order.client_order_id] = placed
+        self._told(report)
+        self._match(order.intent.instrument_id)
+        return placed
+
+    def cancel(self, client_order_id: str) -> None:
+        """Take an order out; nothing happens to one that has ended."""
+        self.books.now_ns = max(self.books.now_ns, self.clock.now_ns())
+        for report in self.books.cancel(client_order_id):
+            self._told(report)
+
+    def fill_at_limit(self, client_order_id: str) -> None:
+        """Let somebody trade with a resting order: the market comes to its limit and returns."""
+        order = self.placed[client_order_id].order
+        limit, rest = order.intent.limit_price, order.remaining_quantity
+        before = self.quotes.get(order.intent.instrument_id)
+        if limit is None or not rest or before is None or order.status.is_final:
+            return
+        now_ns = self.clock.now_ns()
+        touching = before._replace(
+            ts_event=now_ns, ts_recv=now_ns, bid=limit, ask=limit, bid_size=rest, ask_size=rest
+        )
+        self.push(touching)
+        self.push(before._replace(ts_event=now_ns, ts_recv=now_ns))
+
+    # --- the market --------------------------------------------------------------------------
+
+    def push(self, *events: Quote | Trade) -> None:
+        """Let *events* happen: match them, tell of the fills, then of the events."""
+        for event in events:
+            if isinstance(event, Trade):
+                self.trades[event.instrument_id] = event
+                self.candles[event.instrument_id].add(event.ts_event, event.price, event.quantity)
+            else:
+                self.quotes[event.instrument_id] = event
+            for report in self.books.match([event]):
+                self._told(report)
+            for listen in self._market_listeners:
+                listen(event)
+
+    def load(self, bars: Iterable[Bar], interval_ns: int) -> None:
+        """Take *bars* as what was before; the last close is the price orders are judged at."""
+        for bar in bars:
+            self.candles[bar.instrument_id].load(bar, interval_ns)
+            self.books.account.mark_price(bar.instrument_id, bar.close)
+
+    def _match(self, instrument_id: InstrumentId) -> None:
+        quote = self.quotes.get(instrument_id)
+        if quote is None:
+            return
+        for report in self.books.match([quote._replace(ts_event=self.clock.now_ns())]):
+            self._told(report)
+
+    # --- listening ---------------------------------------------------------------------------
+
+    def listen(self, reports: ReportListener, market: MarketListener) -> None:
+        """Tell of everything from now on."""
+        self._report_listeners.append(reports)
+        self._market_listeners.append(market)
+
+    def _told(self, report: ExecutionReport) -> None:
+        placed = self.placed[report.client_order_id]
+        order = self.books.find(report.client_order_id)
+        assert order is not None
+        placed.order, placed.changed_ns = order, report.ts_event
+        if isinstance(report, OrderFilled):
+            placed.fills.append(report.fill)
+        for listen in self._report_listeners:
+            listen(placed, report)
+
+    # --- faults ------------------------------------------------------------------------------
+
+    def arm(self, fault: str) -> None:
+        """Let *fault* happen at its next occasion; a protocol says which it knows."""
+        self.faults[fault] += 1
+
+    def befalls(self, fault: str) -> bool:
+        """Return whether *fault* is due; one of them is then over."""
+        if not self.faults[fault]:
+            return False
+        self.faults[fault] -= 1
+        return True
