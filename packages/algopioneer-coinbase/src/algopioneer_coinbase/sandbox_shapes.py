@@ -4,7 +4,7 @@ How the local exchange writes things: the same keys and types as recorded messag
 What a field says that no adapter reads is a constant of the right type.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Final
 
@@ -25,6 +25,7 @@ __all__ = [
     "future_json",
     "order_id",
     "order_json",
+    "position_json",
     "spot_json",
     "status_of",
     "user_order_json",
@@ -344,8 +345,3 @@ def position_json(instrument: Instrument, quantity: Decimal, price: Decimal) -> 
         "unrealized_pnl": {"value": "0", "currency": instrument.quote},
         "daily_realized_pnl": {"value": "0", "currency": instrument.quote},
     }
-
-
-def names_of(products: Sequence[Json]) -> dict[str, Json]:
-    """Return products by name."""
-    return {str(each["product_id"]): each for each in products}

@@ -1,0 +1,263 @@
+"""The REST protocol of the local Coinbase: who may ask what, how often, and the reads."""
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from algopioneer_coinbase.sandbox_auth import Gatekeeper, uri_of
+from algopioneer_coinbase.sandbox_http import (
+    Answer,
+    Failure,
+    Request,
+    error_answer,
+    first_of,
+    gateway_answer,
+    page_of,
+    seconds_of,
+)
+from algopioneer_coinbase.sandbox_shapes import (
+    PORTFOLIO,
+    account_json,
+    candle_json,
+    position_json,
+)
+from algopioneer_coinbase.sandbox_trading import Trading
+from algopioneer_core.domain.instruments import Instrument, InstrumentKind
+from algopioneer_core.domain.market_data import NS_PER_SECOND
+from algopioneer_core.domain.money import ZERO, plain, sub
+from algopioneer_core.domain.times import iso_utc
+from algopioneer_core.wire.rate_limits import TokenBucket
+
+__all__ = ["ROOT", "RestApi"]
+
+ROOT: Final = "/api/v3/brokerage"
+"""Path below which all resources lie."""
+_GRANULARITIES: Final = {
+    "ONE_MINUTE": 60,
+    "FIVE_MINUTE": 300,
+    "FIFTEEN_MINUTE": 900,
+    "THIRTY_MINUTE": 1800,
+    "ONE_HOUR": 3600,
+    "TWO_HOUR": 7200,
+    "FOUR_HOUR": 14400,
+    "SIX_HOUR": 21600,
+    "ONE_DAY": 86400,
+}
+_MOST_CANDLES: Final = 350
+
+_Handler = Callable[["RestApi", Request], Any]
+
+
+class RestApi:
+    """
+    Answers requests.
+
+    Args:
+        trading: What orders are handed to; its exchange is read.
+        gate: Checks tokens.
+    """
+
+    def __init__(self, trading: Trading, gate: Gatekeeper) -> None:
+        self.requests: list[Request] = []
+        """The latest requests, oldest first."""
+        self._trading = trading
+        self._gate = gate
+        self._exchange = trading.exchange
+        self._products_by_name = trading.products
+        self._clock = self._exchange.clock
+        self._instruments = {
+            each.id.symbol: each for each in self._exchange.books.instruments.values()
+        }
+        manners = trading.manners
+        self._private, self._public = (
+            TokenBucket.per_window(most + 1, NS_PER_SECOND, burst=most)
+            for most in (manners.private_per_second, manners.public_per_second)
+        )
+
+    def handle(self, request: Request) -> Answer:
+        """Answer a request; never raises for what a client may send."""
+        self.requests.append(request)
+        del self.requests[:-10_000]
+        self._trading.finish_cancels()
+        try:
+            handler, permission = self._route(request)
+            headers = self._admit(request, permission)
+            content = handler(self, request)
+        except Failure as failure:
+            return failure.answer
+        if self._exchange.befalls("server_error"):
+            return gateway_answer("the answer is lost")
+        return Answer(200, json.dumps(content).encode(), headers=headers)
+
+    def _route(self, request: Request) -> tuple[_Handler, str]:
+        path = request.path.removeprefix(ROOT)
+        exact = _ROUTES.get((request.method, path))
+        if exact is not None and path != request.path:
+            return exact
+        for (method, pattern), route in _ROUTES.items():
+            head, star, tail = pattern.partition("*")
+            inner = path.removeprefix(head).removesuffix(tail)
+            matches = path == f"{head}{inner}{tail}" and inner and "/" not in inner
+            if star and method == request.method and matches:
+                return route
+        raise Failure(error_answer(404, "unknown", "Not Found"))
+
+    def _admit(self, request: Request, permission: str) -> dict[str, str]:
+        """Check token, permission and rate; return the headers that tell the rate."""
+        now_ns = self._clock.now_ns()
+        bucket = self._private if permission else self._public
+        if self._exchange.befalls("rate_limit") or bucket.delay_ns(now_ns):
+            body = {"errors": [{"id": "rate_limit_exceeded", "message": "Too many requests"}]}
+            raise Failure(Answer(429, json.dumps(body).encode()))
+        bucket.take(now_ns)
+        if not permission:
+            return {}
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        uri = uri_of(request.method, request.path)
+        if scheme != "Bearer" or not self._gate.admits(token, now_ns, uri=uri):
+            raise Failure(Answer(401, b"Unauthorized\n", "text/plain"))
+        if not getattr(self._gate.key, f"can_{permission}"):
+            raise Failure(error_answer(403, "PERMISSION_DENIED", "Missing required scopes"))
+        left = max(0, bucket.tokens(now_ns))
+        return {
+            "x-ratelimit-limit": str(self._trading.manners.private_per_second),
+            "x-ratelimit-remaining": str(left),
+            "x-ratelimit-reset": "1",
+        }
+
+    # --- markets -----------------------------------------------------------------------------
+
+    def _time(self, _: Request) -> Any:
+        now_ns = self._clock.now_ns()
+        return {
+            "iso": iso_utc(now_ns - now_ns % NS_PER_SECOND),
+            "epochSeconds": str(now_ns // NS_PER_SECOND),
+            "epochMillis": str(now_ns // 1_000_000),
+        }
+
+    def _products(self, request: Request) -> Any:
+        wanted = request.query.get("product_ids", [])
+        kinds = request.query.get("product_type", [])
+        rows = [
+            self._priced(each)
+            for each in self._products_by_name.values()
+            if (not wanted or each["product_id"] in wanted)
+            and (not kinds or each["product_type"] in kinds)
+        ]
+        start = int(first_of(request, "offset", "0"))
+        rows = rows[start : start + int(first_of(request, "limit", "1000"))]
+        return {"products": rows, "num_products": len(rows)}
+
+    def _product(self, request: Request) -> Any:
+        return self._priced(
+            self._products_by_name[self._listed(request.path.rpartition("/")[2]).id.symbol]
+        )
+
+    def _priced(self, product: Mapping[str, Any]) -> dict[str, Any]:
+        instrument = self._instruments[product["product_id"]]
+        price = self._exchange.candles[instrument.id].last_price
+        return {**product, "price": "" if price is None else plain(price)}
+
+    def _candles(self, request: Request) -> Any:
+        instrument = self._listed(request.path.split("/")[-2])
+        seconds = _GRANULARITIES.get(first_of(request, "granularity"))
+        if seconds is None:
+            raise Failure(error_answer(400, "INVALID_ARGUMENT", "granularity is invalid"))
+        start, end = (seconds_of(request, name) for name in ("start", "end"))
+        interval_ns = seconds * NS_PER_SECOND
+        # Both ends are asked for, so as many buckets as steps and one more.
+        if (end - start) // interval_ns + 1 > _MOST_CANDLES:
+            text = "start and end argument is invalid - number of candles requested should be "
+            raise Failure(error_answer(400, "INVALID_ARGUMENT", f"{text}less than {_MOST_CANDLES}"))
+        rows = self._exchange.candles[self._book(instrument)].rows(interval_ns, start, end + 1)
+        return {"candles": [candle_json(each) for each in reversed(rows)]}
+
+    def _listed(self, name: str) -> Instrument:
+        instrument = self._instruments.get(name)
+        if instrument is None:
+            raise Failure(error_answer(404, "NOT_FOUND", f"Product {name} not supported"))
+        return instrument
+
+    def _book(self, instrument: Instrument) -> Any:
+        """Return the id under which an instrument's market lies: an alias has none of its own."""
+        alias = self._products_by_name[instrument.id.symbol]["alias"]
+        return self._instruments[alias].id if alias in self._instruments else instrument.id
+
+    # --- account -----------------------------------------------------------------------------
+
+    def _accounts(self, request: Request) -> Any:
+        rows = [
+            account_json(number, each.asset, sub(each.total, each.held), each.held)
+            for number, each in enumerate(self._exchange.books.balances(), 1)
+        ]
+        page, cursor = page_of(rows, request, 49)
+        return {"accounts": page, "has_next": bool(cursor), "cursor": cursor, "size": len(page)}
+
+    def _fees(self, _: Request) -> Any:
+        costs = self._exchange.costs(next(iter(self._instruments.values())))
+        return {
+            "total_volume": 0.0,
+            "total_fees": 0.0,
+            "fee_tier": {
+                "pricing_tier": "Intro 2",
+                "usd_from": "1000",
+                "usd_to": "10000",
+                "taker_fee_rate": plain(costs.taker),
+                "maker_fee_rate": plain(costs.maker),
+                "aop_from": "500000",
+                "aop_to": "1000000",
+            },
+            "margin_rate": None,
+            "goods_and_services_tax": None,
+            "advanced_trade_only_volume": 0.0,
+            "advanced_trade_only_fees": 0.0,
+            "coinbase_pro_volume": 0,
+            "coinbase_pro_fees": 0,
+            "total_balance": "0",
+            "has_promo_fee": False,
+        }
+
+    def _permissions(self, _: Request) -> Any:
+        key = self._gate.key
+        return {
+            "can_view": key.can_view,
+            "can_trade": key.can_trade,
+            "can_transfer": key.can_transfer,
+            "can_receive": False,
+            "portfolio_uuid": PORTFOLIO,
+            "portfolio_type": "DEFAULT",
+        }
+
+    def _positions(self, _: Request) -> Any:
+        account = self._exchange.books.account
+        rows = [
+            position_json(instrument, quantity, account.mark(instrument.id) or ZERO)
+            for instrument in self._instruments.values()
+            if instrument.kind is InstrumentKind.FUTURE
+            and (quantity := account.held(instrument.id))
+        ]
+        return {"positions": rows}
+
+
+_ROUTES: Final[dict[tuple[str, str], tuple[_Handler, str]]] = {
+    ("GET", "/time"): (RestApi._time, ""),
+    ("GET", "/market/products"): (RestApi._products, ""),
+    ("GET", "/market/products/*"): (RestApi._product, ""),
+    ("GET", "/market/products/*/candles"): (RestApi._candles, ""),
+    ("GET", "/products"): (RestApi._products, "view"),
+    ("GET", "/products/*"): (RestApi._product, "view"),
+    ("GET", "/products/*/candles"): (RestApi._candles, "view"),
+    ("GET", "/accounts"): (RestApi._accounts, "view"),
+    ("GET", "/transaction_summary"): (RestApi._fees, "view"),
+    ("GET", "/key_permissions"): (RestApi._permissions, "view"),
+    ("GET", "/cfm/positions"): (RestApi._positions, "view"),
+    ("POST", "/orders"): (lambda api, request: api._trading.create(request), "trade"),
+    ("POST", "/orders/batch_cancel"): (lambda api, request: api._trading.cancel(request), "trade"),
+    ("GET", "/orders/historical/batch"): (
+        lambda api, request: api._trading.orders(request),
+        "view",
+    ),
+    ("GET", "/orders/historical/fills"): (lambda api, request: api._trading.fills(request), "view"),
+    ("GET", "/orders/historical/*"): (lambda api, request: api._trading.order(request), "view"),
+}
+"""What is served, and the permission that it takes; none is public."""
