@@ -1,6 +1,7 @@
 """Tasks of a block: cancelled at its end, their only error alone."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeAlias
 
 import anyio
 import pytest
@@ -20,7 +21,10 @@ async def _fail_late(text: str) -> None:
         raise ValueError(text)
 
 
-async def run(block: Callable[[], Awaitable[None]], *tasks: Callable[[], Awaitable[None]]) -> None:
+Task: TypeAlias = Callable[[], Coroutine[Any, Any, None]]
+
+
+async def run(block: Task, *tasks: Task) -> None:
     """Run a block with tasks."""
     async with tasks_for_block() as group:
         for each in tasks:
