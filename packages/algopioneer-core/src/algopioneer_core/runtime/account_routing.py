@@ -1,9 +1,11 @@
 """
 Whose is it: what a venue says about the account, shared out among the strategies.
 
-A venue knows one position for each instrument; strategies hold parts of it. What is paid or
-charged on a position is shared in proportion to what each holds, exactly: the last one gets what
-rounding left over.
+A venue knows one position for each instrument; strategies hold parts of it, which may be on
+opposite sides. What is paid or charged on a position is shared in proportion to what each holds,
+with its sign: where the long pays, the short of another strategy receives. A fee is shared by size
+alone, and a liquidation goes to those whose side it closes. Shares sum exactly: the last one gets
+what rounding left over.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -25,8 +27,19 @@ from algopioneer_core.domain.events import (
     Settled,
     Split,
 )
+from algopioneer_core.domain.fills import Side
 from algopioneer_core.domain.instruments import InstrumentId
-from algopioneer_core.domain.money import ZERO, Money, add, divide_half_even, mul, sub
+from algopioneer_core.domain.money import (
+    ONE,
+    ZERO,
+    Money,
+    Quantity,
+    add,
+    divide_half_even,
+    mul,
+    sub,
+    total,
+)
 from algopioneer_core.runtime.runner import StrategyRunner
 
 __all__ = ["shares_of"]
@@ -51,8 +64,7 @@ def shares_of(
         case FillCorrected():
             yield from _of_owner(event, event.original.client_order_id, owner)
         case FundingPaid() | BorrowCharged() | DividendPaid() | FeeCharged():
-            for runner, amount in _split(event.amount, event.instrument_id, runners):
-                yield runner, evolve(event, amount=amount)
+            yield from _payment(event, _held(event.instrument_id, runners))
         case Split() | Settled():
             for runner in runners:
                 if event.instrument_id in runner.engine.portfolio.instruments:
@@ -70,9 +82,21 @@ def _of_owner(event: AccountEvent, client_order_id: str, owner: Owner) -> Iterat
         yield runner, event
 
 
+def _payment(
+    event: FundingPaid | BorrowCharged | DividendPaid | FeeCharged,
+    held: list[tuple[StrategyRunner, Quantity]],
+) -> Iterator[Share]:
+    if isinstance(event, FeeCharged):
+        held = [(runner, quantity.copy_abs()) for runner, quantity in held]
+    for runner, amount in _split(event.amount, held):
+        yield runner, evolve(event, amount=amount)
+
+
 def _liquidation(event: Liquidated, runners: Iterable[StrategyRunner]) -> Iterator[Share]:
     fill, paid = event.fill, ZERO
-    shares = list(_split(fill.quantity, fill.instrument_id, runners))
+    held = _held(fill.instrument_id, runners)
+    closed = [pair for pair in held if (pair[1] > 0) is (fill.side is Side.SELL) and pair[1]]
+    shares = list(_split(fill.quantity, closed or held))
     for number, (runner, quantity) in enumerate(shares):
         fee = divide_half_even(mul(fill.fee, quantity), fill.quantity, places=_PLACES)
         if number == len(shares) - 1:
@@ -82,16 +106,31 @@ def _liquidation(event: Liquidated, runners: Iterable[StrategyRunner]) -> Iterat
         yield runner, Liquidated(evolve(fill, fill_id=name, quantity=quantity, fee=fee))
 
 
+def _held(
+    instrument_id: InstrumentId, runners: Iterable[StrategyRunner]
+) -> list[tuple[StrategyRunner, Quantity]]:
+    """Return who trades an instrument, with the signed quantity of each."""
+    return [
+        (each, each.engine.portfolio.quantity(instrument_id))
+        for each in runners
+        if instrument_id in each.engine.portfolio.instruments
+    ]
+
+
 def _split(
-    amount: Money, instrument_id: InstrumentId, runners: Iterable[StrategyRunner]
+    amount: Money, held: Iterable[tuple[StrategyRunner, Quantity]]
 ) -> Iterator[tuple[StrategyRunner, Decimal]]:
-    """Yield the holders of an instrument with their share of *amount*; shares sum to it."""
-    trading = [each for each in runners if instrument_id in each.engine.portfolio.instruments]
-    held = [(each, each.engine.portfolio.quantity(instrument_id).copy_abs()) for each in trading]
-    holders = [pair for pair in held if pair[1]] or [(each, Decimal(1)) for each in trading[:1]]
-    whole = ZERO
-    for _, quantity in holders:
-        whole = add(whole, quantity)
+    """
+    Yield the holders with their share of *amount*; shares sum to it.
+
+    Where positions cancel out, or nobody holds anything any more, the first who trades the
+    instrument gets all of it.
+    """
+    trading = list(held)
+    whole = total(*(quantity for _, quantity in trading))
+    holders = [pair for pair in trading if pair[1]]
+    if not whole:
+        holders, whole = [(each, ONE) for each, _ in trading[:1]], ONE
     given = ZERO
     for number, (runner, quantity) in enumerate(holders):
         share = divide_half_even(mul(amount, quantity), whole, places=_PLACES)

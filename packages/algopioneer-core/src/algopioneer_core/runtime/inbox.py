@@ -31,7 +31,7 @@ class Inbox:
     @property
     def first_bar_ns(self) -> int | None:
         """Close time of the oldest bar that waits, UTC nanoseconds; None when there is none."""
-        for event in self._events:
+        for event in self._events.values():
             if type(event) is Bar:
                 return event.ts_event
         return None

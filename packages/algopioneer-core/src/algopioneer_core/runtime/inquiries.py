@@ -5,7 +5,7 @@ from collections.abc import Callable
 import anyio
 import anyio.abc
 
-from algopioneer_core.domain.errors import VenueError
+from algopioneer_core.domain.errors import UnknownOrder, VenueError
 from algopioneer_core.domain.execution_reports import ExecutionReport
 from algopioneer_core.domain.orders import Order, OrderStatus
 from algopioneer_core.ports import Clock, Execution
@@ -77,6 +77,8 @@ class Inquiries:
             if scope.cancelled_caught:
                 self._tell_late(key)
                 await self._learn(key)
+        except UnknownOrder:
+            pass  # its strategy was removed meanwhile, so it had ended
         except VenueError as error:  # asking again would bring the same answer
             self._alert(
                 f"{self._venue} does not say what became of order {key}",

@@ -146,6 +146,8 @@ class LiveDriver:
         risk = self._saver.saved_risk()
         if risk is not None:
             self._floor.risk.restore(risk)
+            if self._floor.risk.halted() == _STOPPING:  # it ended while it was winding down
+                self._floor.risk.resume()
         self._saver.watch(self._floor.runners, self._floor.risk)
 
     def _saved(self, plan: StrategyPlan) -> Mapping[str, Any] | None:
@@ -299,17 +301,19 @@ class LiveDriver:
         """Open nothing new, drive legs to rest, cancel what is left; within the deadline."""
         halted = self._floor.risk.halted()
         self._everyone(RiskHalted(self._clock.now_ns(), _STOPPING))
-        seconds = self._plan.stop_deadline_ns / NS_PER_SECOND
-        with anyio.move_on_after(seconds, shield=True):
-            while not self._legs_rest():
-                await self._floor.handled.wait()
-        self._cancel_everything()
-        with anyio.move_on_after(seconds, shield=True):
-            while not self._nothing_works():
-                await self._floor.handled.wait()
-        self._say_what_is_left()
+        try:
+            await self._within_deadline(self._legs_rest)
+            self._cancel_everything()
+            await self._within_deadline(self._nothing_works)
+        finally:  # a second signal comes as a cancellation
+            self._say_what_is_left()
         if halted is None:  # this halt was ours, and is over with the session
             self._everyone(RiskResumed(self._clock.now_ns()))
+
+    async def _within_deadline(self, is_done: Callable[[], bool]) -> None:
+        with anyio.move_on_after(self._plan.stop_deadline_ns / NS_PER_SECOND):
+            while not is_done():
+                await self._floor.handled.wait()
 
     def _everyone(self, event: RiskHalted | RiskResumed) -> None:
         for runner in self._floor.runners.values():

@@ -15,6 +15,7 @@ import anyio
 import anyio.lowlevel
 
 from algopioneer_core.domain.errors import RefusedError
+from algopioneer_core.journal.entries import EntryKind
 from algopioneer_core.journal.journal import Journal
 from algopioneer_core.ports import MarketDataEvent, ReceiveStream, SupportsSnapshot, Venue
 from algopioneer_core.runtime.announcements import Say, silent
@@ -112,8 +113,8 @@ class LockstepDriver:
         """
         saved = self._journal.latest_snapshot(SNAPSHOT)
         sequence, state = saved or (0, None)
+        self._check_plan(self._first_plan() if state is None else state["fingerprints"])
         if state is not None:
-            self._check_plan(state["fingerprints"])
             self._restore_venue(state["venue"])
             self._floor.risk.restore(state["risk"])
             self._floor.now_ns = state["now_ns"]
@@ -124,6 +125,13 @@ class LockstepDriver:
                 self._floor.supervision.take_up(runner)
         if self._journal.last_sequence > sequence:
             self._journal.expect_tail(sequence)
+
+    def _first_plan(self) -> Mapping[str, str]:
+        """Return what the journal was begun with; the present plan where it is new."""
+        for stored in self._journal.read(kinds=(EntryKind.SESSION,)):
+            known: Mapping[str, str] = stored.entry.body.get("strategies", self._plan.fingerprints)
+            return known
+        return self._plan.fingerprints
 
     def _check_plan(self, known: Mapping[str, str]) -> None:
         if dict(known) != self._plan.fingerprints:
@@ -139,7 +147,7 @@ class LockstepDriver:
 
     async def save(self) -> None:
         """Make the whole state durable, together with every row that led to it."""
-        venue = await self._venue_state()
+        venue = await self._settled()
         state = {
             "fingerprints": self._plan.fingerprints,
             "events": self.events,
@@ -154,14 +162,23 @@ class LockstepDriver:
         self._say(LogEvent.SNAPSHOT_SAVED, events=self.events)
         self._on_commit()
 
-    async def _venue_state(self) -> Mapping[str, object]:
-        """Return the venue's state, once all its reports have been handled."""
+    async def _settled(self) -> Mapping[str, object]:
+        """
+        Return the venue's state, once all its reports have been handled and nothing is left to do.
+
+        What a report made an engine order is sent first: an order that is neither in the venue's
+        state nor waiting here would be lost in a restart.
+        """
         assert isinstance(self._venue, SupportsSnapshot)
         while True:
+            await self._pump.settle()
             try:
-                return self._venue.snapshot()
+                state = self._venue.snapshot()
             except RefusedError:
                 await anyio.lowlevel.checkpoint()
+                continue
+            if self._pump.is_idle:
+                return state
 
     # --- running -----------------------------------------------------------------------------
 

@@ -6,13 +6,13 @@ are not where they should be asked about, and says what nobody can explain. Unti
 once since the private stream came up, the venue takes no new exposure.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from typing import Any, Final
 
 import anyio
 
-from algopioneer_core.domain.errors import UnsupportedOperation, VenueError
+from algopioneer_core.domain.errors import AuthenticationFailed, UnsupportedOperation, VenueError
 from algopioneer_core.domain.events import OrderAccepted, OrderFilled, RiskHalted
 from algopioneer_core.domain.instruments import InstrumentId
 from algopioneer_core.domain.market_data import NS_PER_SECOND
@@ -41,6 +41,8 @@ __all__ = ["Reconciler"]
 _RETRY: Final = BackoffPolicy(base_ns=NS_PER_SECOND, cap_ns=60 * NS_PER_SECOND)
 _SECOND_LOOK_S: Final = 5
 """A drift is looked at twice: a fill may be on its way."""
+_TELL_AFTER: Final = 5
+"""Failures in a row after which a person is told."""
 _NOT_YET: Final = "it has not been reconciled since its private stream came up"
 
 
@@ -82,6 +84,8 @@ class Reconciler:
         """Ring it to have the venue reconciled now."""
         self.done = anyio.Event()
         """Set once it has succeeded for the first time."""
+        self.failures = 0
+        """How often it has failed in a row."""
         self.runs = 0
         """How often it has succeeded."""
         self._execution = execution
@@ -94,7 +98,8 @@ class Reconciler:
         self._rules = rules or DriftRules()
         self._waits = Backoff(_RETRY, draw)
         self._say = say
-        self._told_orders: set[str] = set()
+        self._told_orders: dict[str, None] = {}
+        self._times_up = 0
         saved = journal.latest_snapshot(self._name)
         state: Mapping[str, Any] = {} if saved is None else saved[1]
         self._fills_until_ns: int | None = state.get("fills_until_ns")
@@ -113,6 +118,7 @@ class Reconciler:
     def stream_is_up(self) -> None:
         """Take note that the private stream is open: reconcile, then trust it."""
         self._say(LogEvent.STREAM_UP, venue=self.venue)
+        self._times_up += 1
         self._pump.health.problem = _NOT_YET
         self.bell.ring()
 
@@ -125,17 +131,35 @@ class Reconciler:
     # --- running -----------------------------------------------------------------------------
 
     async def run(self) -> None:
-        """Reconcile at each ring of the bell and every now and then, until cancelled."""
+        """
+        Reconcile at each ring of the bell and every now and then, until cancelled.
+
+        Raises:
+            AuthenticationFailed: The key is not accepted; trying again would not help.
+        """
         while True:
             with anyio.move_on_after(self._every_ns / NS_PER_SECOND):
                 await self.bell.wait()
             try:
                 await self.reconcile()
+            except AuthenticationFailed:
+                raise
             except VenueError as error:
-                self._pump.health.problem = f"it cannot be reconciled: {error}"
+                self._note_failure(error)
                 wait_ns = self._waits.next_ns(at_least_ns=error.retry_after_ns or 0)
                 await anyio.sleep(wait_ns / NS_PER_SECOND)
                 self.bell.ring()
+
+    def _note_failure(self, error: VenueError) -> None:
+        self._pump.health.problem = f"it cannot be reconciled: {error}"
+        self.failures += 1
+        if self.failures == _TELL_AFTER:
+            self._alarm(
+                self._clock.now_ns(),
+                f"{self.venue} cannot be reconciled",
+                f"{error}. Nothing new is opened there until it can be; it is tried again.",
+                urgent=True,
+            )
 
     async def reconcile(self) -> None:
         """
@@ -144,16 +168,17 @@ class Reconciler:
         Raises:
             VenueError: The venue does not answer; nothing of our books was changed by guess.
         """
-        began_ns = self._clock.now_ns()
+        began_ns, times_up = self._clock.now_ns(), self._times_up
         await self._take_fills()
         await self._compare_orders()
         await self._compare_positions()
         self._fills_until_ns = began_ns
         self._save()
         self._waits.reset()
-        self.runs += 1
+        self.runs, self.failures = self.runs + 1, 0
         self._say(LogEvent.RECONCILED, venue=self.venue)
-        if self._pump.health.problem.startswith(("it ", _NOT_YET)):
+        # Not when the stream was lost and came back meanwhile: what was read before may be stale.
+        if times_up == self._times_up and self._pump.health.problem.startswith("it "):
             self._pump.health.problem = ""
         self._pump.changed()
         self.done.set()
@@ -193,28 +218,37 @@ class Reconciler:
                 self._floor.report(OrderAccepted(theirs.client_order_id, now_ns, number))
         for client_order_id in compared.gone:
             self._pump.inquire(client_order_id)
-        for order in compared.foreign:
-            self._tell_foreign(order.venue_order_id or order.client_order_id)
+        self._tell_foreign(
+            [each.venue_order_id or each.client_order_id for each in compared.foreign]
+        )
 
-    def _tell_foreign(self, name: str) -> None:
-        if name not in self._told_orders:
-            self._told_orders.add(name)
-            self._alarm(
-                self._clock.now_ns(),
-                f"{self.venue} has an order that is not ours: {name}",
-                "It is left alone.",
-            )
+    def _tell_foreign(self, names: Iterable[str]) -> None:
+        """Tell of each open order of somebody else once; those that have gone are forgotten."""
+        known, self._told_orders = self._told_orders, dict.fromkeys(names)
+        for name in self._told_orders:
+            if name not in known:
+                self._alarm(
+                    self._clock.now_ns(),
+                    f"{self.venue} has an order that is not ours: {name}",
+                    "It is left alone.",
+                )
 
     # --- positions ---------------------------------------------------------------------------
 
     async def _compare_positions(self) -> None:
-        drifts = await self._drifts()
-        if any(each.action is not DriftAction.TOLERATE for each in drifts):
-            await anyio.sleep(_SECOND_LOOK_S)
-            await self._take_fills()
-            drifts = await self._drifts()
-        for drift in drifts:
-            self._act(drift)
+        """Act on what is unexplained, and the same, in two looks: fills may be on their way."""
+        first = {
+            each.instrument_id: each.unexplained
+            for each in await self._drifts()
+            if each.action is not DriftAction.TOLERATE
+        }
+        if not first:
+            return
+        await anyio.sleep(_SECOND_LOOK_S)
+        await self._take_fills()
+        for drift in await self._drifts():
+            if first.get(drift.instrument_id) == drift.unexplained:
+                self._act(drift)
 
     async def _drifts(self) -> list[Drift]:
         try:
@@ -229,7 +263,18 @@ class Reconciler:
                 if theirs.get(key, ZERO) != held
             }
             self._tell_first(self._foreign)
+        for key in self._moving():  # judged once their orders are known
+            ours.pop(key, None)
         return compare_positions(ours, self._foreign, theirs, self._marks(), self._rules)
+
+    def _moving(self) -> list[InstrumentId]:
+        """Return instruments with orders on the wire or of unknown fate: they may have traded."""
+        in_flight = self._pump.in_flight
+        return [
+            each.intent.instrument_id
+            for each in self._floor.working(self.venue)
+            if each.status is OrderStatus.UNKNOWN or each.client_order_id in in_flight
+        ]
 
     def _ours(self) -> dict[InstrumentId, Quantity]:
         held: dict[InstrumentId, Quantity] = {}

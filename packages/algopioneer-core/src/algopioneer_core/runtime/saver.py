@@ -72,6 +72,8 @@ class Saver:
 
     async def _put(self) -> None:
         """Put the snapshots of what changed; at the end of it nothing has been waited for."""
+        if not self._changed:
+            return
         # Somebody is handing over the fills of a market event: there is nothing to be told by.
         while (states := self._states_of_venues()) is None:  # noqa: ASYNC110
             await anyio.lowlevel.checkpoint()
@@ -81,10 +83,9 @@ class Saver:
             if name in self._runners:
                 runner = self._runners[name]
                 self._journal.put_snapshot(runner_snapshot(name), last, runner.snapshot())
-        if changed:
-            self._journal.put_snapshot(_RISK, last, self._risk.snapshot())
-            for name, state in states.items():
-                self._journal.put_snapshot(venue_snapshot(name), last, state)
+        self._journal.put_snapshot(_RISK, last, self._risk.snapshot())
+        for name, state in states.items():
+            self._journal.put_snapshot(venue_snapshot(name), last, state)
 
     def _states_of_venues(self) -> dict[str, Mapping[str, object]] | None:
         try:

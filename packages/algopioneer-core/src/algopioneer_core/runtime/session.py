@@ -5,6 +5,7 @@ What lives longest is outermost: alarms and recorders, then venues, then strateg
 given everything opened and made; it opens only the tasks.
 """
 
+import contextlib
 from collections.abc import Callable, Collection, Mapping
 from typing import Final
 
@@ -21,12 +22,14 @@ from algopioneer_core.engine.portfolio import Portfolio
 from algopioneer_core.engine.risk import RiskGate
 from algopioneer_core.journal.control import ControlBox
 from algopioneer_core.journal.entries import Entry, EntryKind
+from algopioneer_core.journal.errors import JournalError
 from algopioneer_core.journal.journal import Journal
 from algopioneer_core.ports import Clock, Notifier, Recorder, RunBlocking, Venue
 from algopioneer_core.runtime.alarms import AlarmBell
 from algopioneer_core.runtime.announcements import Say, SpokenLog, silent
 from algopioneer_core.runtime.control import ControlDesk
 from algopioneer_core.runtime.floor import Floor
+from algopioneer_core.runtime.journalled_orders import order_as_journalled
 from algopioneer_core.runtime.live import LiveDriver
 from algopioneer_core.runtime.lockstep import FeedClock, LockstepDriver
 from algopioneer_core.runtime.plan import SessionPlan
@@ -188,9 +191,7 @@ class Session:
         return order_ids(self._journal.uuid, self._nonce, strategy, start=first)
 
     def _find_order(self, client_order_id: str) -> tuple[str, Order] | None:
-        for stored in self._journal.read(kinds=(EntryKind.INTENT,), key=client_order_id):
-            return stored.entry.strategy, stored.entry.body
-        return None
+        return order_as_journalled(self._journal.entries_of_order(client_order_id))
 
     def _on_trade(self, *_: object) -> None:
         self.trades += 1
@@ -214,15 +215,19 @@ class Session:
             JournalFailed: The disk refused; nothing was sent after that.
             JournalDiverged: The replay is not the one that the journal was written with.
         """
-        async with anyio.create_task_group() as services:
-            services.start_soon(self.alarm.run)
-            for pump in self.recording:
-                services.start_soon(pump.run)
-            if self._desk is not None:
-                await self._desk.look()
-                services.start_soon(self._look_for_requests, self._desk)
-            reason = await self._trade()
-            services.cancel_scope.cancel()
+        try:
+            async with anyio.create_task_group() as services:
+                services.start_soon(self.alarm.run)
+                for pump in self.recording:
+                    services.start_soon(pump.run)
+                if self._desk is not None:
+                    await self._desk.look()
+                    services.start_soon(self._look_for_requests, self._desk)
+                reason = await self._trade()
+                services.cancel_scope.cancel()
+        except Exception as failure:
+            await self._tell_failure(failure)
+            raise
         await self._finish(reason)
         return self._result(reason)
 
@@ -338,6 +343,18 @@ class Session:
         for pump in self.recording:
             pump.bell.ring()
 
+    async def _tell_failure(self, failure: Exception) -> None:
+        """Let people know that nobody trades any more; shielded, because it is the end."""
+        with anyio.move_on_after(_FINISH_S, shield=True):
+            with contextlib.suppress(JournalError):  # it may be what has failed
+                self.alarm(
+                    self._clock.now_ns(),
+                    f"session {self.plan.name} has failed",
+                    f"{_told(failure)}. Open orders and positions stay as they are.",
+                    urgent=True,
+                )
+            await self.alarm.finish()
+
     async def _finish(self, reason: str) -> None:
         """Deliver what is left to deliver, within a limit; shielded, because it is the end."""
         with anyio.move_on_after(_FINISH_S, shield=True):
@@ -364,6 +381,13 @@ def held_in(portfolio: Portfolio) -> dict[InstrumentId, Quantity]:
     """Return what is held, signed; what is flat is left out."""
     books = portfolio.positions.items()
     return {key: position.quantity for key, position in books if position.quantity}
+
+
+def _told(failure: BaseException) -> str:
+    """Return the first thing that went wrong, in words."""
+    while isinstance(failure, BaseExceptionGroup):
+        failure = failure.exceptions[0]
+    return str(failure) or type(failure).__name__
 
 
 def equity_of(portfolio: Portfolio) -> Money | None:

@@ -1,4 +1,4 @@
-"""A bell that one task waits for and anybody may ring."""
+"""A bell that tasks wait for and anybody may ring."""
 
 import anyio
 
@@ -6,7 +6,7 @@ __all__ = ["Wake"]
 
 
 class Wake:
-    """Rung any number of times, it wakes its waiter once; rings while nobody waits are kept."""
+    """Rung any number of times, it wakes all who wait; a ring while nobody waits is kept for one."""
 
     __slots__ = ("_event", "_rung")
 
@@ -15,17 +15,16 @@ class Wake:
         self._rung = False
 
     def ring(self) -> None:
-        """Wake the waiter, now or when it comes."""
+        """Wake all who wait now, or else the next who comes."""
         self._rung = True
         if self._event is not None:
             self._event.set()
+            self._event = None
 
     async def wait(self) -> None:
         """Wait for a ring since the last wait; a cancellation leaves the ring for the next wait."""
         if not self._rung:
-            self._event = anyio.Event()
-            try:
-                await self._event.wait()
-            finally:
-                self._event = None
+            if self._event is None:
+                self._event = anyio.Event()
+            await self._event.wait()
         self._rung = False
