@@ -69,6 +69,12 @@ class ControlDesk:
         self._last = 0
         self._is_readable = True
 
+    @property
+    def is_due(self) -> bool:
+        """Whether there is something to obey, for the first time or again."""
+        due = self._journal.expected
+        return bool(self._waiting) or (due is not None and due.entry.kind is EntryKind.CONTROL)
+
     async def look(self) -> None:
         """Read what has been asked since the last time; what cannot be read is told, once."""
         try:

@@ -54,7 +54,8 @@ class LockstepDriver:
         journal: Open.
         draw: Numbers in [0, 1).
         on_commit: Called after each snapshot was made durable.
-        poll: Awaited before each event, with the number of events so far: obeys what people have
+        poll: Awaited before each event, with the number of events so far and with what waits until
+            nothing is under way: obeys what people have
             asked for meanwhile.
         quarantined: Strategies to leave out, once everything the journal has was derived again.
         say: Takes the lines of the log.
@@ -69,7 +70,7 @@ class LockstepDriver:
         *,
         draw: Callable[[], float],
         on_commit: Callable[[], None] = lambda: None,
-        poll: Callable[[int], Awaitable[None]],
+        poll: Callable[[int, Callable[[], Awaitable[object]]], Awaitable[None]],
         quarantined: Collection[str] = (),
         say: Say = silent,
     ) -> None:
@@ -210,7 +211,7 @@ class LockstepDriver:
 
     async def _obey(self) -> None:
         """Do what people ask for, and send what follows from it, before time goes on."""
-        await self._poll(self.events)
+        await self._poll(self.events, self._settled)
         await self._pump.settle()
 
     async def _read_reports(self, *, task_status: anyio.abc.TaskStatus[None]) -> None:

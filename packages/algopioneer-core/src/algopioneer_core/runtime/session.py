@@ -6,7 +6,7 @@ given everything opened and made; it opens only the tasks.
 """
 
 import contextlib
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Final
 
 import anyio
@@ -328,9 +328,20 @@ class Session:
             await anyio.sleep(_POLL_S)
             await desk.look()
 
-    async def _obey_people(self, place: int | None = None) -> None:
-        """Obey what is asked; *place* is that in a replayed feed, counted in events."""
-        if self._desk is not None:
+    async def _obey_people(
+        self, place: int | None = None, settle: Callable[[], Awaitable[object]] | None = None
+    ) -> None:
+        """
+        Obey what is asked.
+
+        Args:
+            place: That in a replayed feed, counted in events.
+            settle: Lets everything that is under way end first, so that a replay obeys at the very
+                same place again.
+        """
+        if self._desk is not None and self._desk.is_due:
+            if settle is not None:
+                await settle()
             await self._desk.obey_waiting(place)
         if self._until_flat and not self._journal.matching and not self._holds_anything:
             self.stop.ask("nothing is held")

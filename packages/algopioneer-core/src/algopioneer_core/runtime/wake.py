@@ -6,7 +6,7 @@ __all__ = ["Wake"]
 
 
 class Wake:
-    """Rung any number of times, it wakes all who wait; a ring while nobody waits is kept for one."""
+    """Rung any number of times, it wakes all who wait; with nobody waiting, the next who comes."""
 
     __slots__ = ("_event", "_rung")
 

@@ -12,15 +12,7 @@ from typing import Any, Final
 
 import attrs
 
-from algopioneer_core.domain.commands import (
-    Cancel,
-    CancelAll,
-    CloseSpread,
-    Halt,
-    OpenSpread,
-    SetTimer,
-)
-from algopioneer_core.domain.orders import OrderIntent
+from algopioneer_core.domain.commands import StrategyCommand
 from algopioneer_core.domain.spreads import SpreadSize
 
 __all__ = ["check_wish"]
@@ -39,7 +31,7 @@ def _fields_of(kind: type) -> tuple[tuple[str, _Kinds], ...]:
     return tuple((each.name, _kinds_of(hints[each.name])) for each in attrs.fields(kind))
 
 
-_WISHES: Final = (OrderIntent, Cancel, CancelAll, OpenSpread, CloseSpread, SetTimer, Halt)
+_WISHES: Final = typing.get_args(StrategyCommand)
 _FIELDS: Final[dict[type, tuple[tuple[str, _Kinds], ...]]] = {
     kind: _fields_of(kind) for kind in (*_WISHES, SpreadSize)
 }
