@@ -25,6 +25,7 @@ from attrs import frozen
 from algopioneer_core.domain.errors import ConfigError
 
 __all__ = [
+    "NumberOrWord",
     "Setting",
     "Validator",
     "at_least",
@@ -40,6 +41,13 @@ __all__ = [
     "secret",
     "settings_of",
 ]
+
+
+class NumberOrWord(str):
+    """The type of a field that is a number or one of a few words: a file may have either bare."""
+
+    __slots__ = ()
+
 
 Validator: TypeAlias = Callable[[Any, Any, Any], None]
 """An attrs validator: called with the instance, the attribute and the value."""

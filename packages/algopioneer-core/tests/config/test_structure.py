@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from algopioneer_core.config.structure import structure
 from algopioneer_core.domain.errors import ConfigError
-from algopioneer_core.settings import at_least, option
+from algopioneer_core.settings import NumberOrWord, at_least, option
 
 
 class Mode(enum.Enum):
@@ -161,3 +161,16 @@ def test_error_names_the_path(values: dict[str, Any], place: str, message: str) 
         structure(Sample, values, locate=lambda key: f"file: {key}")
 
     assert f"file: {place}" == caught.value.where
+
+
+def test_a_number_or_a_word_may_stand_bare() -> None:
+    """A speed of 60 needs no quotes, and neither does its text on a command line."""
+
+    @frozen(kw_only=True)
+    class Pace:
+        speed: NumberOrWord = option(NumberOrWord("max"), help="How fast.")
+
+    for value, expected in ((60, "60"), (Decimal("0.5"), "0.5"), ("max", "max")):
+        assert structure(Pace, {"speed": value}).speed == expected
+    with pytest.raises(ConfigError, match="must be text"):
+        structure(Pace, {"speed": True})

@@ -10,11 +10,11 @@ from algopioneer_core.config.instruments import nanoseconds
 from algopioneer_core.domain.errors import ConfigError, MoneyError
 from algopioneer_core.domain.money import decimal_of
 from algopioneer_core.history.intervals import parse_interval
-from algopioneer_core.settings import option
+from algopioneer_core.settings import NumberOrWord, option
 
 __all__ = ["ReplayConfig"]
 
-_FASTEST = "max"
+_FASTEST = NumberOrWord("max")
 
 
 def _speed(_: object, __: object, text: str) -> None:
@@ -74,7 +74,7 @@ class ReplayConfig:
     instruments: str | None = option(
         None, help="TOML file that describes the instruments.", metavar="FILE.toml"
     )
-    speed: str = option(
+    speed: NumberOrWord = option(
         _FASTEST,
         help="By how much time runs faster than the clock (60: a minute each second), or max.",
         validator=_speed,

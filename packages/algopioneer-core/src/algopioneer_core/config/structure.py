@@ -19,7 +19,8 @@ from cattrs.errors import ForbiddenExtraKeysError
 from cattrs.gen import make_dict_structure_fn, override
 
 from algopioneer_core.domain.errors import AlgopioneerError, ConfigError
-from algopioneer_core.settings import nearest, settings_of
+from algopioneer_core.domain.money import plain
+from algopioneer_core.settings import NumberOrWord, nearest, settings_of
 
 __all__ = ["check_keys", "structure"]
 
@@ -168,6 +169,12 @@ def _str(value: object, _: object) -> str:
     return value
 
 
+def _number_or_word(value: object, _: object) -> NumberOrWord:
+    if isinstance(value, Decimal | int) and not isinstance(value, bool):
+        return NumberOrWord(plain(Decimal(value)))
+    return NumberOrWord(_str(value, None))
+
+
 def _enum(value: object, target: type[enum.Enum]) -> enum.Enum:
     if isinstance(value, target):
         return value
@@ -227,6 +234,7 @@ def _make_converter() -> cattrs.Converter:
     converter.register_structure_hook(float, _float)
     converter.register_structure_hook(bool, _bool)
     converter.register_structure_hook(str, _str)
+    converter.register_structure_hook(NumberOrWord, _number_or_word)
     converter.register_structure_hook(datetime.datetime, _datetime)
     # Old versions of cattrs find enums by their base, new ones by asking a function.
     converter.register_structure_hook(enum.Enum, _enum)
