@@ -15,6 +15,7 @@ from algopioneer_core.domain.instruments import InstrumentId
 from algopioneer_core.domain.market_data import Bar
 from algopioneer_core.plugins.manager import load_plugins
 from algopioneer_core.ports import Venue
+from algopioneer_core.settings import NumberOrWord
 
 WIDE = """Date,AA,BB
 2024-01-01,10,20
@@ -102,6 +103,6 @@ async def test_mistakes_are_named(
 
 def test_speed_is_a_factor_or_as_fast_as_possible() -> None:
     """And no begin is none."""
-    assert 60 == ReplayConfig(data=("x",), speed="60").factor
+    assert 60 == ReplayConfig(data=("x",), speed=NumberOrWord("60")).factor
     assert float("inf") == ReplayConfig(data=("x",)).factor
     assert None is ReplayConfig(data=("x",)).begin_ns
