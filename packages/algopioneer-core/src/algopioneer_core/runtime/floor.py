@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, Protocol
 
 from algopioneer_core.domain.errors import OrderError, UnknownOrder
-from algopioneer_core.domain.events import AccountEvent, Event, RiskHalted, TimerFired
+from algopioneer_core.domain.events import AccountEvent, Event, OrderFilled, RiskHalted, TimerFired
 from algopioneer_core.domain.execution_reports import ExecutionReport
 from algopioneer_core.domain.orders import Order
 from algopioneer_core.engine.risk import RiskGate
@@ -90,6 +90,8 @@ class Floor:
         """Rung after each event that an engine has handled."""
         self.foreign_reports = 0
         """Reports about orders that are not ours."""
+        self.repeated_fills = 0
+        """Fills that were heard before, by another way: they are not journalled again."""
         self._find_order = find_order
         self._make_ids = make_ids
         self._jitter = jitter
@@ -219,6 +221,8 @@ class Floor:
                 self._hear(holder, share)
         elif (runner := self.owner(report.client_order_id)) is None:
             self.foreign_reports += 1
+        elif _is_known(runner, report):
+            self.repeated_fills += 1
         else:
             self._hear(runner, report)
             self._forget_ended(report.client_order_id, runner)
@@ -273,6 +277,13 @@ class Floor:
 
     def _tell(self, ts_ns: int, strategy: str, subject: str, text: str) -> None:
         self._alarm(ts_ns, subject, text, strategy=strategy, urgent=True)
+
+
+def _is_known(runner: StrategyRunner, report: ExecutionReport) -> bool:
+    """Return whether *report* is a fill that was counted already."""
+    if not isinstance(report, OrderFilled):
+        return False
+    return report.fill.fill_id in runner.engine.orders.get(report.client_order_id).fill_ids
 
 
 def _knows(runner: StrategyRunner, client_order_id: str) -> bool:

@@ -35,12 +35,24 @@ class Watched(NamedTuple):
     """How long one call may take."""
 
 
-def _interrupt(_: int, frame: FrameType | None) -> None:
-    """Raise inside the strategy's call, if there is one under way."""
-    while frame is not None:
-        if frame.f_code is _CALL:
-            raise StrategyBlocked("it did not come back within its deadline")
-        frame = frame.f_back
+class _Interrupt:
+    """The signal's handler, and the one call that it is meant for."""
+
+    def __init__(self) -> None:
+        self.meant: tuple[StrategyGuard, int] | None = None
+
+    def __call__(self, _: int, frame: FrameType | None) -> None:
+        """
+        Raise inside the strategy's call, if it is still under way.
+
+        A signal that arrives a moment late must not end the next call, which has done nothing.
+        """
+        if self.meant is None or not self.meant[0].inside or self.meant[0].calls != self.meant[1]:
+            return
+        while frame is not None:
+            if frame.f_code is _CALL:
+                raise StrategyBlocked("it did not come back within its deadline")
+            frame = frame.f_back
 
 
 class _Look:
@@ -82,7 +94,8 @@ def watchdog(
     if _SIGNAL is None or threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(_SIGNAL, _interrupt)
+    interrupt = _Interrupt()
+    before = signal.signal(_SIGNAL, interrupt)
     over, main = threading.Event(), threading.main_thread().ident
     assert main is not None
 
@@ -98,6 +111,7 @@ def watchdog(
                     on_fatal(each.name)
                     leave(EXIT_BLOCKED)
                 elif seconds >= each.deadline_s:
+                    interrupt.meant = each.guard, looks[each.name].calls
                     signal.pthread_kill(main, _SIGNAL)
 
     thread = threading.Thread(target=watch, name="strategy-watchdog", daemon=True)
