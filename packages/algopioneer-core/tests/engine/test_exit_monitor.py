@@ -4,7 +4,7 @@ import json
 from decimal import Decimal
 
 import pytest
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,7 +13,7 @@ from algopioneer_core.domain.fills import Fill, Liquidity, Side
 from algopioneer_core.domain.instruments import Instrument, InstrumentId, InstrumentKind
 from algopioneer_core.domain.money import add, from_scaled, mul, sub
 from algopioneer_core.domain.positions import Position
-from algopioneer_core.engine.exit_monitor import ExitMonitor
+from algopioneer_core.engine.exit_monitor import ExitMonitor, MarkedLeg
 from algopioneer_core.engine.exits import ExitCosts, ExitVerdict, OpenPosition
 from algopioneer_core.engine.round_trip_log import OpenRoundTrip
 
@@ -267,3 +267,19 @@ def test_net_gain_is_what_the_round_trip_shows_when_closed_at_the_mark(
     trip = log.record(before, books.position, fill, "signal")
     assert trip is not None
     assert (trip.pnl, trip.cost) == (shown.net_pnl, shown.cost)
+
+
+def test_a_leg_that_pays_in_coins_counts_at_their_worth() -> None:
+    """Gains and costs of a spread are sums in one asset: those in coins are converted."""
+    perpetual = evolve(INVERSE, id=InstrumentId("test", "BTC-PERP"))
+    dollars, coins = Books(), Books(instrument=perpetual)
+    dollars.fill("1", "100")
+    coins.fill("-3", "100")
+    legs = [MarkedLeg(dollars.position, D(150)), MarkedLeg(coins.position, D(150), D(150))]
+    policy = Watching()
+    monitor = ExitMonitor([policy])
+    assert monitor.on_spread(legs, 1) is not None
+    (seen,) = policy.seen
+    # 50 on the bitcoin; 300 dollars were 3 bitcoin and are 2 now, and a short has lost the other.
+    assert seen.gross_pnl == D(50) + (D(2) - D(3)) * D(150)
+    assert seen.cost == D(100) + D(3) * D(150)

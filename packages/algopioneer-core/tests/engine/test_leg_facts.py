@@ -120,3 +120,12 @@ def test_what_is_worth_less_than_the_venues_minimum_is_dust(
         portfolio.mark_price(leg.id, Decimal(mark), 0)
     facts = leg_facts(leg, Decimal(2), portfolio, ())
     assert facts.closable == Decimal(closable)
+
+
+def test_what_is_less_than_the_venues_smallest_order_is_dust() -> None:
+    """By its quantity, whatever it is worth."""
+    leg = evolve(LEGS[0], minimum_quantity=Decimal(2))
+    portfolio = Portfolio([leg], Decimal(0))
+    for held, closable in ((1, 0), (2, 2)):
+        portfolio.replace(Position(leg, Decimal(held)), 0, "test")
+        assert leg_facts(leg, Decimal(4), portfolio, ()).closable == closable
