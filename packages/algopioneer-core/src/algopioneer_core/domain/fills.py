@@ -7,10 +7,9 @@ needs to know which kind of venue it is.
 """
 
 import enum
-from decimal import Decimal
 from typing import Final
 
-from attrs import field, frozen
+from attrs import frozen
 
 from algopioneer_core.domain.errors import MoneyError
 from algopioneer_core.domain.instruments import InstrumentId
@@ -67,12 +66,6 @@ class Liquidity(enum.Enum):
     TAKER = "taker"
 
 
-def _positive(instance: object, attribute: object, value: Decimal) -> None:
-    if not value > 0:
-        name = getattr(attribute, "name", "value")
-        raise MoneyError(f"a fill's {name} must be positive, not {value}")
-
-
 # Written to the instance's dictionary: made twice as fast as with slots, and made once per fill.
 @frozen(slots=False)
 class Fill:
@@ -89,15 +82,20 @@ class Fill:
     client_order_id: str
     instrument_id: InstrumentId
     side: Side
-    quantity: Quantity = field(validator=_positive)
+    quantity: Quantity
     """Base units or contracts, unsigned."""
-    price: Price = field(validator=_positive)
+    price: Price
     fee: Money
     """What the venue took, in `fee_asset`; negative is a rebate."""
     fee_asset: str
     liquidity: Liquidity
     ts_event: int
     """When it was executed, UTC nanoseconds."""
+
+    def __attrs_post_init__(self) -> None:
+        if not (self.quantity > ZERO and self.price > ZERO):  # one call for both: made per fill
+            name, value = ("price", self.price) if self.quantity > ZERO else ("quantity", self.quantity)
+            raise MoneyError(f"a fill's {name} must be positive, not {value}")
 
     @property
     def signed_quantity(self) -> Quantity:

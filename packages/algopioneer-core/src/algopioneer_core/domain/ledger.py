@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Final, NamedTuple
 
 from algopioneer_core.domain.errors import LedgerError
-from algopioneer_core.domain.money import ZERO, Money, Quantity, add, sub
+from algopioneer_core.domain.money import ZERO, Money, Quantity, add, sub, total
 
 __all__ = ["Account", "Ledger", "Posting"]
 
@@ -39,6 +39,7 @@ class Account(enum.Enum):
 _HOLDINGS: Final = Account.HOLDINGS
 _MARKET: Final = Account.MARKET
 _FEES: Final = Account.FEES
+_UNTOUCHED: Final[Mapping[Account, Money]] = {}
 
 
 class Posting(NamedTuple):
@@ -55,7 +56,8 @@ class Ledger:
     __slots__ = ("_balances",)
 
     def __init__(self) -> None:
-        self._balances: dict[tuple[Account, str], Money] = {}
+        # By asset first: a trade touches five balances of two assets.
+        self._balances: dict[str, dict[Account, Money]] = {}
 
     def transfer(self, source: Account, target: Account, asset: str, amount: Money) -> None:
         """
@@ -66,33 +68,31 @@ class Ledger:
         """
         if source is target:
             return
-        balances = self._balances
-        out, into = (source, asset), (target, asset)
-        left = sub(balances.get(out, ZERO), amount)
-        balances[into] = add(balances.get(into, ZERO), amount)
-        balances[out] = left
+        row = self._row(asset)
+        left = sub(row.get(source, ZERO), amount)
+        row[target] = add(row.get(target, ZERO), amount)
+        row[source] = left
 
-    def trade(self, base: str, bought: Quantity, quote: str, paid: Money, fee: Money) -> None:
+    def trade(self, base: str, bought: Quantity, quote: str, paid: Money, fee: Money) -> Money:
         """
         Post an exchange with the market: *bought* units of base for *paid* of quote, and its fee.
 
         The same as three transfers out of the holdings; one entry, because it is posted at every
         fill. A sale has negative amounts; a negative fee is a rebate, in quote.
 
+        Returns:
+            What is held of quote after it.
+
         Raises:
             decimal.Inexact: A balance would need more than 60 digits; nothing was posted.
         """
-        balances, get = self._balances, self._balances.get
-        holding, market, fees = (_HOLDINGS, quote), (_MARKET, quote), (_FEES, quote)
-        stock, source = (_HOLDINGS, base), (_MARKET, base)
-        changed = (
-            (holding, sub(get(holding, ZERO), add(paid, fee))),
-            (market, add(get(market, ZERO), paid)),
-            (fees, add(get(fees, ZERO), fee)),
-            (stock, add(get(stock, ZERO), bought)),
-            (source, sub(get(source, ZERO), bought)),
-        )
-        balances.update(changed)
+        goods, money = self._row(base), self._row(quote)
+        held = sub(money.get(_HOLDINGS, ZERO), add(paid, fee))
+        market, fees = add(money.get(_MARKET, ZERO), paid), add(money.get(_FEES, ZERO), fee)
+        stock, source = add(goods.get(_HOLDINGS, ZERO), bought), sub(goods.get(_MARKET, ZERO), bought)
+        money[_HOLDINGS], money[_MARKET], money[_FEES] = held, market, fees
+        goods[_HOLDINGS], goods[_MARKET] = stock, source
+        return held
 
     def post(self, postings: Iterable[Posting]) -> None:
         """
@@ -114,15 +114,20 @@ class Ledger:
             key = (account, asset)
             held = changed[key] if key in changed else self.balance(account, asset)
             changed[key] = add(held, amount)
-        self._balances.update(changed)
+        for (account, asset), amount in changed.items():
+            self._row(asset)[account] = amount
 
     def balance(self, account: Account, asset: str) -> Money:
         """Return what *account* has of *asset*; zero when it was never touched."""
-        return self._balances.get((account, asset), ZERO)
+        return self._balances.get(asset, _UNTOUCHED).get(account, ZERO)
 
     def balances(self) -> Mapping[tuple[Account, str], Money]:
         """Return a copy of all balances that were ever touched."""
-        return dict(self._balances)
+        return {
+            (account, asset): amount
+            for asset, row in self._balances.items()
+            for account, amount in row.items()
+        }
 
     def restore(self, balances: Mapping[tuple[Account, str], Money]) -> None:
         """
@@ -137,8 +142,11 @@ class Ledger:
 
     def imbalance(self, asset: str) -> Money:
         """Return the sum over all accounts of *asset*: zero, unless there is a bug here."""
-        result = ZERO
-        for (_, held), amount in self._balances.items():
-            if held == asset:
-                result = add(result, amount)
-        return result
+        return total(*self._balances.get(asset, _UNTOUCHED).values())
+
+    def _row(self, asset: str) -> dict[Account, Money]:
+        """Return the balances of *asset*, to be changed."""
+        row = self._balances.get(asset)
+        if row is None:
+            row = self._balances[asset] = {}
+        return row

@@ -167,15 +167,17 @@ def divide_half_even(numerator: Decimal, denominator: Decimal, *, places: int) -
     """
     if not denominator:
         raise MoneyError(f"{numerator} cannot be divided by zero")
-    return canonical(_HALF_EVEN.quantize(_CUT.divide(numerator, denominator), _unit(places)))
+    return canonical(_HALF_EVEN.quantize(_CUT.divide(numerator, denominator), _UNITS[places]))
 
 
-def _unit(places: int) -> Decimal:
-    return _UNITS[places] if 0 <= places < len(_UNITS) else Decimal((0, (1,), -places))
+class _Units(dict[int, Decimal]):
+    """10**-places by places; looked up, because making one costs more than multiplying with it."""
+
+    def __missing__(self, places: int) -> Decimal:
+        return Decimal((0, (1,), -places))
 
 
-_UNITS: Final = tuple(Decimal((0, (1,), -places)) for places in range(_PRECISION + 1))
-"""10**-places; looked up, because making one costs more than the multiplication with it."""
+_UNITS: Final = _Units((places, Decimal((0, (1,), -places))) for places in range(_PRECISION + 1))
 
 
 def scaled(value: Decimal, decimals: int) -> int:
@@ -194,7 +196,7 @@ def scaled(value: Decimal, decimals: int) -> int:
 
 def from_scaled(number: int, decimals: int) -> Decimal:
     """Return number * 10**-decimals, exactly; it has that many decimals even where they are 0."""
-    return mul(number, _unit(decimals))
+    return mul(number, _UNITS[decimals])
 
 
 def canonical(value: Decimal) -> Decimal:

@@ -232,7 +232,8 @@ def apply_fill(order: Order, fill: Fill, *, complete: bool | None = None) -> Ord
     _check_owner(order, fill)
     if fill.fill_id in order.fill_ids:
         return order
-    filled = add(order.filled_quantity, fill.quantity)
+    quantity = fill.quantity
+    filled = add(order.filled_quantity, quantity)
     if complete is None:
         wanted = order.intent.quantity
         complete = wanted is not None and filled >= wanted
@@ -243,7 +244,7 @@ def apply_fill(order: Order, fill: Fill, *, complete: bool | None = None) -> Ord
         _next_status(order, _FILL if complete else _PARTIAL_FILL, filled),
         order.venue_order_id,
         filled,
-        add(order.filled_value, mul(fill.quantity, fill.price)),
+        add(order.filled_value, mul(quantity, fill.price)),
         order.fill_ids | {fill.fill_id},
         order.message,
         order.busted_ids,

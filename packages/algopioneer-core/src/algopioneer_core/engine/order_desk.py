@@ -69,7 +69,8 @@ class OrderDesk:
         """
         wishes = tuple(wishes)
         for wish in wishes:  # before any order is made, so that none is made and then not sent
-            self.check(wish)
+            if type(wish) is not OrderIntent or wish.instrument_id not in self._instruments:
+                self.check(wish)  # nearly always an order for what was given
         commands: list[Command] = []
         for wish in wishes:
             if type(wish) is OrderIntent:
@@ -128,8 +129,9 @@ class OrderDesk:
         return intent.quantity <= (held if intent.side is _SELL else held.copy_negate())
 
     def _works_in(self, instrument_id: InstrumentId) -> bool:
-        return any(
-            order.intent.instrument_id == instrument_id for order in self._orders.working.values()
+        working = self._orders.working
+        return bool(working) and any(
+            order.intent.instrument_id == instrument_id for order in working.values()
         )
 
     def _deny(self, intent: OrderIntent, now_ns: int, verdict: Denied) -> None:

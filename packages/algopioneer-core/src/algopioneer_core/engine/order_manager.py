@@ -1,6 +1,6 @@
 """The orders of one strategy: which exist, which may still trade, and what became of them."""
 
-from collections import OrderedDict
+from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -49,6 +49,7 @@ _STEPS: Final[dict[type, Step]] = {
 }
 REPORTS: Final[tuple[type, ...]] = (OrderFilled, *_STEPS)
 """The classes of all execution reports."""
+_PENDING: Final = OrderStatus.PENDING
 _FINAL: Final = frozenset(status for status in OrderStatus if status.is_final)
 
 
@@ -68,9 +69,7 @@ class OrderManager:
         self._next_id = next_id
         self._retained = retained
         self._orders: dict[str, Order] = {}
-        # In the order in which they ended. Not a dict: to find the first entry of one whose front
-        # was deleted again and again means to walk over all that is gone.
-        self._ended: OrderedDict[str, None] = OrderedDict()
+        self._ended: deque[str] = deque()  # those that ended, in the order in which they did
         self._corrections: dict[str, dict[str, Fill]] = {}  # by order, by fill id; mostly empty
         self.working: dict[str, Order] = {}
         """Orders that may still trade, oldest first. Read only."""
@@ -80,7 +79,11 @@ class OrderManager:
     def submit(self, intent: OrderIntent, now_ns: int) -> Order:
         """Return a new order for *intent*, handed over for sending at *now_ns* (UTC)."""
         self.made += 1
-        return self._keep(Order(self._next_id(), intent, now_ns, OrderStatus.PENDING))
+        order_id = self._next_id()
+        order = self._orders[order_id] = self.working[order_id] = Order(
+            order_id, intent, now_ns, _PENDING
+        )
+        return order
 
     def deny(self, intent: OrderIntent, now_ns: int, message: str) -> Order:
         """Return a new order for *intent*, refused by our own rules: it will not be sent."""
@@ -106,12 +109,16 @@ class OrderManager:
             UnknownOrder: The report is about no order of ours.
             IllegalTransition: The order table does not allow it.
         """
-        before = self.get(report.client_order_id)
         if type(report) is OrderFilled:
-            after = apply_fill(before, report.fill, complete=report.complete)
+            fill = report.fill
+            before = self.get(fill.client_order_id)
+            after = apply_fill(before, fill, complete=report.complete)
         else:
+            before = self.get(report.client_order_id)
             after = self._advance(before, report)
-        return before, before if after is before else self._keep(after)
+        if after is not before:
+            self._keep(after)
+        return before, after
 
     def bust(self, fill: Fill) -> Fill | None:
         """
@@ -175,7 +182,7 @@ class OrderManager:
 
     def snapshot(self) -> dict[str, object]:
         """Return working orders and the latest ended ones, as JSON values and domain objects."""
-        ended = list(self._ended)[-SAVED_ENDED:]
+        ended = tuple(self._ended)[-SAVED_ENDED:]
         kept = [*(self._orders[key] for key in ended), *self.working.values()]
         return {
             "made": self.made,
@@ -213,18 +220,23 @@ class OrderManager:
 
     def _keep(self, order: Order) -> Order:
         key = order.client_order_id
+        before = self._orders.get(key)
         self._orders[key] = order
-        if order.status not in _FINAL:
-            self.working[key] = order
-            self._ended.pop(key, None)
+        had_ended = before is not None and before.status in _FINAL
+        if order.status in _FINAL:
+            if not had_ended:
+                self.working.pop(key, None)
+                self._end(key)
         else:
-            self.working.pop(key, None)
-            self._ended[key] = None
-            if len(self._ended) > self._retained:
-                del self._orders[self._forget_oldest()]
+            self.working[key] = order
+            if had_ended:
+                self._ended.remove(key)  # rare: what was refused is alive after all
         return order
 
-    def _forget_oldest(self) -> str:
-        oldest, _ = self._ended.popitem(last=False)
-        self._corrections.pop(oldest, None)
-        return oldest
+    def _end(self, client_order_id: str) -> None:
+        ended = self._ended
+        ended.append(client_order_id)
+        if len(ended) > self._retained:
+            oldest = ended.popleft()
+            del self._orders[oldest]
+            self._corrections.pop(oldest, None)

@@ -314,11 +314,12 @@ class Portfolio:
             self._on_round_trip(trip)
 
     def _post(self, before: Position, after: Position, fill: Fill) -> None:
-        instrument, signed = before.instrument, fill.signed_quantity
-        if instrument.delivers_base and fill.fee_asset == instrument.quote:  # nearly always
+        instrument, signed, quote = before.instrument, fill.signed_quantity, before.instrument.quote
+        if instrument.delivers_base and fill.fee_asset == quote:  # nearly always
             paid = mul(signed, fill.price)
-            self.ledger.trade(instrument.base, signed, instrument.quote, paid, fill.fee)
-            self.cash = sub(self.cash, add(paid, fill.fee))
+            held = self.ledger.trade(instrument.base, signed, quote, paid, fill.fee)
+            if quote == self.numeraire:
+                self.cash = held
             return
         self._post_trade(before, after, signed, fill.price)
         if fill.fee:

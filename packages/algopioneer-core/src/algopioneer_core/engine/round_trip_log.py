@@ -32,6 +32,7 @@ __all__ = ["OpenRoundTrip"]
 
 _SHOWN: Final = Increment(Decimal((0, (1,), -AVERAGE_PLACES)))
 _BUY: Final = Side.BUY
+_SELL: Final = Side.SELL
 
 
 class _Way:
@@ -118,20 +119,22 @@ class OpenRoundTrip:
         self, before: Position, after: Position, fill: Fill, reason: str
     ) -> RoundTrip | None:
         """Count *fill*; return the round trip that it finished, or None."""
-        held, left = before.quantity, after.quantity
+        held, left, quantity = before.quantity, after.quantity, fill.quantity
         if not held:
             self._begin(fill.ts_event, before.realised, before.fees)
-            self._entries.take(self._instrument, fill.quantity, fill.price)
+            self._entries.take(self._instrument, quantity, fill.price)
             return None if left else self._end(before, after, fill, reason)
-        if (held > 0) == (fill.side is _BUY):
-            self._entries.take(self._instrument, fill.quantity, fill.price)
-            closed = fill.quantity
+        if (held > ZERO) == (fill.side is _BUY):
+            self._entries.take(self._instrument, quantity, fill.price)
+            closed = quantity
         else:
-            closed = min(held.copy_abs(), fill.quantity)
+            closed = min(held.copy_abs(), quantity)
             self._exits.take(self._instrument, closed, fill.price)
-        if left and (held > 0) == (left > 0):
+        if not left:
+            return self._end(before, after, fill, reason)
+        if (held > ZERO) == (left > ZERO):
             return None
-        if left and closed < fill.quantity:
+        if closed < quantity:
             return self._turn(before, after, fill, closed, reason)
         return self._end(before, after, fill, reason)
 
@@ -237,4 +240,4 @@ class OpenRoundTrip:
 
 
 def _side(held: Quantity) -> Side:
-    return Side.BUY if held > 0 else Side.SELL
+    return _BUY if held > ZERO else _SELL

@@ -1,6 +1,7 @@
 """What a simulated fill costs: slippage, fees, and the quantity an amount of money buys."""
 
 from decimal import Decimal
+from typing import Final
 
 from attrs import field, frozen
 
@@ -21,6 +22,9 @@ from algopioneer_core.domain.money import (
 from algopioneer_core.simulation.config import BacktestConfig
 
 __all__ = ["CostModel"]
+
+_BUY: Final = Side.BUY
+_TAKER: Final = Liquidity.TAKER
 
 
 @frozen
@@ -48,6 +52,7 @@ class CostModel:
     _better: Decimal = field(init=False, repr=False)
     _step_cost: Decimal = field(init=False, repr=False)
     _step_fee: Decimal = field(init=False, repr=False)
+    _fee_asset: str = field(init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
         instrument = self.instrument
@@ -66,6 +71,7 @@ class CostModel:
             # Of one quantity step, fee included, for each unit of price (linear) or of its inverse.
             "_step_cost": mul(mul(step, instrument.multiplier), add(ONE, self.taker)),
             "_step_fee": mul(step, self.per_unit),
+            "_fee_asset": instrument.settlement_asset,
         }
         for name, value in derived.items():
             object.__setattr__(self, name, value)
@@ -81,7 +87,7 @@ class CostModel:
         """Return what a market order gets at *price*: worse by the slippage, not rounded."""
         if not self.slippage:
             return price
-        return mul(price, self._worse if side is Side.BUY else self._better)
+        return mul(price, self._worse if side is _BUY else self._better)
 
     def fee(
         self, quantity: Quantity, price: Price, liquidity: Liquidity, *, in_base: bool = False
@@ -95,21 +101,21 @@ class CostModel:
             liquidity: Whether it rested.
             in_base: Take it from the base that the fill delivers.
         """
-        rate = self.taker if liquidity is Liquidity.TAKER else self.maker
+        rate = self.taker if liquidity is _TAKER else self.maker
         instrument = self.instrument
         if in_base:
             return mul(quantity, rate), instrument.base
         fee = mul(instrument.value(quantity, price), rate) if rate else ZERO
         if self.per_unit:
             fee = add(fee, mul(quantity, self.per_unit))
-        return fee, instrument.settlement_asset
+        return fee, self._fee_asset
 
     def affordable(self, amount: Money, price: Price) -> Quantity:
         """
         Return the largest quantity on the instrument's grid whose value and taker fee at *price*
         do not exceed *amount* (rounded down): amount ÷ (price × (1 + fee)).
         """
-        if amount <= 0:
+        if amount <= ZERO:
             return ZERO
         instrument = self.instrument
         if instrument.inverse:  # a contract costs multiplier ÷ price: both sides times the price

@@ -21,7 +21,7 @@ from algopioneer_core.domain.events import (
 from algopioneer_core.domain.fills import Fill
 from algopioneer_core.domain.instruments import Instrument
 from algopioneer_core.domain.market_data import Bar
-from algopioneer_core.domain.money import Money, add, sub
+from algopioneer_core.domain.money import ZERO, Money, add, sub
 from algopioneer_core.engine.engine import TradingEngine
 from algopioneer_core.history.columns import BarColumns, BarSource
 from algopioneer_core.simulation.funding import FundingDesk
@@ -233,8 +233,8 @@ class EventBacktest:
         self._held = cash, quantity
         self._tape.hold(position, cash, quantity)
         # A long position that was paid for cannot lose more than it cost, so nobody need look.
-        risky = bool(quantity) if self._instrument.inverse else quantity < 0
-        self._may_be_ruined = risky or cash <= 0
+        risky = bool(quantity) if self._instrument.inverse else quantity < ZERO
+        self._may_be_ruined = risky or cash <= ZERO
         self._is_alert = self._may_be_ruined or bool(self._timers)
 
     def _is_ruined(self, bar: Bar) -> bool:

@@ -45,6 +45,7 @@ __all__ = ["BarMatcher"]
 _MARKET: Final = OrderType.MARKET
 _GTC: Final = TimeInForce.GTC
 _BUY: Final = Side.BUY
+_TAKER: Final = Liquidity.TAKER
 
 
 class BarMatcher(OrderFiller[Bar]):
@@ -135,7 +136,7 @@ class BarMatcher(OrderFiller[Bar]):
         else:
             price, ts_ns = bar.open, bar.ts_event - self._interval_ns
         worse = self._costs.market_price(each.order.intent.side, price)
-        return self._fill(each, bar, worse, Liquidity.TAKER, ts_ns)
+        return self._fill(each, bar, worse, _TAKER, ts_ns)
 
     def _stop(self, each: RestingOrder, bar: Bar, stop: Price) -> list[ExecutionReport]:
         intent = each.order.intent
@@ -149,7 +150,7 @@ class BarMatcher(OrderFiller[Bar]):
         at_open = beyond == bar.open
         price = self._costs.market_price(intent.side, beyond)
         ts_ns = bar.ts_event - self._interval_ns if at_open else bar.ts_event
-        return self._fill(each, bar, price, Liquidity.TAKER, ts_ns)
+        return self._fill(each, bar, price, _TAKER, ts_ns)
 
     def _limit(self, each: RestingOrder, bar: Bar, limit: Price) -> list[ExecutionReport]:
         intent, was_in_book = each.order.intent, each.in_book
@@ -158,7 +159,7 @@ class BarMatcher(OrderFiller[Bar]):
         order_id, opened = each.order.client_order_id, bar.ts_event - self._interval_ns
         if bar.open <= limit if buying else bar.open >= limit:
             if not intent.post_only:
-                return self._fill(each, bar, bar.open, Liquidity.TAKER, opened)
+                return self._fill(each, bar, bar.open, _TAKER, opened)
             if was_in_book:  # whoever trades there takes from this order
                 return self._fill(each, bar, limit, Liquidity.MAKER, opened)
             return [self._leave(each, OrderRejected(order_id, opened, WOULD_TAKE))]

@@ -99,7 +99,7 @@ class OrderFiller(Generic[_EventT]):
             wanted if self._volume_limit is None else min(wanted, self._room(event, intent.side))
         )
         complete = quantity == wanted
-        if not quantity or (intent.time_in_force is TimeInForce.FOK and not complete):
+        if not quantity or (not complete and intent.time_in_force is TimeInForce.FOK):
             return self._unfilled(each, ts_ns)
         report = self._filled(order, quantity, price, liquidity, ts_ns, complete=complete)
         if complete:

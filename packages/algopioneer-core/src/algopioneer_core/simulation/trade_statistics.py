@@ -17,6 +17,7 @@ from algopioneer_core.domain.round_trips import RoundTrip
 
 __all__ = ["AVERAGE_PLACES", "TradeFigures", "TradeStatistics", "TradeTotals", "turnover_of"]
 
+_BUY: Final = Side.BUY
 AVERAGE_PLACES: Final = 8
 """Decimals to which average amounts are rounded, half to even."""
 
@@ -53,9 +54,8 @@ def turnover_of(trade: RoundTrip, *, inverse: bool = False) -> Money:
     linear trade; the sign turns for a short one, and turns again for an inverse contract.
     """
     gross = add(trade.pnl, trade.fees)
-    rises = (trade.side is Side.BUY) is not inverse
-    exit_value = add(trade.cost, gross) if rises else sub(trade.cost, gross)
-    return add(trade.cost, exit_value)
+    rises, cost = (trade.side is _BUY) is not inverse, trade.cost
+    return add(cost, add(cost, gross) if rises else sub(cost, gross))
 
 
 class TradeStatistics:
@@ -80,10 +80,10 @@ class TradeStatistics:
     def count(self, pnl: Money, fees: Money, turnover: Money) -> None:
         """Count a trade of these amounts; the legs of a pair are one trade, with their sums."""
         self._total += 1
-        if pnl > 0:
+        if pnl > ZERO:
             self._winning += 1
             self._profit = add(self._profit, pnl)
-        elif pnl < 0:
+        elif pnl < ZERO:
             self._losing += 1
             self._loss = sub(self._loss, pnl)
         self._best = pnl if self._best is None or pnl > self._best else self._best
