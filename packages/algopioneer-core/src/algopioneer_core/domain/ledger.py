@@ -6,6 +6,7 @@ put in plus all flows, to the last digit, and a missing or doubled posting canno
 """
 
 import enum
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Final, NamedTuple
@@ -57,7 +58,7 @@ class Ledger:
 
     def __init__(self) -> None:
         # By asset first: a trade touches five balances of two assets.
-        self._balances: dict[str, dict[Account, Money]] = {}
+        self._balances: defaultdict[str, dict[Account, Money]] = defaultdict(dict)
 
     def transfer(self, source: Account, target: Account, asset: str, amount: Money) -> None:
         """
@@ -68,7 +69,7 @@ class Ledger:
         """
         if source is target:
             return
-        row = self._row(asset)
+        row = self._balances[asset]
         left = sub(row.get(source, ZERO), amount)
         row[target] = add(row.get(target, ZERO), amount)
         row[source] = left
@@ -86,10 +87,11 @@ class Ledger:
         Raises:
             decimal.Inexact: A balance would need more than 60 digits; nothing was posted.
         """
-        goods, money = self._row(base), self._row(quote)
+        goods, money = self._balances[base], self._balances[quote]
         held = sub(money.get(_HOLDINGS, ZERO), add(paid, fee))
         market, fees = add(money.get(_MARKET, ZERO), paid), add(money.get(_FEES, ZERO), fee)
-        stock, source = add(goods.get(_HOLDINGS, ZERO), bought), sub(goods.get(_MARKET, ZERO), bought)
+        stock = add(goods.get(_HOLDINGS, ZERO), bought)
+        source = sub(goods.get(_MARKET, ZERO), bought)
         money[_HOLDINGS], money[_MARKET], money[_FEES] = held, market, fees
         goods[_HOLDINGS], goods[_MARKET] = stock, source
         return held
@@ -115,7 +117,7 @@ class Ledger:
             held = changed[key] if key in changed else self.balance(account, asset)
             changed[key] = add(held, amount)
         for (account, asset), amount in changed.items():
-            self._row(asset)[account] = amount
+            self._balances[asset][account] = amount
 
     def balance(self, account: Account, asset: str) -> Money:
         """Return what *account* has of *asset*; zero when it was never touched."""
@@ -143,10 +145,3 @@ class Ledger:
     def imbalance(self, asset: str) -> Money:
         """Return the sum over all accounts of *asset*: zero, unless there is a bug here."""
         return total(*self._balances.get(asset, _UNTOUCHED).values())
-
-    def _row(self, asset: str) -> dict[Account, Money]:
-        """Return the balances of *asset*, to be changed."""
-        row = self._balances.get(asset)
-        if row is None:
-            row = self._balances[asset] = {}
-        return row

@@ -148,10 +148,10 @@ def floor_units(amount: Decimal, unit: Decimal) -> int:
         MoneyError: *unit* is not positive.
         decimal.InvalidOperation: The number of units has more than 60 digits.
     """
-    if not unit > 0:
+    if not unit > ZERO:
         raise MoneyError(f"a unit must be positive, not {unit}")
     quotient, remainder = _EXACT.divmod(amount, unit)
-    return int(quotient) - (1 if remainder < 0 else 0)
+    return int(quotient) - (1 if remainder < ZERO else 0)
 
 
 def divide_half_even(numerator: Decimal, denominator: Decimal, *, places: int) -> Decimal:
@@ -235,7 +235,7 @@ class Increment:
     def floor(self, value: Decimal) -> Decimal:
         """Return the largest multiple not above *value* (towards minus infinity)."""
         quotient, remainder = _EXACT.divmod(value, self.step)
-        return mul(sub(quotient, ONE) if remainder < 0 else quotient, self.step)
+        return mul(sub(quotient, ONE) if remainder < ZERO else quotient, self.step)
 
     def ceil(self, value: Decimal) -> Decimal:
         """Return the smallest multiple not below *value* (towards plus infinity)."""
@@ -243,7 +243,9 @@ class Increment:
 
     def toward_zero(self, value: Decimal) -> Decimal:
         """Return the multiple next to *value* on the side of zero."""
-        return self.floor(value) if value >= 0 else self.ceil(value)
+        if value < ZERO:
+            return self.ceil(value)
+        return mul(_EXACT.divide_int(value, self.step), self.step)
 
     def nearest(self, value: Decimal) -> Decimal:
         """Return the nearest multiple; exactly between two, the even one."""

@@ -149,9 +149,10 @@ class Order:
     @property
     def remaining_quantity(self) -> Quantity | None:
         """What is left to fill; None for a quote-sized order, never below zero."""
-        if self.intent.quantity is None:
-            return None
-        return max(sub(self.intent.quantity, self.filled_quantity), ZERO)
+        wanted, filled = self.intent.quantity, self.filled_quantity
+        if wanted is None or not filled:
+            return wanted
+        return max(sub(wanted, filled), ZERO)
 
     @property
     def overfilled(self) -> bool:

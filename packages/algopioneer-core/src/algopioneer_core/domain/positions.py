@@ -172,10 +172,11 @@ class Position:
                 f"fill {fill.fill_id} is of {fill.instrument_id}", where=str(instrument.id)
             )
         quantity, cost, realised = self._traded(signed, fill.price)
+        fees, others = self.fees, self.other_fees
         if not fee or fill.fee_asset == instrument.settlement_asset:
-            fees = add(self.fees, fee) if fee else self.fees
-            return Position(instrument, quantity, cost, realised, fees, self.other_fees)
-        moved = Position(instrument, quantity, cost, realised, self.fees, self.other_fees)
+            fees = add(fees, fee) if fee else fees
+            return Position(instrument, quantity, cost, realised, fees, others)
+        moved = Position(instrument, quantity, cost, realised, fees, others)
         return moved.charge(fee, fill.fee_asset)
 
     def _traded(self, signed: Quantity, price: Price) -> tuple[Quantity, Money, Money]:
@@ -184,10 +185,10 @@ class Position:
         if not held:
             return signed, value, self.realised
         after = add(held, signed)
-        if held.is_signed() == signed.is_signed():
-            return after, add(self.cost, value), self.realised
         if not after:
             return after, ZERO, self._realising(value, self.cost)
+        if held.is_signed() == signed.is_signed():
+            return after, add(self.cost, value), self.realised
         if after.is_signed() == held.is_signed():
             share = mul(self.cost, neg(signed))
             released = divide_half_even(share, held, places=COST_PLACES)

@@ -56,8 +56,9 @@ class LegClock:
             self.deadline_ns = None
         elif self.deadline_ns is None:
             self.deadline_ns = now_ns + self._residual_ns
-        for each in [each for each in self.cancel_again_ns if each not in live]:
-            del self.cancel_again_ns[each]
+        if self.cancel_again_ns:  # rare, and this is called after every report
+            for each in [each for each in self.cancel_again_ns if each not in live]:
+                del self.cancel_again_ns[each]
 
     def ordered(self, now_ns: int) -> None:
         """Give orders that are made now their time to work."""
@@ -93,17 +94,20 @@ class LegClock:
 
     def next_timer(self, now_ns: int) -> list[SetTimer]:
         """Return a timer for the next moment at which something is due, if it is a new one."""
+        due = self._next_due_ns(now_ns)
+        if due is None or due == self.set_for_ns:
+            return []
+        self.set_for_ns = due
+        return [SetTimer(LEG_TIMER, due)]
+
+    def _next_due_ns(self, now_ns: int) -> int | None:
         times = (
             self.deadline_ns,
             self.patience_until_ns,
             self.pause_until_ns,
             *self.cancel_again_ns.values(),
         )
-        ahead = [each for each in times if each is not None and each > now_ns]
-        if not ahead or min(ahead) == self.set_for_ns:
-            return []
-        self.set_for_ns = min(ahead)
-        return [SetTimer(LEG_TIMER, self.set_for_ns)]
+        return min([each for each in times if each is not None and each > now_ns], default=None)
 
     def snapshot(self) -> dict[str, Any]:
         """Return all deadlines as JSON values."""

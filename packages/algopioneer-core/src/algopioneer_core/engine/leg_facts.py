@@ -75,12 +75,12 @@ class LegFacts(NamedTuple):
     @property
     def lowest(self) -> Quantity:
         """What of the target is held if all closing orders fill and no opening one does."""
-        return sub(self.done, self.closing)
+        return sub(self.done, self.closing) if self.closing else self.done
 
     @property
     def highest(self) -> Quantity:
         """What of the target is held if all opening orders fill and no closing one does."""
-        return add(self.done, self.opening)
+        return add(self.done, self.opening) if self.opening else self.done
 
     def may_outgrow(self, other: "LegFacts", limit: Decimal = ZERO) -> bool:
         """Return whether orders can bring this leg further than *other* is, by over *limit*."""
@@ -138,19 +138,16 @@ class SpreadFacts(NamedTuple):
     By how much the second leg may be ahead of the first, and the first of the second, as multiples
     of one over both sizes: products instead of quotients, because facts follow every report.
     """
+    most_apart: Decimal
+    """The larger of the two, without sign."""
 
     @classmethod
     def of(cls, first: LegFacts, second: LegFacts) -> Self:
         """Return the facts of two legs."""
         size_a, size_b = first.size, second.size
-        return cls(
-            first,
-            second,
-            (
-                exact_sub(exact_mul(second.highest, size_a), exact_mul(first.lowest, size_b)),
-                exact_sub(exact_mul(first.highest, size_b), exact_mul(second.lowest, size_a)),
-            ),
-        )
+        one = exact_sub(exact_mul(second.highest, size_a), exact_mul(first.lowest, size_b))
+        other = exact_sub(exact_mul(first.highest, size_b), exact_mul(second.lowest, size_a))
+        return cls(first, second, (one, other), max(one.copy_abs(), other.copy_abs()))
 
     @property
     def legs(self) -> tuple[LegFacts, LegFacts]:
@@ -191,18 +188,14 @@ class SpreadFacts(NamedTuple):
     @property
     def residual_high(self) -> Fraction:
         """The largest difference of the legs' fractions that open orders can leave."""
-        return self._fraction(self._most_apart())
+        return self._fraction(self.most_apart)
 
     def is_above(self, limit: Decimal) -> bool:
         """Return whether the residual may be above *limit*, a fraction."""
-        most = self._most_apart()
+        most = self.most_apart
         if not most:
             return False
         return most > exact_mul(limit, exact_mul(self.first.size, self.second.size))
-
-    def _most_apart(self) -> Decimal:
-        one, other = self.apart
-        return max(one.copy_abs(), other.copy_abs())
 
     def _fraction(self, apart: Decimal) -> Fraction:
         return Fraction(apart) / (Fraction(self.first.size) * Fraction(self.second.size))
@@ -283,7 +276,7 @@ def leg_facts(
     chain: Sequence[InstrumentId] = (),
 ) -> LegFacts:
     """Return the facts of one leg, from its position and all working orders of the strategy."""
-    rises, ids = target > 0, chain or (instrument.id,)
+    rises, ids = target > ZERO, chain or (instrument.id,)
     opening = closing = ZERO
     unknown: tuple[str, ...] = ()
     live: tuple[str, ...] = ()

@@ -81,7 +81,7 @@ class LegManager:
         inventory: Mapping[InstrumentId, Quantity] | None = None,
         successors: Sequence[Instrument] = (),
     ) -> None:
-        self._first = legs[0]
+        self._first, self._pair = legs[0], legs
         self._chain = (legs[1], *successors)
         check_chain(self._chain)
         self._chain_ids = tuple(each.id for each in self._chain) if successors else ()
@@ -251,6 +251,8 @@ class LegManager:
 
     def _legs(self, contract: InstrumentId | None) -> tuple[Instrument, Instrument]:
         """Return both legs, the second as *contract*; None is the strategy's own second."""
+        if len(self._chain) == 1:
+            return self._pair
         second = (each for each in self._chain if each.id == contract)
         return self._first, next(second, self._chain[0])
 

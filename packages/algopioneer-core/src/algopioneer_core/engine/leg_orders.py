@@ -1,6 +1,7 @@
 """The orders of a spread's legs, and at what price each attempt is made."""
 
 from decimal import Decimal
+from typing import Final
 
 from algopioneer_core.domain.fills import Side
 from algopioneer_core.domain.instruments import Instrument, InstrumentId
@@ -11,6 +12,11 @@ from algopioneer_core.engine.leg_rules import LegOrders, LegRules
 from algopioneer_core.engine.portfolio import Portfolio
 
 __all__ = ["LegOrderMaker"]
+
+_BUY: Final = Side.BUY
+_SELL: Final = Side.SELL
+_MARKET: Final = OrderType.MARKET
+_LIMIT: Final = OrderType.LIMIT
 
 
 class LegOrderMaker:
@@ -25,6 +31,7 @@ class LegOrderMaker:
     def __init__(self, portfolio: Portfolio, rules: LegRules) -> None:
         self._portfolio = portfolio
         self._rules = rules
+        self._at_market = rules.orders is LegOrders.MARKET
 
     def can_try(self, attempt: int) -> bool:
         """Return whether an attempt of this number (0 is the first) is still allowed."""
@@ -32,7 +39,7 @@ class LegOrderMaker:
         if attempt > rules.max_attempts:
             return False
         return (
-            rules.orders is LegOrders.MARKET
+            self._at_market
             or attempt == 0
             or self._bps(attempt - 1) < (rules.collar_bps)
         )
@@ -41,7 +48,7 @@ class LegOrderMaker:
         self, leg: LegFacts, quantity: Quantity, attempt: int, reason: str
     ) -> OrderIntent | None:
         """Return an order that adds *quantity* to the leg; None when it has no price."""
-        side = Side.BUY if leg.target > 0 else Side.SELL
+        side = _BUY if leg.target > ZERO else _SELL
         return self._order(leg.instrument, side, quantity, attempt, reason, reduces=False)
 
     def closing(
@@ -68,16 +75,13 @@ class LegOrderMaker:
         *,
         reduces: bool,
     ) -> OrderIntent | None:
-        if self._rules.orders is LegOrders.MARKET:
-            limit = None
-        else:
-            limit = self._limit(instrument, side, attempt)
-            if limit is None:
-                return None
+        limit = None if self._at_market else self._limit(instrument, side, attempt)
+        if limit is None and not self._at_market:
+            return None
         return OrderIntent(
             instrument_id=instrument.id,
             side=side,
-            type=OrderType.MARKET if limit is None else OrderType.LIMIT,
+            type=_MARKET if self._at_market else _LIMIT,
             quantity=quantity,
             limit_price=limit,
             reduce_only=reduces,
@@ -103,4 +107,4 @@ class LegOrderMaker:
 
 
 def _against(held: Quantity) -> Side:
-    return Side.SELL if held > 0 else Side.BUY
+    return _SELL if held > ZERO else _BUY

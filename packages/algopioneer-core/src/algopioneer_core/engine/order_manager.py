@@ -223,20 +223,17 @@ class OrderManager:
         before = self._orders.get(key)
         self._orders[key] = order
         had_ended = before is not None and before.status in _FINAL
-        if order.status in _FINAL:
-            if not had_ended:
-                self.working.pop(key, None)
-                self._end(key)
-        else:
+        if order.status not in _FINAL:
             self.working[key] = order
             if had_ended:
                 self._ended.remove(key)  # rare: what was refused is alive after all
+        elif not had_ended:
+            self.working.pop(key, None)
+            self._ended.append(key)
+            if len(self._ended) > self._retained:
+                self._forget(self._ended.popleft())
         return order
 
-    def _end(self, client_order_id: str) -> None:
-        ended = self._ended
-        ended.append(client_order_id)
-        if len(ended) > self._retained:
-            oldest = ended.popleft()
-            del self._orders[oldest]
-            self._corrections.pop(oldest, None)
+    def _forget(self, client_order_id: str) -> None:
+        del self._orders[client_order_id]
+        self._corrections.pop(client_order_id, None)

@@ -39,6 +39,10 @@ from algopioneer_core.engine.portfolio import Portfolio
 __all__ = ["SpreadDesk"]
 
 _PRICES: Final = frozenset((Bar, JointBar, Quote, Trade))
+_TOLD: Final = frozenset(
+    (TimerFired, FeedDown, FeedUp, MarketClosed, MarketOpened, RiskHalted, RiskResumed, Split)
+)
+"""Events that say more to the leg manager than that it is time for a look."""
 
 
 class SpreadDesk:
@@ -151,6 +155,8 @@ class SpreadDesk:
 
     def _wishes(self, event: Event, now_ns: int, *, is_settled: bool) -> Sequence[StrategyCommand]:
         legs = self._legs
+        if type(event) not in _TOLD:  # nearly always: a report, or a price while orders work
+            return () if is_settled else legs.review(now_ns)
         match event:
             case TimerFired():
                 return legs.timer_fired(now_ns) if event.name == LEG_TIMER else ()

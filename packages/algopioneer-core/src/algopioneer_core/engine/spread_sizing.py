@@ -46,7 +46,8 @@ class _Leg(NamedTuple):
         step = self.instrument.quantity_increment.step
         worth = mul(step, self.instrument.multiplier)
         unit = worth if self.instrument.inverse else mul(worth, self.price)
-        return self.whole(mul(step, floor_units(amount, mul(unit, divisor))))
+        quantity = mul(step, floor_units(amount, unit if divisor is ONE else mul(unit, divisor)))
+        return quantity if self.instrument.fractionable else self.whole(quantity)
 
     def whole(self, quantity: Quantity) -> Quantity:
         return self.instrument.whole_quantity(quantity)

@@ -91,7 +91,11 @@ class OrderFiller(Generic[_EventT]):
     ) -> list[ExecutionReport]:
         order, intent = each.order, each.order.intent
         wanted = self._wanted(each, price)
-        problem = self._problem(each, wanted, price)
+        problem = problem_of_size(
+            intent, self._instrument, wanted, price, self._held, is_rest=bool(each.taken)
+        )
+        if not (problem or self._carries(intent.side, wanted, price)):
+            problem = NO_BUYING_POWER
         if problem:
             refusal = OrderCanceled if each.taken else OrderRejected
             return [self._leave(each, refusal(order.client_order_id, ts_ns, problem))]
@@ -114,6 +118,9 @@ class OrderFiller(Generic[_EventT]):
         order_id = each.order.client_order_id
         return [self._leave(each, OrderCanceled(order_id, ts_ns, NOT_AT_ONCE))]
 
+    def _carries(self, side: Side, quantity: Quantity, price: Price) -> bool:
+        return self._can_carry is None or self._can_carry(side, quantity, price)
+
     def _wanted(self, each: RestingOrder, price: Price) -> Quantity:
         """Return what is still to be filled; a reduce-only order is cut to what is held."""
         intent, amount = each.order.intent, each.order.intent.quote_amount
@@ -128,18 +135,6 @@ class OrderFiller(Generic[_EventT]):
     def _reducible(self, intent: OrderIntent) -> Quantity:
         held = self._held()
         return max(neg(held) if intent.side is _BUY else held, ZERO)
-
-    def _problem(self, each: RestingOrder, wanted: Quantity, price: Price) -> str:
-        """Return why the market or the account refuses the order; empty when neither does."""
-        intent = each.order.intent
-        problem = problem_of_size(
-            intent, self._instrument, wanted, price, self._held, is_rest=bool(each.taken)
-        )
-        if problem:
-            return problem
-        if self._can_carry is None or self._can_carry(intent.side, wanted, price):
-            return ""
-        return NO_BUYING_POWER
 
     def _room(self, event: _EventT, side: Side) -> Quantity:
         """Return the most that one order may take of what *event* shows, under the volume limit."""

@@ -84,12 +84,15 @@ class RuinWatch:
     def _is_possible(self, held: Held) -> bool:
         if self._valuation.coin is not None:  # the legs' worths move with each other's closes
             return any(held.quantities) or held.cash <= 0 or bool(held.coins)
-        cash, _, _ = self._floats
+        cash, _, sizes = self._floats
         worst, gross = cash, abs(cash)
-        lowest, highest = zip(*self._extremes, strict=True)
-        for one, other in zip(self._values(lowest), self._values(highest), strict=True):
-            worst += min(one, other)
-            gross += max(abs(one), abs(other))
+        rows = zip(sizes, self._extremes, self._valuation.instruments, strict=True)
+        for size, (lowest, highest), instrument in rows:
+            if size:
+                one = -size / lowest if instrument.inverse else size * lowest
+                other = -size / highest if instrument.inverse else size * highest
+                worst += min(one, other)
+                gross += max(abs(one), abs(other))
         return worst <= _DOUBT * gross
 
     def _values(self, closes: Iterable[float]) -> Iterator[float]:

@@ -45,10 +45,13 @@ class Valuation:
     """Which instrument's close is the price of a coin."""
     in_coins: tuple[bool, ...] = field(init=False)
     """Whether each instrument settles in coins."""
+    _is_paid_for: bool = field(init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
         in_coins = tuple(each.settlement_asset == self.coin for each in self.instruments)
         object.__setattr__(self, "in_coins", in_coins)
+        is_paid_for = self.coin is None and all(each.delivers_base for each in self.instruments)
+        object.__setattr__(self, "_is_paid_for", is_paid_for)
 
     @classmethod
     def of(cls, instruments: Sequence[Instrument]) -> Self:
@@ -78,6 +81,8 @@ class Valuation:
     def holding(self, portfolio: Portfolio) -> Held:
         """Return what *portfolio* holds."""
         cash = portfolio.cash
+        if self._is_paid_for:
+            return Held(cash, tuple([portfolio.quantity(each.id) for each in self.instruments]))
         coins = ZERO if self.coin is None else portfolio.coins(self.coin)
         positions = [portfolio.positions[each.id] for each in self.instruments]
         for position, in_coins in zip(positions, self.in_coins, strict=True):
