@@ -215,6 +215,19 @@ def test_bar_and_price_mark_with_their_time() -> None:
     assert (D(13), 4) == (portfolio.mark(BITCOIN.id), portfolio.mark_ns(BITCOIN.id))
 
 
+def test_what_is_bought_with_coins_takes_no_cash() -> None:
+    """A pair priced in coins is paid in coins; cash is the numeraire's alone."""
+    in_coins = Instrument(id=InstrumentId("sim", "ETH-BTC"), base="ETH", quote="BTC")
+    portfolio = Portfolio([in_coins, BITCOIN], CAPITAL)
+    bought = _fill(in_coins, D(2), D("0.05"), 1, fee=D("0.001"), asset="BTC")
+    portfolio.apply(bought, "signal")
+    portfolio.mark_price(in_coins.id, D("0.05"), 1)
+    portfolio.mark_price(BITCOIN.id, D(30_000), 1)
+    assert (D("-0.101"), CAPITAL) == (portfolio.coins("BTC"), portfolio.cash)
+    assert sub(CAPITAL, D(30)) == portfolio.equity
+    _check_balance(portfolio)
+
+
 def test_gains_in_coins_count_at_the_price_of_the_coin() -> None:
     """Spot against an inverse contract: every asset is kept apart, equity is in quote currency."""
     portfolio = Portfolio([INVERSE_PERPETUAL, BITCOIN], CAPITAL)

@@ -17,6 +17,7 @@ from attrs import evolve, frozen
 from algopioneer_core.domain.errors import IllegalTransition, OrderError
 from algopioneer_core.domain.fills import Fill, Side
 from algopioneer_core.domain.instruments import InstrumentId
+from algopioneer_core.domain.lean import lean
 from algopioneer_core.domain.money import ZERO, Money, Price, Quantity, add, mul, plain, sub
 from algopioneer_core.domain.order_states import TRANSITIONS, OrderStatus, Step
 
@@ -54,9 +55,8 @@ class TimeInForce(enum.Enum):
     GTD = "gtd"
 
 
-# OrderIntent and Order are written to the instance's dictionary: they are made in two thirds of the
-# time that slots take, and an order is made three times before it is filled.
-@frozen(kw_only=True, slots=False)
+@lean
+@frozen(kw_only=True)
 class OrderIntent:
     """
     What a strategy, an exit policy or the leg manager wants to trade.
@@ -124,7 +124,8 @@ def _check_price(intent: OrderIntent, name: str, price: Price | None, *, needed:
         raise intent._error(f"needs a positive {name}" if needed else f"takes no {name}")
 
 
-@frozen(slots=False)
+@lean
+@frozen
 class Order:
     """An intent with an identity, and everything reported about it so far."""
 

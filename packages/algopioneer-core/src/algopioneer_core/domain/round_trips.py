@@ -4,12 +4,14 @@ from attrs import frozen
 
 from algopioneer_core.domain.fills import Side
 from algopioneer_core.domain.instruments import InstrumentId
+from algopioneer_core.domain.lean import lean
 from algopioneer_core.domain.money import Money, Price, Quantity
 
 __all__ = ["RoundTrip"]
 
 
-@frozen(slots=False)  # written to its dictionary: made twice as fast, once per trade
+@lean
+@frozen
 class RoundTrip:
     """
     One finished trade of one instrument, flat to flat. A reversal ends one and begins another.

@@ -38,11 +38,7 @@ class LegOrderMaker:
         rules = self._rules
         if attempt > rules.max_attempts:
             return False
-        return (
-            self._at_market
-            or attempt == 0
-            or self._bps(attempt - 1) < (rules.collar_bps)
-        )
+        return self._at_market or attempt == 0 or self._bps(attempt - 1) < (rules.collar_bps)
 
     def opening(
         self, leg: LegFacts, quantity: Quantity, attempt: int, reason: str
