@@ -32,12 +32,13 @@ from algopioneer_core.domain.events import (
     OrderUnknown,
 )
 from algopioneer_core.domain.execution_reports import ExecutionReport
+from algopioneer_core.domain.instruments import InstrumentId
 from algopioneer_core.domain.market_data import NS_PER_SECOND
 from algopioneer_core.domain.orders import Order, OrderStatus
 from algopioneer_core.ports import Clock, Execution
 from algopioneer_core.runtime.execution_rules import ExecutionRules
 from algopioneer_core.runtime.inquiries import Inquiries
-from algopioneer_core.runtime.own_orders import crossing_order
+from algopioneer_core.runtime.own_orders import as_sent, crossing_order
 from algopioneer_core.wire.backoff import Backoff, BackoffPolicy
 from algopioneer_core.wire.breaker import Breaker
 
@@ -105,6 +106,7 @@ class ExecutionPump:
             needed where the venue only simulates.
         acknowledge: Whether the end of a submit is reported as acceptance where the stream has not
             said so yet; not in lockstep, where that would depend on who comes first.
+        is_shared: Whether others than one strategy of ours may hold an instrument there.
         alert: Called with subject and text when a person should know.
     """
 
@@ -122,6 +124,7 @@ class ExecutionPump:
         rules: ExecutionRules | None = None,
         avoid_crossing: bool = True,
         acknowledge: bool = True,
+        is_shared: Callable[[InstrumentId], bool] = lambda _: False,
         alert: Callable[[str, str], None] = lambda *_: None,
     ) -> None:
         self.venue = venue
@@ -139,6 +142,7 @@ class ExecutionPump:
         self._rules = rules or ExecutionRules()
         self._avoids_crossing = avoid_crossing
         self._acknowledges = acknowledge
+        self._is_shared = is_shared
         self._alert = alert
         self._queue: list[_Item] = []
         self._busy: dict[str, _Item] = {}
@@ -268,7 +272,7 @@ class ExecutionPump:
             if problem:
                 return self._refuse(item, problem)
             self.sent += 1
-            error = await self._call(self._execution.submit(item.order))
+            error = await self._call(self._execution.submit(as_sent(item.order, self._is_shared)))
             if error is None:
                 return self._accepted(item)
             if error.outcome is Outcome.UNKNOWN:

@@ -13,6 +13,7 @@ from typing import Any, Final, Protocol
 from algopioneer_core.domain.errors import OrderError, UnknownOrder
 from algopioneer_core.domain.events import AccountEvent, Event, OrderFilled, RiskHalted, TimerFired
 from algopioneer_core.domain.execution_reports import ExecutionReport
+from algopioneer_core.domain.instruments import InstrumentId
 from algopioneer_core.domain.orders import Order
 from algopioneer_core.engine.risk import RiskGate
 from algopioneer_core.runtime.account_routing import shares_of
@@ -148,6 +149,11 @@ class Floor:
         self.router.unsubscribe(runner.inbox)
         self.risk.withdraw(name)
         self._owners = {key: each for key, each in self._owners.items() if each is not runner}
+
+    def is_shared(self, instrument_id: InstrumentId) -> bool:
+        """Return whether several strategies trade an instrument, and so share its position."""
+        runners = self.runners.values()
+        return sum(instrument_id in each.plan.instrument_ids for each in runners) > 1
 
     def working(self, venue: str) -> Iterable[Order]:
         """Return all orders of ours that may still trade at *venue*."""

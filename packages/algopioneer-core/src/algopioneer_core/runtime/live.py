@@ -126,8 +126,13 @@ class LiveDriver:
             working=lambda: self._floor.working(venue.name),
             draw=self._draw,
             rules=self._plan.execution,
+            is_shared=self._is_shared,
             alert=self._alert_order,
         )
+
+    def _is_shared(self, instrument_id: InstrumentId) -> bool:
+        has_foreign = self.reconcilers[instrument_id.venue].has_foreign
+        return self._floor.is_shared(instrument_id) or has_foreign(instrument_id)
 
     def _alert_order(self, subject: str, text: str) -> None:
         self._alarm(self._clock.now_ns(), subject, text, urgent=True)

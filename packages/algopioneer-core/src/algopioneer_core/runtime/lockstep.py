@@ -98,6 +98,7 @@ class LockstepDriver:
             rules=plan.execution,
             avoid_crossing=False,
             acknowledge=False,
+            is_shared=floor.is_shared,
         )
         self._pump.health.problem = ""
         floor.pumps[venue.name] = self._pump

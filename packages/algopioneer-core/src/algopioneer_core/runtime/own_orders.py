@@ -1,11 +1,20 @@
-"""Our own orders must not trade with each other: venues forbid it, and only fees are moved."""
+"""
+What our orders are to each other at one account.
+
+They must not trade with each other: venues forbid it, and only fees are moved. And what reduces one
+strategy's position need not reduce the account's, which is the sum of all strategies' and of what
+is not ours.
+"""
 
 from collections.abc import Callable, Iterable
 
+from attrs import evolve
+
 from algopioneer_core.domain.fills import Side
+from algopioneer_core.domain.instruments import InstrumentId
 from algopioneer_core.domain.orders import Order, OrderType
 
-__all__ = ["crossing_order"]
+__all__ = ["as_sent", "crossing_order"]
 
 
 def crossing_order(
@@ -33,6 +42,22 @@ def crossing_order(
         ):
             return other
     return None
+
+
+def as_sent(order: Order, is_shared: Callable[[InstrumentId], bool]) -> Order:
+    """
+    Return *order* as the venue is to see it.
+
+    A venue judges "reduce only" by the account's position. Where that is not the strategy's own it
+    would refuse a way out, so there the order goes without: the engine has judged it already.
+
+    Args:
+        order: About to be sent.
+        is_shared: Whether others than the order's strategy may hold an instrument.
+    """
+    if order.intent.reduce_only and is_shared(order.intent.instrument_id):
+        return evolve(order, intent=evolve(order.intent, reduce_only=False))
+    return order
 
 
 def _cross(first: Order, second: Order) -> bool:

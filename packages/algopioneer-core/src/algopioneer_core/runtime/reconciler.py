@@ -233,6 +233,10 @@ class Reconciler:
                     "It is left alone.",
                 )
 
+    def has_foreign(self, instrument_id: InstrumentId) -> bool:
+        """Return whether the account holds some of an instrument that is not ours, as far known."""
+        return bool((self._foreign or {}).get(instrument_id))
+
     # --- positions ---------------------------------------------------------------------------
 
     async def _compare_positions(self) -> None:

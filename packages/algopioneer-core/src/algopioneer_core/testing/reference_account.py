@@ -78,6 +78,8 @@ class ReferenceAccount:
         """How many faults delay reads now."""
         self.accepted: list[str] = []
         """Ids of all orders that were placed, each as often as it was."""
+        self.executed: list[Fill] = []
+        """All fills as they came about, whatever is told of them."""
 
     # --- orders ------------------------------------------------------------------------------
 
@@ -150,6 +152,7 @@ class ReferenceAccount:
         now_ns = self._clock.now_ns()
         self._states.setdefault(report.client_order_id, []).append((now_ns, order))
         if isinstance(report, OrderFilled):
+            self.executed.append(report.fill)
             key = report.client_order_id
             self._totals[key] = self._totals.get(key, CumulativeFill()).plus(report.fill)
             if not self._modes.cumulative_fills:

@@ -1,0 +1,215 @@
+"""
+What must hold at every moment of a simulation, counted on the venue's books.
+
+After each event that an engine has handled, and after each step of the market:
+
+- no duplicate order: an intent has at most one accepted order, and it was on the disk before;
+- nothing invented: no engine has more of an order than was executed;
+- the limits: nothing accepted takes the strategies together above the largest gross exposure;
+- the legs: at most one leg is at risk, the two stand against each other, and while the venue
+  answers they are uneven no longer than the rules and the venue's own delays allow, unless the pair
+  is halted.
+"""
+
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from typing import Final
+
+from attrs import define, field
+
+from algopioneer_core.domain.fills import Fill
+from algopioneer_core.domain.instruments import Instrument, InstrumentId
+from algopioneer_core.domain.market_data import NS_PER_SECOND
+from algopioneer_core.domain.money import ZERO, Money, Quantity, add, mul, sub
+from algopioneer_core.domain.orders import Order
+from algopioneer_core.engine.leg_states import LegState
+from algopioneer_core.journal.codec import decode
+from algopioneer_core.journal.entries import EntryKind
+from algopioneer_core.runtime.floor import Floor
+from algopioneer_core.testing.journal_storage import MemoryDisk
+from algopioneer_core.testing.reference_venue import ReferenceVenue
+from algopioneer_core.testing.simulation_market import INSTRUMENTS
+from algopioneer_core.testing.simulation_strategies import LEG_NOTIONAL, SPREADS
+
+__all__ = ["BookKeeper", "InvariantBroken"]
+
+_DRIFT: Final = Decimal("0.05")
+"""By how much prices may move between a decision and what the books show, as a fraction."""
+_UNEVEN: Final = Decimal("0.15")
+"""Difference of the legs' values, of one leg, that is more than prices moving apart."""
+_PATIENCE_NS: Final = 150 * NS_PER_SECOND
+"""How long legs may be uneven while all is well: all corrections that the rules allow, one after
+the other, because quotes were too thin to fill an order at once."""
+_SILENCE_NS: Final = 45 * NS_PER_SECOND
+"""How long, meanwhile, no correction may go out: the rules' deadline, and a step of the market."""
+
+
+class InvariantBroken(AssertionError):
+    """Something that must never happen has happened."""
+
+
+@define(eq=False)
+class BookKeeper:
+    """
+    Watches one venue and the disk of whoever trades there.
+
+    Args:
+        venue: The truth.
+        disk: What is durable.
+        max_gross: The session's limit, USD; None without.
+    """
+
+    venue: ReferenceVenue
+    disk: MemoryDisk
+    max_gross: Money | None
+    intents: dict[str, tuple[str, Order]] = field(factory=dict)
+    """Strategy and order of each durable intent, by id."""
+    held: dict[tuple[str, InstrumentId], Quantity] = field(factory=dict)
+    """What each strategy's executed orders add up to."""
+    excused_until_ns: int = 0
+    """Until when something was wrong that excuses a delay, UTC nanoseconds."""
+    checks: int = 0
+    _rows: int = 0
+    _accepted: dict[str, None] = field(factory=dict)
+    _executed: dict[str, Quantity] = field(factory=dict)
+    _fills: int = 0
+    _uneven_since: dict[str, int] = field(factory=dict)
+    _ordered_ns: dict[str, int] = field(factory=dict)
+
+    def check(self, floor: Floor | None, now_ns: int) -> None:
+        """
+        Check everything that must hold now.
+
+        Args:
+            floor: The strategies that run; None while the process is down.
+            now_ns: The time, UTC nanoseconds.
+
+        Raises:
+            InvariantBroken: Something does not.
+        """
+        self.checks += 1
+        for client_order_id in self._new_orders():
+            self._check_accepted(client_order_id)
+            self._ordered_ns[self.intents[client_order_id][0]] = now_ns
+        for fill in self._new_fills():
+            self._book(fill)
+        if floor is not None:
+            self._check_engines(floor)
+        for name, legs in SPREADS.items():
+            self._check_legs(name, legs, floor, now_ns)
+
+    # --- orders ------------------------------------------------------------------------------
+
+    def _new_orders(self) -> Iterator[str]:
+        accepted = self.venue.execution.accepted
+        for client_order_id in accepted[len(self._accepted) :]:
+            if client_order_id in self._accepted:
+                raise InvariantBroken(f"order {client_order_id} was accepted twice")
+            self._accepted[client_order_id] = None
+            yield client_order_id
+
+    def _check_accepted(self, client_order_id: str) -> None:
+        if client_order_id not in self.intents:
+            self._read_intents()
+        if client_order_id not in self.intents:
+            raise InvariantBroken(f"order {client_order_id} is at the venue and not on the disk")
+        _, order = self.intents[client_order_id]
+        if self.max_gross is not None and not order.intent.reduce_only:
+            gross = self._gross()
+            if gross > mul(self.max_gross, 1 + _DRIFT):
+                raise InvariantBroken(
+                    f"order {client_order_id} takes the gross exposure to {gross}, "
+                    f"above {self.max_gross}"
+                )
+
+    def _read_intents(self) -> None:
+        for row in self.disk.rows(self._rows):
+            self._rows = row.sequence
+            if row.kind == EntryKind.INTENT.value:
+                self.intents[row.key] = row.strategy, decode(row.body)
+
+    def _gross(self) -> Money:
+        """Return what all strategies have at risk, what their open orders may add included."""
+        total = ZERO
+        for strategy, instrument in self._places():
+            held = self.held.get((strategy, instrument.id), ZERO)
+            buys = sells = ZERO
+            for order in self.venue.books.working():
+                name, _ = self.intents[order.client_order_id]
+                if (name, order.intent.instrument_id) == (strategy, instrument.id):
+                    signed = mul(order.remaining_quantity or ZERO, order.intent.side.sign)
+                    buys, sells = add(buys, max(signed, ZERO)), add(sells, min(signed, ZERO))
+            most = max(add(held, buys).copy_abs(), add(held, sells).copy_abs())
+            total = add(total, self._value(instrument, most))
+        return total
+
+    def _places(self) -> Iterator[tuple[str, Instrument]]:
+        for strategy in dict.fromkeys(name for name, _ in self.intents.values()):
+            for instrument in INSTRUMENTS:
+                yield strategy, instrument
+
+    def _value(self, instrument: Instrument, quantity: Quantity) -> Money:
+        mark = self.venue.books.account.mark(instrument.id)
+        return ZERO if mark is None else instrument.value(quantity, mark)
+
+    # --- fills -------------------------------------------------------------------------------
+
+    def _new_fills(self) -> Iterator[Fill]:
+        executed = self.venue.execution.executed
+        yield from executed[self._fills :]
+        self._fills = len(executed)
+
+    def _book(self, fill: Fill) -> None:
+        key = fill.client_order_id
+        self._executed[key] = add(self._executed.get(key, ZERO), fill.quantity)
+        place = self.intents[key][0], fill.instrument_id
+        self.held[place] = add(self.held.get(place, ZERO), fill.signed_quantity)
+
+    def _check_engines(self, floor: Floor) -> None:
+        for runner in floor.runners.values():
+            for order in runner.engine.orders.working.values():
+                executed = self._executed.get(order.client_order_id, ZERO)
+                if order.filled_quantity > executed:
+                    raise InvariantBroken(
+                        f"{runner.name} has {order.filled_quantity} of {order.client_order_id}, "
+                        f"of which {executed} was executed"
+                    )
+
+    # --- legs --------------------------------------------------------------------------------
+
+    def _check_legs(
+        self, name: str, legs: tuple[Instrument, Instrument], floor: Floor | None, now_ns: int
+    ) -> None:
+        first, second = (
+            self._value(each, self.held.get((name, each.id), ZERO)) for each in legs
+        )
+        most = max(first.copy_abs(), second.copy_abs())
+        if most > mul(LEG_NOTIONAL, 1 + _DRIFT):
+            raise InvariantBroken(f"{name} has {first} and {second} in its legs: more than one leg")
+        uneven = add(first, second).copy_abs()
+        if uneven <= mul(LEG_NOTIONAL, _UNEVEN) or floor is None:
+            self._uneven_since.pop(name, None)
+            return
+        since = max(self._uneven_since.setdefault(name, now_ns), self.excused_until_ns)
+        ordered = max(since, self._ordered_ns.get(name, 0))
+        lag_ns = 3 * (self.venue.capabilities.absence_after_ns or 0)
+        late = now_ns - since > _PATIENCE_NS + lag_ns or now_ns - ordered > _SILENCE_NS + lag_ns
+        if late and not _is_halted(floor, name):
+            seconds = (now_ns - since) // NS_PER_SECOND
+            raise InvariantBroken(f"the legs of {name} are {first} and {second} for {seconds} s")
+
+    def position_of(self, strategy: str) -> Mapping[InstrumentId, Quantity]:
+        """Return what the executed orders of *strategy* add up to, flat ones left out."""
+        return {key: held for (name, key), held in self.held.items() if name == strategy and held}
+
+
+def _is_halted(floor: Floor, name: str) -> bool:
+    legs = floor.runners[name].engine.legs
+    return legs is not None and legs.state is LegState.HALTED
+
+
+def difference(ours: Mapping[InstrumentId, Quantity], theirs: Mapping[InstrumentId, Quantity]) -> str:
+    """Say where two sets of positions differ; empty when they do not."""
+    keys = dict.fromkeys((*ours, *theirs))
+    apart = {key: sub(ours.get(key, ZERO), theirs.get(key, ZERO)) for key in keys}
+    return ", ".join(f"{key} by {gap}" for key, gap in apart.items() if gap)

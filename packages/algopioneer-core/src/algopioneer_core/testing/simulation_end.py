@@ -1,0 +1,117 @@
+"""
+What must hold at the end of a simulation, when faults are over and the session has stopped.
+
+- No fill is lost: each order's fills in the journal, each id once, are what was executed of it.
+- Each strategy's ledger is what its executed orders add up to, and nothing works any more.
+- The journal is whole; each trade is in it once, and the recorder has it.
+- Nobody was told of a contradiction or of a position that cannot be explained: every fault that was
+  played is one that the runtime must be able to explain.
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+from algopioneer_core.domain.events import OrderFilled
+from algopioneer_core.domain.fills import Fill
+from algopioneer_core.domain.money import ZERO, Quantity, add
+from algopioneer_core.domain.round_trips import RoundTrip
+from algopioneer_core.journal.chain import broken_links, broken_snapshots
+from algopioneer_core.journal.entries import EntryKind, StoredEntry
+from algopioneer_core.journal.rows import Query, entry_of
+from algopioneer_core.recorders.memory import MemoryRecorder
+from algopioneer_core.runtime.floor import Floor
+from algopioneer_core.testing.journal_storage import MemoryStorage
+from algopioneer_core.testing.reference_venue import ReferenceVenue
+from algopioneer_core.testing.simulation_books import BookKeeper, InvariantBroken, difference
+
+__all__ = ["check_end", "check_journal"]
+
+_NEVER_SAID: Final = ("contradicts", "unexplained", "older than ours", "as no request should")
+
+
+def check_end(
+    books: BookKeeper, floor: Floor, storage: MemoryStorage, recorder: MemoryRecorder
+) -> None:
+    """
+    Check everything that must hold after the end.
+
+    Raises:
+        InvariantBroken: Something does not.
+    """
+    entries = [entry_of(row, where=storage.name) for row in storage.rows(Query())]
+    check_journal(storage)
+    _check_fills(books.venue, entries)
+    _check_ledgers(books, floor)
+    _check_trades(entries, recorder)
+    _check_alerts(entries)
+
+
+def check_journal(storage: MemoryStorage) -> None:
+    """
+    Check that the journal is what was written.
+
+    Raises:
+        InvariantBroken: It is not.
+    """
+    heading = storage.heading()
+    assert heading is not None
+    faults = [
+        *broken_links(heading, storage.rows(Query())),
+        *broken_snapshots(heading.uuid, storage.snapshots(), heading.sequence),
+    ]
+    if faults:
+        raise InvariantBroken(f"the journal is not whole: {faults[0].message}")
+
+
+def _check_fills(venue: ReferenceVenue, entries: list[StoredEntry]) -> None:
+    seen: dict[str, Fill] = {}
+    for stored in entries:
+        body = stored.entry.body
+        if stored.entry.kind is EntryKind.EVENT and isinstance(body, OrderFilled):
+            if body.fill.fill_id in seen:
+                raise InvariantBroken(f"fill {body.fill.fill_id} is journalled twice")
+            seen[body.fill.fill_id] = body.fill
+    journalled, executed = _by_order(seen.values()), _by_order(venue.execution.executed)
+    for key in dict.fromkeys((*executed, *journalled)):
+        ours, theirs = journalled.get(key, ZERO), executed.get(key, ZERO)
+        if ours != theirs:
+            raise InvariantBroken(f"{theirs} of order {key} was executed, {ours} is journalled")
+
+
+def _by_order(fills: "Iterator[Fill] | list[Fill] | object") -> dict[str, Quantity]:
+    totals: dict[str, Quantity] = {}
+    for fill in fills:  # type: ignore[attr-defined]
+        totals[fill.client_order_id] = add(totals.get(fill.client_order_id, ZERO), fill.quantity)
+    return totals
+
+
+def _check_ledgers(books: BookKeeper, floor: Floor) -> None:
+    for name, runner in floor.runners.items():
+        positions = runner.engine.portfolio.positions
+        ours = {key: each.quantity for key, each in positions.items()}
+        apart = difference(ours, books.position_of(name))
+        if apart:
+            raise InvariantBroken(f"the ledger of {name} differs from the venue's books: {apart}")
+        if runner.engine.orders.working:
+            raise InvariantBroken(f"{name} has orders after the end")
+    if books.venue.books.working():
+        raise InvariantBroken("the venue has orders after the end")
+
+
+def _check_trades(entries: list[StoredEntry], recorder: MemoryRecorder) -> None:
+    journalled: dict[str, RoundTrip] = {}
+    for stored in entries:
+        if stored.entry.kind is EntryKind.TRADE:
+            if stored.entry.key in journalled:
+                raise InvariantBroken(f"trade {stored.entry.key} is journalled twice")
+            journalled[stored.entry.key] = stored.entry.body
+    if dict(recorder.trades) != journalled:
+        raise InvariantBroken("the recorder has not the trades that the journal has")
+
+
+def _check_alerts(entries: list[StoredEntry]) -> None:
+    for stored in entries:
+        if stored.entry.kind is EntryKind.ALERT:
+            said = f"{stored.entry.body['subject']}: {stored.entry.body['text']}"
+            if any(words in said for words in _NEVER_SAID):
+                raise InvariantBroken(f"somebody was told: {said}")

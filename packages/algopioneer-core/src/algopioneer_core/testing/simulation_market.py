@@ -1,0 +1,109 @@
+"""
+The market of a simulation: a coin, its twin and its perpetual, whose prices a seed moves.
+
+The twin strays from the coin and comes back, and so does the perpetual, fast enough that pairs and
+basis trade every few minutes; the coin wanders, for moving averages. Prices are integers of cents.
+"""
+
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from typing import Final
+
+from attrs import define, field
+
+from algopioneer_core.domain.instruments import Instrument, InstrumentId, InstrumentKind
+from algopioneer_core.domain.market_data import NS_PER_SECOND, Bar, Quote
+from algopioneer_core.domain.money import Increment, from_scaled
+
+__all__ = ["COIN", "INSTRUMENTS", "INTERVAL_NS", "PERPETUAL", "STEP_NS", "TWIN", "PriceWalk"]
+
+VENUE: Final = "reference"
+_LOT: Final = Increment(Decimal("0.001"))
+COIN: Final = Instrument(
+    id=InstrumentId(VENUE, "COIN-USD"),
+    base="COIN",
+    quote="USD",
+    quantity_increment=_LOT,
+    taker_fee=Decimal("0.0001"),
+)
+TWIN: Final = Instrument(
+    id=InstrumentId(VENUE, "TWIN-USD"),
+    base="TWIN",
+    quote="USD",
+    quantity_increment=_LOT,
+    taker_fee=Decimal("0.0001"),
+)
+PERPETUAL: Final = Instrument(
+    id=InstrumentId(VENUE, "COIN-PERP"),
+    base="COIN",
+    quote="USD",
+    kind=InstrumentKind.PERPETUAL,
+    quantity_increment=_LOT,
+    multiplier=Decimal("0.1"),
+    taker_fee=Decimal("0.0001"),
+)
+INSTRUMENTS: Final = (COIN, TWIN, PERPETUAL)
+STEP_NS: Final = 5 * NS_PER_SECOND
+"""Time between two quotes of an instrument."""
+INTERVAL_NS: Final = 60 * NS_PER_SECOND
+"""Length of the bars."""
+_START: Final = 10_000
+_PPM: Final = 1_000_000
+
+
+@define
+class _Stray:
+    """Something that strays from zero and comes back, in millionths."""
+
+    size: int
+    value: int = 0
+
+    def step(self, draw: Callable[[], float]) -> int:
+        shock = int((draw() + draw() - 1) * self.size)
+        self.value = self.value * 97 // 100 + shock
+        return self.value
+
+
+@define
+class PriceWalk:
+    """
+    Prices in cents, step after step.
+
+    Args:
+        draw: Numbers in [0, 1).
+    """
+
+    _draw: Callable[[], float]
+    _coin: int = _START * _PPM
+    _strays: tuple[_Stray, ...] = field(factory=lambda: (_Stray(900), _Stray(700)))
+    _seen: dict[InstrumentId, list[int]] = field(factory=dict)
+
+    def step(self, now_ns: int) -> Iterator[Quote | Bar]:
+        """Yield what happens at *now_ns*: a quote of each instrument, then its finished bar."""
+        self._coin += self._coin * int((self._draw() + self._draw() - 1) * 500) // _PPM
+        mids = [self._coin // _PPM, *(self._strayed(each) for each in self._strays)]
+        for instrument, mid in zip(INSTRUMENTS, mids, strict=True):
+            self._seen.setdefault(instrument.id, []).append(mid)
+            yield self._quote(instrument.id, mid, now_ns)
+        if now_ns % INTERVAL_NS == 0:
+            for instrument in INSTRUMENTS:
+                yield _bar(instrument.id, self._seen.pop(instrument.id), now_ns)
+
+    def _strayed(self, stray: _Stray) -> int:
+        return self._coin * (_PPM + stray.step(self._draw)) // _PPM // _PPM
+
+    def _quote(self, instrument_id: InstrumentId, mid: int, now_ns: int) -> Quote:
+        sizes = [self._size(), self._size()]
+        bid, ask = from_scaled(mid - 1, 2), from_scaled(mid + 1, 2)
+        return Quote(instrument_id, now_ns, bid, ask, sizes[0], sizes[1], now_ns)
+
+    def _size(self) -> Decimal:
+        """Return a size on offer: mostly more than anybody wants, now and then less."""
+        thin = self._draw() < 0.15  # noqa: PLR2004 - a seventh of the quotes
+        return from_scaled(int(self._draw() * 4_000) + 1, 3) if thin else Decimal(5_000)
+
+
+def _bar(instrument_id: InstrumentId, mids: list[int], now_ns: int) -> Bar:
+    return Bar(
+        instrument_id, now_ns, mids[0], max(mids), min(mids), mids[-1], len(mids), 2, 0, now_ns
+    )
