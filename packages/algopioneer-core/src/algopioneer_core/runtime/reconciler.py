@@ -13,11 +13,11 @@ from typing import Any, Final
 import anyio
 
 from algopioneer_core.domain.errors import AuthenticationFailed, UnsupportedOperation, VenueError
-from algopioneer_core.domain.events import OrderAccepted, OrderFilled, RiskHalted
+from algopioneer_core.domain.events import OrderAccepted, OrderFilled, OrderUnknown, RiskHalted
 from algopioneer_core.domain.instruments import InstrumentId
 from algopioneer_core.domain.market_data import NS_PER_SECOND
 from algopioneer_core.domain.money import ZERO, Money, Quantity, add, sub
-from algopioneer_core.domain.orders import OrderStatus
+from algopioneer_core.domain.orders import Order, OrderStatus
 from algopioneer_core.journal.journal import Journal
 from algopioneer_core.ports import Clock, Execution
 from algopioneer_core.runtime.announcements import Say, silent
@@ -43,6 +43,10 @@ _SECOND_LOOK_S: Final = 5
 """A drift is looked at twice: a fill may be on its way."""
 _TELL_AFTER: Final = 5
 """Failures in a row after which a person is told."""
+_UNPROVEN: Final = (OrderStatus.PENDING, OrderStatus.PENDING_CANCEL)
+"""States in which nothing but our own intent says that the venue has the order."""
+_DURABLE: Final = 0
+"""The sequence to wait for where an entry has been on the disk since an earlier life."""
 _NOT_YET: Final = "it has not been reconciled since its private stream came up"
 
 
@@ -216,11 +220,25 @@ class Reconciler:
             if ours.status in (OrderStatus.PENDING, OrderStatus.UNKNOWN):
                 now_ns, number = self._clock.now_ns(), theirs.venue_order_id
                 self._floor.report(OrderAccepted(theirs.client_order_id, now_ns, number))
+            elif ours.status is OrderStatus.PENDING_CANCEL:
+                self._cancel_again(ours)
         for client_order_id in compared.gone:
+            self._doubt(client_order_id)
             self._pump.inquire(client_order_id)
         self._tell_foreign(
             [each.venue_order_id or each.client_order_id for each in compared.foreign]
         )
+
+    def _cancel_again(self, order: Order) -> None:
+        """Cancel what is open though its cancel is journalled: an earlier life may not have sent."""
+        if order.client_order_id not in self._pump.in_flight:
+            self._pump.cancel(order, _DURABLE)
+
+    def _doubt(self, client_order_id: str) -> None:
+        """Take what is only thought to be there for unknown: an earlier life may not have sent."""
+        if self._floor.current(client_order_id).status in _UNPROVEN:
+            message = "the venue does not list it as open"
+            self._floor.report(OrderUnknown(client_order_id, self._clock.now_ns(), message))
 
     def _tell_foreign(self, names: Iterable[str]) -> None:
         """Tell of each open order of somebody else once; those that have gone are forgotten."""
