@@ -204,12 +204,18 @@ class LiveDriver:
 
     async def _open_everything(self, venues: anyio.abc.TaskGroup) -> None:
         await self._open_venues(venues)
+        self._end_last_stop()
         await self._poll()  # what was asked for meanwhile, once the books are known to be right
         venues.start_soon(self._ask_people)
         await self._open_feeds(self._traded())
         for runner in tuple(self._floor.runners.values()):
             await self._tasks.begin(runner)
         self._began.set()
+
+    def _end_last_stop(self) -> None:
+        """Lift the halt of the stop before, once venues are reconciled; one by hand stays."""
+        if self._floor.risk.halted() == _STOPPING:
+            self._everyone(RiskResumed(self._clock.now_ns()))
 
     async def _open_venues(self, venues: anyio.abc.TaskGroup) -> None:
         for name, venue in self._venues.items():
@@ -303,8 +309,12 @@ class LiveDriver:
     # --- the end -----------------------------------------------------------------------------
 
     async def _wind_down(self) -> None:
-        """Open nothing new, drive legs to rest, cancel what is left; within the deadline."""
-        halted = self._floor.risk.halted()
+        """
+        Open nothing new, drive legs to rest, cancel what is left; within the deadline.
+
+        The halt stays in the books: strategies still run until they are cancelled, and a process
+        that dies on the way must not come back halted for good. The next start ends it.
+        """
         self._everyone(RiskHalted(self._clock.now_ns(), _STOPPING))
         try:
             await self._within_deadline(self._legs_rest)
@@ -312,8 +322,6 @@ class LiveDriver:
             await self._within_deadline(self._nothing_works)
         finally:  # a second signal comes as a cancellation
             self._say_what_is_left()
-        if halted is None:  # this halt was ours, and is over with the session
-            self._everyone(RiskResumed(self._clock.now_ns()))
 
     async def _within_deadline(self, is_done: Callable[[], bool]) -> None:
         with anyio.move_on_after(self._plan.stop_deadline_ns / NS_PER_SECOND):
