@@ -87,6 +87,9 @@ class Floor:
         """Where each venue's orders go; filled by the driver before anything trades."""
         self.now_ns = 0
         """Time of the latest event, UTC nanoseconds."""
+        self.is_closed = False
+        """Whether nothing is decided any more, so that what waits in inboxes stays there: only what
+        venues say about orders is heard."""
         self.handled = Wake()
         """Rung after each event that an engine has handled."""
         self.foreign_reports = 0
@@ -204,6 +207,8 @@ class Floor:
             runner: The strategy.
             now_ns: The time, where it goes on by itself; None where it is that of the events.
         """
+        if self.is_closed:
+            return
         for event in runner.events(now_ns):
             self.deliver(runner, event)
             self.fire_timers(runner, event.ts_event)
@@ -217,6 +222,8 @@ class Floor:
 
     def fire_timers(self, runner: StrategyRunner, now_ns: int) -> None:
         """Deliver the timers of *runner* that are due."""
+        if self.is_closed:
+            return
         for name in runner.due(now_ns):
             self.deliver(runner, TimerFired(name, now_ns))
 

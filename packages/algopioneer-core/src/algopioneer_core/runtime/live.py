@@ -318,6 +318,7 @@ class LiveDriver:
         self._everyone(RiskHalted(self._clock.now_ns(), _STOPPING))
         try:
             await self._within_deadline(self._legs_rest)
+            self._floor.is_closed = True  # at once: a bar may lie in an inbox
             self._cancel_everything()
             await self._within_deadline(self._nothing_works)
         finally:  # a second signal comes as a cancellation

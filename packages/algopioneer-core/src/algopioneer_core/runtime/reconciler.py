@@ -230,7 +230,7 @@ class Reconciler:
         )
 
     def _cancel_again(self, order: Order) -> None:
-        """Cancel what is open though its cancel is journalled: an earlier life may not have sent."""
+        """Cancel what is open though it should not be: an earlier life may not have come to it."""
         if order.client_order_id not in self._pump.in_flight:
             self._pump.cancel(order, _DURABLE)
 

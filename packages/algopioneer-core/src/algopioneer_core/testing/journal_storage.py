@@ -58,11 +58,12 @@ class MemoryDisk:
     _rows: list[Row] = field(factory=list)
     _states: list[_State] = field(factory=lambda: [_State()])
     """After each commit that is not known to be synced; the first is synced."""
-    _life: int = 0
+    life: int = 0
+    """How often the power went; a storage of an earlier life is dead."""
 
     def plug_in(self) -> "MemoryStorage":
         """Return a storage on this disk, alive until the power is cut."""
-        return MemoryStorage(self, self._life)
+        return MemoryStorage(self, self.life)
 
     def cut_power(self, draw: Callable[[], float] = lambda: 0.0) -> None:
         """
@@ -72,7 +73,7 @@ class MemoryDisk:
             draw: Gives numbers in [0, 1): how much of what was not synced is kept, and whether the
                 last commit of it is torn.
         """
-        self._life += 1
+        self.life += 1
         kept = int(draw() * len(self._states))
         state = self._states[kept]
         written = state.count - self._states[kept - 1].count if kept else 0
@@ -98,7 +99,7 @@ class MemoryDisk:
 
     def check_power(self, life: int) -> None:
         """Raise StorageFailed when the power was cut after *life* began."""
-        if life != self._life:
+        if life != self.life:
             raise StorageFailed("the power is off")
 
     def write(

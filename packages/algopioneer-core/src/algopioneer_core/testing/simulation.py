@@ -23,6 +23,7 @@ from algopioneer_core.journal.verify import export
 from algopioneer_core.plugins.manager import PluginHost
 from algopioneer_core.testing.clocks import run_virtual
 from algopioneer_core.testing.fault_plans import FaultKind, FaultPlan, draw_plan, play
+from algopioneer_core.testing.simulation_books import InvariantBroken
 from algopioneer_core.testing.simulation_end import check_end
 from algopioneer_core.testing.simulation_strategies import STRATEGIES
 from algopioneer_core.testing.simulation_world import End, Life, World
@@ -65,7 +66,7 @@ class Outcome:
     """Of strategies."""
     checks: int
     """How often all invariants were looked at."""
-    simulated_s: float
+    simulated_s: int
     digest: str
     """SHA-256 of the canonical export of the journal."""
 
@@ -97,7 +98,9 @@ async def _simulate(world: World, duration_ns: int) -> Outcome:
         await world.live(lives)
         world.check()
         tasks.cancel_scope.cancel()
-    assert _living() == tasks_before, "a task was left behind"
+    left = _living() - tasks_before
+    if left:
+        raise InvariantBroken(f"{left} tasks were left behind")
     return _outcome(world, plan)
 
 
@@ -156,6 +159,6 @@ def _outcome(world: World, plan: FaultPlan) -> Outcome:
         faults=len(plan.faults),
         crashes=world.moods.failed,
         checks=world.books.checks,
-        simulated_s=0.0,
+        simulated_s=(world.clock.now_ns() - world.clock.start_ns) // NS_PER_SECOND,
         digest=digest.hexdigest(),
     )

@@ -31,7 +31,7 @@ from algopioneer_core.testing.reference_venue import ReferenceVenue
 from algopioneer_core.testing.simulation_market import INSTRUMENTS
 from algopioneer_core.testing.simulation_strategies import LEG_NOTIONAL, SPREADS
 
-__all__ = ["BookKeeper", "InvariantBroken"]
+__all__ = ["BookKeeper", "InvariantBroken", "difference"]
 
 _DRIFT: Final = Decimal("0.05")
 """By how much prices may move between a decision and what the books show, as a fraction."""
@@ -180,9 +180,7 @@ class BookKeeper:
     def _check_legs(
         self, name: str, legs: tuple[Instrument, Instrument], floor: Floor | None, now_ns: int
     ) -> None:
-        first, second = (
-            self._value(each, self.held.get((name, each.id), ZERO)) for each in legs
-        )
+        first, second = (self._value(each, self.held.get((name, each.id), ZERO)) for each in legs)
         most = max(first.copy_abs(), second.copy_abs())
         if most > mul(LEG_NOTIONAL, 1 + _DRIFT):
             raise InvariantBroken(f"{name} has {first} and {second} in its legs: more than one leg")
@@ -208,7 +206,9 @@ def _is_halted(floor: Floor, name: str) -> bool:
     return legs is not None and legs.state is LegState.HALTED
 
 
-def difference(ours: Mapping[InstrumentId, Quantity], theirs: Mapping[InstrumentId, Quantity]) -> str:
+def difference(
+    ours: Mapping[InstrumentId, Quantity], theirs: Mapping[InstrumentId, Quantity]
+) -> str:
     """Say where two sets of positions differ; empty when they do not."""
     keys = dict.fromkeys((*ours, *theirs))
     apart = {key: sub(ours.get(key, ZERO), theirs.get(key, ZERO)) for key in keys}

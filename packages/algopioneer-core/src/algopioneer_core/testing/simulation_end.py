@@ -8,7 +8,7 @@ What must hold at the end of a simulation, when faults are over and the session 
   played is one that the runtime must be able to explain.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from typing import Final
 
 from algopioneer_core.domain.events import OrderFilled
@@ -78,9 +78,9 @@ def _check_fills(venue: ReferenceVenue, entries: list[StoredEntry]) -> None:
             raise InvariantBroken(f"{theirs} of order {key} was executed, {ours} is journalled")
 
 
-def _by_order(fills: "Iterator[Fill] | list[Fill] | object") -> dict[str, Quantity]:
+def _by_order(fills: Iterable[Fill]) -> dict[str, Quantity]:
     totals: dict[str, Quantity] = {}
-    for fill in fills:  # type: ignore[attr-defined]
+    for fill in fills:
         totals[fill.client_order_id] = add(totals.get(fill.client_order_id, ZERO), fill.quantity)
     return totals
 

@@ -99,7 +99,7 @@ class PriceWalk:
 
     def _size(self) -> Decimal:
         """Return a size on offer: mostly more than anybody wants, now and then less."""
-        thin = self._draw() < 0.15  # noqa: PLR2004 - a seventh of the quotes
+        thin = self._draw() < 0.15
         return from_scaled(int(self._draw() * 4_000) + 1, 3) if thin else Decimal(5_000)
 
 

@@ -33,7 +33,12 @@ _SETTINGS: Final[Mapping[str, tuple[tuple[Instrument, ...], Mapping[str, Any]]]]
     ),
     "pairs": (
         (COIN, TWIN),
-        {"window": 8, "z_entry": Decimal(1), "z_exit": Decimal("0.2"), "notional": 2 * LEG_NOTIONAL},
+        {
+            "window": 8,
+            "z_entry": Decimal(1),
+            "z_exit": Decimal("0.2"),
+            "notional": 2 * LEG_NOTIONAL,
+        },
     ),
     "basis": (
         (COIN, PERPETUAL),

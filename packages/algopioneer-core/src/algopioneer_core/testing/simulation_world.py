@@ -7,14 +7,14 @@ any time, or in the middle of a commit, which then reached the disk or did not),
 stop; another begins from the journal after a while.
 """
 
-import functools
+import enum
 import random  # noqa: TID251 - every stream of numbers is seeded here, and nowhere else
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Final
 
 import anyio
-from attrs import define, field, frozen
+from attrs import frozen
 
 from algopioneer_core.domain.market_data import NS_PER_SECOND
 from algopioneer_core.engine.risk_limits import RiskLimits
@@ -55,7 +55,7 @@ class Life:
     """How long nothing runs after it."""
 
 
-class End:
+class End(enum.Enum):
     """How a life ends."""
 
     STOP = "stop"
@@ -205,14 +205,14 @@ class World:
         self, life: Life, line: Line, stop: StopRequest, scope: anyio.CancelScope
     ) -> None:
         await anyio.sleep_until(life.until_ns / NS_PER_SECOND)
-        if life.how == End.STOP:
+        if life.how is End.STOP:
             stop.ask("the simulation stops it")
-        elif life.how == End.CUT:
+        elif life.how is End.CUT:
             self.disk.cut_power()
             line.cut()
             scope.cancel()
         else:
-            self.disk.keep_last = life.how == End.CUT_AFTER_COMMIT
+            self.disk.keep_last = life.how is End.CUT_AFTER_COMMIT
             self.disk.cut_power_in = 0
 
 
@@ -234,8 +234,7 @@ class _Storage(MemoryStorage):
     """A storage whose power is that of a line: when it goes, nothing reaches the venue either."""
 
     def __init__(self, disk: MemoryDisk, line: Line) -> None:
-        self._power = disk.plug_in()
-        super().__init__(disk, self._power._life)
+        super().__init__(disk, disk.life)
         self._line = line
 
     def commit(self, rows: Sequence[Row], snapshots: Sequence[SnapshotRow]) -> None:
