@@ -243,6 +243,15 @@ def demo(session: nox.Session) -> None:
     session.run("algopioneer", "demo", *session.posargs)
 
 
+@nox.session(default=False, venv_backend="none")
+def simulate(session: nox.Session) -> None:
+    """The real runtime through seeds of faults, crashes and power cuts, on a virtual clock."""
+    _workspace(session)
+    _run_in_workspace(
+        session, "python", "-m", "algopioneer_core.testing.simulate", *session.posargs
+    )
+
+
 @nox.session(default=False)
 def build(session: nox.Session) -> None:
     """Wheels and source distributions in dist/, their contents and metadata checked."""

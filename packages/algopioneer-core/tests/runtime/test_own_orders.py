@@ -1,14 +1,15 @@
-"""Our own orders must not trade with each other."""
+"""What our orders are to each other at one account."""
 
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from attrs import evolve
 
 from algopioneer_core.domain.fills import Side
 from algopioneer_core.domain.instruments import InstrumentId
 from algopioneer_core.domain.orders import Order, OrderIntent, OrderType
-from algopioneer_core.runtime.own_orders import crossing_order
+from algopioneer_core.runtime.own_orders import as_sent, crossing_order
 from algopioneer_core.testing.domain import BITCOIN
 
 
@@ -60,3 +61,12 @@ def test_other_orders_do_not(other: Order) -> None:
 def test_what_is_not_in_the_market_is_not_waited_for() -> None:
     """An order that was not sent yet waits in its own turn."""
     assert crossing_order(_NEW, [_order("x", Side.SELL)], lambda _: False) is None
+
+
+def test_reduce_only_is_said_only_where_the_account_is_the_strategys_own() -> None:
+    """Where others hold the instrument too, the venue would judge by a position that is not ours."""
+    order = _order("out", Side.SELL, reduce_only=True)
+    assert as_sent(order, lambda _: False) is order
+    shared = as_sent(order, lambda _: True)
+    assert not shared.intent.reduce_only
+    assert shared == evolve(order, intent=evolve(order.intent, reduce_only=False))
