@@ -64,7 +64,7 @@ def test_what_is_not_in_the_market_is_not_waited_for() -> None:
 
 
 def test_reduce_only_is_said_only_where_the_account_is_the_strategys_own() -> None:
-    """Where others hold the instrument too, the venue would judge by a position that is not ours."""
+    """Where others hold it too, the venue would judge by a position that is not ours."""
     order = _order("out", Side.SELL, reduce_only=True)
     assert as_sent(order, lambda _: False) is order
     shared = as_sent(order, lambda _: True)
