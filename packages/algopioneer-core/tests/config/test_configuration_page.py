@@ -11,6 +11,8 @@ from algopioneer_core.config.session import TABLES
 from algopioneer_core.config.session_tables import SAFE_LEGS, SAFE_LIMITS
 from algopioneer_core.engine.leg_rules import LegRules
 from algopioneer_core.engine.risk_limits import RiskLimits
+from algopioneer_core.runtime.execution_rules import ExecutionRules
+from algopioneer_core.runtime.reconciliation import DriftRules
 from algopioneer_core.settings import Setting, settings_of
 
 _PAGE = Path(__file__).parents[4] / "docs/reference/configuration.md"
@@ -25,6 +27,8 @@ _CLASSES: dict[type[Any], dict[str, object]] = {
     },
     RiskLimits: dict(SAFE_LIMITS),
     LegRules: dict(SAFE_LEGS),
+    ExecutionRules: {},
+    DriftRules: {},
     Pair: {},
     FeeTier: {},
 }

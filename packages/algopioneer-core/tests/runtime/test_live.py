@@ -20,6 +20,7 @@ from algopioneer_core.engine.strategy import StrategyContext
 from algopioneer_core.journal.entries import EntryKind
 from algopioneer_core.journal.errors import JournalFailed
 from algopioneer_core.runtime.plan import SessionPlan
+from algopioneer_core.runtime.reconciliation import DriftRules
 from algopioneer_core.runtime.restart_policy import RestartPolicy
 from algopioneer_core.runtime.resume import Resume
 from algopioneer_core.runtime.session import Session
@@ -409,7 +410,7 @@ async def test_foreign_orders_and_positions_are_left_alone() -> None:
 async def test_a_position_that_nobody_can_explain_halts_its_strategies() -> None:
     """A drift above the thresholds, seen twice and the same: nothing new, and a person is told."""
     market, disk = _Market(), MemoryDisk()
-    plan = _plan(reconcile_every_ns=60 * NS_PER_SECOND)
+    plan = _plan(drift=DriftRules(every_s=Decimal(60)))
     async with _session(plan, market, disk) as running:
         await market.move("100", "101")
         intent = OrderIntent(instrument_id=BITCOIN.id, side=Side.BUY, quantity=_D(7))

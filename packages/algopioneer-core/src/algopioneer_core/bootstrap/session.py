@@ -87,6 +87,12 @@ async def start_session(
         AlgopioneerError: It is refused, or fails.
     """
     config, clock = checked.config, SystemClock()
+    if config.web is not None:
+        raise RefusedError(
+            "this release serves no pages",
+            where=config.place("web"),
+            remedy="leave the table out; the log and the terminal show how a session stands",
+        )
     async with AsyncExitStack() as stack:
         secrets = secrets_in(checked.plugin_configs)
         stack.enter_context(open_log(config.log, clock=clock, secrets=secrets))

@@ -28,6 +28,7 @@ from algopioneer_core.simulation.spread_backtest import PATIENT_RULES
 
 __all__ = ["session_plan"]
 
+_NS_PER_MS: Final = 1_000_000
 _LIVE_SLIPPAGE: Final = mul(Decimal(5), BPS)
 """What the way out is taken to slip by where no paper account says it."""
 
@@ -46,6 +47,7 @@ async def session_plan(checked: CheckedSession, venues: Mapping[str, Venue]) -> 
         VenueError: A venue does not answer.
     """
     config, options = checked.config, checked.config.session
+    age_ms = options.max_tick_age_ms
     traded = {each.name: await each.market_data.instruments() for each in venues.values()}
     capital = await _capital(config, venues)
     strategies = [
@@ -70,6 +72,9 @@ async def session_plan(checked: CheckedSession, venues: Mapping[str, Venue]) -> 
         stop_deadline_ns=int(options.stop_deadline_s * NS_PER_SECOND),
         fatal_after_ns=int(options.fatal_after_s * NS_PER_SECOND),
         run_for_ns=options.run_for_ns,
+        max_tick_age_ns=None if age_ms is None else age_ms * _NS_PER_MS,
+        execution=config.execution,
+        drift=config.reconciliation,
     )
 
 

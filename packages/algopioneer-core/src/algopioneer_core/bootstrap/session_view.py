@@ -36,6 +36,8 @@ def session_view(checked: CheckedSession) -> dict[str, Any]:
         "venue": {venue.table.name: _venue(venue) for venue in checked.venues},
         "strategy": [_strategy(strategy) for strategy in checked.strategies],
         "risk": _with_off(described(config.risk), SAFE_LIMITS),
+        "execution": described(config.execution),
+        "reconciliation": described(config.reconciliation),
         "recorder": [_part(part) for part in checked.recorders] or None,
         "notifier": [_part(part) for part in checked.notifiers] or None,
         "web": None if config.web is None else described(config.web),

@@ -57,6 +57,8 @@ from algopioneer_core.config.session_tables import (
 from algopioneer_core.domain.errors import ConfigError
 from algopioneer_core.domain.money import ONE, ZERO, add, mul, total
 from algopioneer_core.engine.risk_limits import RiskLimits
+from algopioneer_core.runtime.execution_rules import ExecutionRules
+from algopioneer_core.runtime.reconciliation import DriftRules
 from algopioneer_core.settings import nearest
 from algopioneer_core.telemetry.config import LogConfig
 
@@ -68,6 +70,8 @@ TABLES: Final = (
     "venue",
     "strategy",
     "risk",
+    "execution",
+    "reconciliation",
     "recorder",
     "notifier",
     "web",
@@ -98,6 +102,8 @@ class SessionConfig:
     """Each with its capital settled: exactly one of amount and share."""
     risk: RiskLimits
     """Limits of the account."""
+    execution: ExecutionRules = field(factory=ExecutionRules)
+    reconciliation: DriftRules = field(factory=DriftRules)
     recorders: tuple[NamedPart, ...] = ()
     notifiers: tuple[NamedPart, ...] = ()
     web: WebOptions | None = None
@@ -228,6 +234,8 @@ def make_session(
             for index, values in enumerate(_list(tables, "strategy", path))
         ),
         risk=read_limits(_settings(tables, "risk", path), safe=SAFE_LIMITS),
+        execution=_settings(tables, "execution", path).make(ExecutionRules),
+        reconciliation=_settings(tables, "reconciliation", path).make(DriftRules),
         recorders=_parts(tables, "recorder", path),
         notifiers=_parts(tables, "notifier", path),
         web=_settings(tables, "web", path).make(WebOptions) if "web" in tables else None,

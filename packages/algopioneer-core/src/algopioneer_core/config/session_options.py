@@ -122,6 +122,12 @@ class SessionOptions:
         False, help="Let the strategies' shares of capital sum to more than 1."
     )
     exit_on: ExitOn = option(ExitOn.BAR, help="What exit policies are asked on.")
+    max_tick_age_ms: int | None = option(
+        None,
+        help="Oldest quote or trade that is used, by its way from the venue; off unless set.",
+        unit="ms",
+        validator=optional(at_least(1)),
+    )
     bar_grace_s: Decimal = option(
         Decimal(5),
         help="How long a joint bar waits for the bar of its other leg.",
@@ -173,8 +179,8 @@ class JournalOptions:
     )
     snapshot_every: int = option(
         1000,
-        help="Journal entries between two snapshots.",
-        unit="entries",
+        help="Market events between two snapshots of a replayed session.",
+        unit="events",
         validator=at_least(1),
     )
 

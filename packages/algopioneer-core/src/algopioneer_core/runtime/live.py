@@ -95,7 +95,7 @@ class LiveDriver:
                 journal,
                 clock,
                 alarm=alarm,
-                every_ns=plan.reconcile_every_ns,
+                every_ns=int(plan.drift.every_s * NS_PER_SECOND),
                 draw=draw,
                 rules=plan.drift,
                 say=say,

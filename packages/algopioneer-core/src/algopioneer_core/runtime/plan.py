@@ -92,7 +92,6 @@ class SessionPlan:
     """How long a strategy may block the process before it is ended."""
     run_for_ns: int | None = None
     """How long to run; None for until told to stop, or the end of the feed."""
-    reconcile_every_ns: int = 300 * NS_PER_SECOND
     max_tick_age_ns: int | None = None
     execution: ExecutionRules = field(factory=ExecutionRules)
     drift: DriftRules = field(factory=DriftRules)

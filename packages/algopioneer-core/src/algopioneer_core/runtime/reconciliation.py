@@ -15,7 +15,7 @@ from algopioneer_core.domain.fills import Fill
 from algopioneer_core.domain.instruments import InstrumentId
 from algopioneer_core.domain.money import ZERO, Money, Quantity, add, mul, sub
 from algopioneer_core.domain.orders import Order
-from algopioneer_core.settings import not_negative, option
+from algopioneer_core.settings import not_negative, option, positive
 
 __all__ = [
     "Drift",
@@ -48,6 +48,13 @@ class DriftRules:
         ConfigError: A value is negative.
     """
 
+    every_s: Decimal = option(
+        Decimal(300),
+        help="How often a venue is compared with our books without a reason.",
+        unit="s",
+        validator=positive,
+        section="Reconciliation",
+    )
     tolerate: Decimal = option(
         Decimal(1),
         help="Largest unexplained position that is left alone.",
