@@ -24,6 +24,7 @@ from algopioneer_core.journal.rows import Row, SnapshotRow, StorageFailed
 from algopioneer_core.plugins.manager import PluginHost
 from algopioneer_core.recorders.memory import MemoryRecorder
 from algopioneer_core.runtime.plan import SessionPlan
+from algopioneer_core.runtime.reconciliation import DriftRules
 from algopioneer_core.runtime.session import Chance, Session
 from algopioneer_core.runtime.stopping import StopRequest
 from algopioneer_core.runtime.wake import Wake
@@ -198,7 +199,7 @@ class World:
             numeraire="USD",
             limits=RiskLimits(max_gross_notional=self.max_gross),
             grace_ns=2 * NS_PER_SECOND,
-            reconcile_every_ns=60 * NS_PER_SECOND,
+            drift=DriftRules(every_s=Decimal(60)),
         )
 
     async def _end(
