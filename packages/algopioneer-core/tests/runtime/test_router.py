@@ -4,6 +4,8 @@ from collections.abc import Callable
 from decimal import Decimal
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from algopioneer_core.domain.events import (
     FeedDown,
@@ -104,3 +106,34 @@ def test_nobody_wants_an_instrument_without_readers() -> None:
     router.publish(make_bar("1", 1, instrument_id=_C))
 
     assert router.shedder.statistics(_C).bars == 1
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["quote A", "quote B", "bar"]), st.sets(st.integers(0, 2))),
+        max_size=40,
+    )
+)
+def test_readers_at_their_own_pace_each_see_the_same_as_alone(
+    steps: list[tuple[str, set[int]]],
+) -> None:
+    """What one reader has read does not change what the others find, or in which order."""
+    router, alone = Router(), [Inbox() for _ in range(3)]
+    readers = [_Reader(router, _A, _B) for _ in range(3)]
+    for ts_ns, (what, takers) in enumerate(steps, 1):
+        event: MarketDataEvent = make_bar("1", ts_ns, instrument_id=_A)
+        if what != "bar":
+            each = _A if what == "quote A" else _B
+            event = Quote(each, ts_ns, _ONE, _ONE, _ONE, _ONE, ts_ns)
+        router.publish(event)
+        for inbox in alone:
+            inbox.put(event)
+        for number in sorted(takers):
+            assert readers[number].inbox.take() == alone[number].take()
+            readers[number].rung = 0
+        assert all(reader.rung or not reader.inbox.waiting for reader in readers)
+
+    for reader, inbox in zip(readers, alone, strict=True):
+        assert reader.inbox.conflated == inbox.conflated
+        assert reader.inbox.take() == inbox.take()
+        assert reader.inbox.conflated == inbox.conflated

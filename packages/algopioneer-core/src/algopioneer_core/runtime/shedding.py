@@ -2,6 +2,7 @@
 
 import enum
 from collections import Counter
+from decimal import Decimal
 from typing import Final
 
 from attrs import frozen
@@ -12,6 +13,8 @@ from algopioneer_core.domain.market_data import NS_PER_SECOND, Bar, Quote, Trade
 __all__ = ["InstrumentStatistics", "ShedReason", "Shedder"]
 
 _AHEAD_NS: Final = 60 * NS_PER_SECOND
+_FOR_EVER: Final = 1 << 63
+_NIL: Final = Decimal(0)
 
 
 class ShedReason(enum.Enum):
@@ -41,6 +44,16 @@ class InstrumentStatistics:
     shed: int
 
 
+class _Seen:
+    """What came of one instrument: the latest time and the number of each kind."""
+
+    __slots__ = ("bar_ns", "bars", "quote_ns", "quotes", "shed", "trade_ns", "trades")
+
+    def __init__(self) -> None:
+        self.quote_ns = self.trade_ns = self.bar_ns = 0
+        self.quotes = self.trades = self.bars = self.shed = 0
+
+
 class Shedder:
     """
     Looks at each quote, trade and bar once, before it is handed on.
@@ -51,56 +64,71 @@ class Shedder:
     """
 
     def __init__(self, max_age_ns: int | None = None) -> None:
-        self._max_age_ns = max_age_ns
-        self._latest: dict[tuple[type, InstrumentId], int] = {}
-        self._passed: Counter[tuple[type, InstrumentId]] = Counter()
-        self._shed_of: Counter[InstrumentId] = Counter()
+        self._max_age_ns = _FOR_EVER if max_age_ns is None else max_age_ns
+        self._seen: dict[InstrumentId, _Seen] = {}
         self.shed: Counter[ShedReason] = Counter()
         """How much was shed, by reason."""
 
     def passes(self, event: Quote | Trade | Bar) -> bool:
         """Return whether *event* is to be handed on, and count it."""
-        key = (type(event), event.instrument_id)
-        reason = self._reason(event, key)
-        if reason is not None:
-            self.shed[reason] += 1
-            self._shed_of[event.instrument_id] += 1
-            return False
-        self._latest[key] = event.ts_event
-        self._passed[key] += 1
-        return True
+        seen = self._seen.get(event.instrument_id)
+        if seen is None:
+            seen = self._seen[event.instrument_id] = _Seen()
+        if type(event) is Quote:
+            reason = self._look_at_quote(event, seen)
+        elif type(event) is Bar:
+            reason = _look_at_bar(event, seen)
+        else:
+            assert type(event) is Trade
+            reason = self._look_at_trade(event, seen)
+        if reason is None:
+            return True
+        self.shed[reason] += 1
+        seen.shed += 1
+        return False
 
-    def _reason(
-        self, event: Quote | Trade | Bar, key: tuple[type, InstrumentId]
-    ) -> ShedReason | None:
-        if event.ts_event - event.ts_recv > _AHEAD_NS:
-            return ShedReason.FROM_THE_FUTURE
-        latest = self._latest.get(key, 0)
-        if isinstance(event, Bar):
-            if event.low_ticks <= 0 or event.high_ticks < event.low_ticks:
-                return ShedReason.NOT_POSITIVE
-            return ShedReason.OUT_OF_ORDER if event.ts_event <= latest else None
-        if event.ts_event < latest:
+    def _look_at_quote(self, quote: Quote, seen: _Seen) -> ShedReason | None:
+        _, ts_ns, bid, ask, bid_size, ask_size, recv_ns = quote
+        if ts_ns < seen.quote_ns:
             return ShedReason.OUT_OF_ORDER
-        if self._max_age_ns is not None and event.ts_recv - event.ts_event > self._max_age_ns:
-            return ShedReason.TOO_OLD
-        if isinstance(event, Quote):
-            return _problem_of_quote(event)
-        return None if event.price > 0 and event.quantity > 0 else ShedReason.NOT_POSITIVE
+        if not -_AHEAD_NS <= recv_ns - ts_ns <= self._max_age_ns:
+            return _wrong_time(ts_ns, recv_ns)
+        if not (_NIL < bid <= ask and bid_size >= _NIL and ask_size >= _NIL):
+            crossed = bid > ask > _NIL and bid_size >= _NIL and ask_size >= _NIL
+            return ShedReason.CROSSED if crossed else ShedReason.NOT_POSITIVE
+        seen.quote_ns = ts_ns
+        seen.quotes += 1
+        return None
+
+    def _look_at_trade(self, trade: Trade, seen: _Seen) -> ShedReason | None:
+        if trade.ts_event < seen.trade_ns:
+            return ShedReason.OUT_OF_ORDER
+        if not -_AHEAD_NS <= trade.ts_recv - trade.ts_event <= self._max_age_ns:
+            return _wrong_time(trade.ts_event, trade.ts_recv)
+        if trade.price <= _NIL or trade.quantity <= _NIL:
+            return ShedReason.NOT_POSITIVE
+        seen.trade_ns = trade.ts_event
+        seen.trades += 1
+        return None
 
     def statistics(self, instrument_id: InstrumentId) -> InstrumentStatistics:
         """Return what came of one instrument so far."""
-        times = (self._latest.get((kind, instrument_id), 0) for kind in (Quote, Trade, Bar))
-        return InstrumentStatistics(
-            self._passed[Quote, instrument_id],
-            self._passed[Trade, instrument_id],
-            self._passed[Bar, instrument_id],
-            max(times),
-            self._shed_of[instrument_id],
-        )
+        seen = self._seen.get(instrument_id) or _Seen()
+        last_ns = max(seen.quote_ns, seen.trade_ns, seen.bar_ns)
+        return InstrumentStatistics(seen.quotes, seen.trades, seen.bars, last_ns, seen.shed)
 
 
-def _problem_of_quote(quote: Quote) -> ShedReason | None:
-    if quote.bid <= 0 or quote.ask <= 0 or quote.bid_size < 0 or quote.ask_size < 0:
+def _look_at_bar(bar: Bar, seen: _Seen) -> ShedReason | None:
+    if bar.low_ticks <= 0 or bar.high_ticks < bar.low_ticks:
         return ShedReason.NOT_POSITIVE
-    return ShedReason.CROSSED if quote.bid > quote.ask else None
+    if bar.ts_event <= seen.bar_ns:
+        return ShedReason.OUT_OF_ORDER
+    if bar.ts_event - bar.ts_recv > _AHEAD_NS:
+        return ShedReason.FROM_THE_FUTURE
+    seen.bar_ns = bar.ts_event
+    seen.bars += 1
+    return None
+
+
+def _wrong_time(ts_ns: int, recv_ns: int) -> ShedReason:
+    return ShedReason.FROM_THE_FUTURE if ts_ns > recv_ns else ShedReason.TOO_OLD
