@@ -7,9 +7,9 @@ How long a live session thinks: from a quote to the order it leads to, and how f
 queue (encoding and hash chain included), up to the moment at which the pump has the order; the disk
 comes after that (see `journal`). Each order is then filled, outside of what is timed. `router` is
 quotes a second that go to all readers, who read every thousandth time; `bare slots` is the shortest
-program that conflates: a slot in a dict and a flag for each reader. Where other programs share the machine,
-latencies by the wall clock are theirs too (slices of 4 ms); those in processor time are ours.
-Nothing is asserted; the targets are in README.md.
+program that conflates: a slot in a dict and a flag for each reader. Where other programs share
+the machine, latencies by the wall clock are theirs too (slices of 4 ms); those in processor time
+are ours. Nothing is asserted; the targets are in README.md.
 """
 
 import argparse
@@ -34,6 +34,7 @@ from algopioneer_core.engine.exit_policies import (
     TrailingStop,
     TrailingStopConfig,
 )
+from algopioneer_core.engine.exits import ExitPolicy
 from algopioneer_core.engine.order_ids import order_ids
 from algopioneer_core.engine.risk import RiskGate
 from algopioneer_core.engine.risk_limits import RiskLimits
@@ -102,7 +103,7 @@ def make_floor(journal: Journal) -> Floor:
         jitter=lambda *_: 0.5,
         alarm=lambda *_, **__: None,
     )
-    exits = [
+    exits: list[ExitPolicy] = [
         StopLoss(StopLossConfig(loss_fraction=Decimal("0.5"))),
         TrailingStop(TrailingStopConfig(distance_fraction=Decimal("0.5"))),
     ]
