@@ -5,7 +5,6 @@ What lives longest is outermost: alarms and recorders, then venues, then strateg
 given everything opened and made; it opens only the tasks.
 """
 
-import contextlib
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Final
 
@@ -22,12 +21,12 @@ from algopioneer_core.engine.portfolio import Portfolio
 from algopioneer_core.engine.risk import RiskGate
 from algopioneer_core.journal.control import ControlBox
 from algopioneer_core.journal.entries import Entry, EntryKind
-from algopioneer_core.journal.errors import JournalError
 from algopioneer_core.journal.journal import Journal
 from algopioneer_core.ports import Clock, Notifier, Recorder, RunBlocking, Venue
 from algopioneer_core.runtime.alarms import AlarmBell
 from algopioneer_core.runtime.announcements import Say, SpokenLog, silent
 from algopioneer_core.runtime.control import ControlDesk
+from algopioneer_core.runtime.failure import tell_failure
 from algopioneer_core.runtime.floor import Floor
 from algopioneer_core.runtime.journalled_orders import order_as_journalled
 from algopioneer_core.runtime.live import LiveDriver
@@ -226,7 +225,7 @@ class Session:
                 reason = await self._trade()
                 services.cancel_scope.cancel()
         except Exception as failure:
-            await self._tell_failure(failure)
+            await tell_failure(self.alarm, self.plan.name, failure, self._clock)
             raise
         await self._finish(reason)
         return self._result(reason)
@@ -354,18 +353,6 @@ class Session:
         for pump in self.recording:
             pump.bell.ring()
 
-    async def _tell_failure(self, failure: Exception) -> None:
-        """Let people know that nobody trades any more; shielded, because it is the end."""
-        with anyio.move_on_after(_FINISH_S, shield=True):
-            with contextlib.suppress(JournalError):  # it may be what has failed
-                self.alarm(
-                    self._clock.now_ns(),
-                    f"session {self.plan.name} has failed",
-                    f"{_told(failure)}. Open orders and positions stay as they are.",
-                    urgent=True,
-                )
-            await self.alarm.finish()
-
     async def _finish(self, reason: str) -> None:
         """Deliver what is left to deliver, within a limit; shielded, because it is the end."""
         with anyio.move_on_after(_FINISH_S, shield=True):
@@ -392,13 +379,6 @@ def held_in(portfolio: Portfolio) -> dict[InstrumentId, Quantity]:
     """Return what is held, signed; what is flat is left out."""
     books = portfolio.positions.items()
     return {key: position.quantity for key, position in books if position.quantity}
-
-
-def _told(failure: BaseException) -> str:
-    """Return the first thing that went wrong, in words."""
-    while isinstance(failure, BaseExceptionGroup):
-        failure = failure.exceptions[0]
-    return str(failure) or type(failure).__name__
 
 
 def equity_of(portfolio: Portfolio) -> Money | None:
