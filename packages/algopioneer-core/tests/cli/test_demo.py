@@ -59,7 +59,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def test_demo_shows_writes_and_says_what_next(capsys: pytest.CaptureFixture[str]) -> None:
     """One command, no file, no network."""
-    assert 0 == main(["demo"])
+    assert 0 == main(["demo", "--no-rehearsal"])
 
     text = capsys.readouterr().out
     assert "moving-average on DEMO-USD" in text
@@ -87,3 +87,22 @@ def test_demo_without_the_strategies_says_what_to_install(
     assert 4 == main(["demo"])
 
     assert "pip install algopioneer-strategies" in capsys.readouterr().err
+
+
+def test_demo_says_where_it_cannot_write(capsys: pytest.CaptureFixture[str]) -> None:
+    """One line, and a usage error, as for any other output."""
+    Path("demo-results").mkdir()
+    Path("demo-results/rehearsal").write_text("in the way", "utf-8")
+
+    assert 2 == main(["demo"])
+
+    error = capsys.readouterr().err
+    assert error.startswith("error: demo-results/rehearsal")
+    assert 1 == len(error.splitlines())
+
+
+def test_demo_tells_why_its_session_failed(capsys: pytest.CaptureFixture[str]) -> None:
+    """The stand-in brings no pairs: what the session itself said is passed on."""
+    assert 1 == main(["demo"])
+
+    assert "the session failed: error: " in capsys.readouterr().err

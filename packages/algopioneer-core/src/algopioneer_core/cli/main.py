@@ -27,7 +27,7 @@ _COMMANDS: Final = {
     "flatten": ("algopioneer_core.cli.control:flatten", "Close what a session holds."),
     "config": ("algopioneer_core.cli.config:config", "Check and show a session file."),
     "journal": ("algopioneer_core.cli.journal:journal", "Ask why it traded; check the journal."),
-    "demo": ("algopioneer_core.cli.demo:demo", "See a backtest, offline, in one command."),
+    "demo": ("algopioneer_core.cli.demo:demo", "See a backtest and a rehearsal, offline."),
     "plugins": ("algopioneer_core.cli.plugins:plugins", "List and check what is installed."),
 }
 """Reference and summary of the built-in commands, in the order of the help."""
