@@ -238,7 +238,7 @@ def dev(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def demo(session: nox.Session) -> None:
-    """Trade a moving average on a bundled synthetic market, and say what to try next."""
+    """A backtest and a rehearsal on paper that survives a kill, on made-up markets; no network."""
     session.install(*_editable(("algopioneer-core", "algopioneer-strategies")))
     session.run("algopioneer", "demo", *session.posargs)
 

@@ -32,12 +32,13 @@ _PARAMETERS: Final[dict[str, Any]] = {"short_window": 48, "long_window": 288}
     "--output-dir",
     metavar="DIR",
     default="demo-results",
-    show_default=True,
-    help="Where results.json, trades.csv, equity.csv and report.html are written.",
+    help="Where results.json, trades.csv, equity.csv and report.html are written. "
+    "[default: demo-results]",
 )
 @click.option(
     "--rehearsal/--no-rehearsal",
     default=True,
+    show_default=False,
     help="Also trade on paper, kill that session, and start it again.",
 )
 @json_option

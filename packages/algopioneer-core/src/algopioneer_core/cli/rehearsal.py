@@ -24,6 +24,7 @@ from algopioneer_core.domain.errors import AlgopioneerError
 from algopioneer_core.domain.events import OrderFilled
 from algopioneer_core.domain.money import ZERO, add
 from algopioneer_core.journal.entries import EntryKind, StoredEntry
+from algopioneer_core.journal.errors import JournalError
 from algopioneer_core.journal.rows import Query, entry_of
 from algopioneer_core.journal.sqlite_storage import SqliteStorage
 
@@ -153,8 +154,7 @@ def _kill_in_the_middle(process: subprocess.Popen[str], folder: Path, fills: int
     """Kill a session once its journal has so many fills; return how many it has."""
     with process:
         while process.poll() is None:
-            journal = folder / JOURNAL
-            if journal.exists() and len(fills_in(journal)) >= fills:
+            if _fills_so_far(folder) >= fills:
                 process.kill()
                 break
             try:
@@ -162,10 +162,21 @@ def _kill_in_the_middle(process: subprocess.Popen[str], folder: Path, fills: int
             except subprocess.TimeoutExpired:
                 continue
     if process.returncode == 0:
-        raise AlgopioneerError("the session ended before it could be killed", where=str(folder))
+        raise AlgopioneerError(
+            "the session ended before it could be killed",
+            where=str(folder),
+            remedy="try again when the machine has less to do",
+        )
     if process.returncode > 0:
         raise _failed(folder)
     return len(fills_in(folder / JOURNAL))
+
+
+def _fills_so_far(folder: Path) -> int:
+    try:
+        return len(fills_in(folder / JOURNAL))
+    except JournalError:  # it is not there yet, or only half made
+        return 0
 
 
 # --- the report ------------------------------------------------------------------------------
