@@ -24,7 +24,8 @@ from algopioneer_core.journal.entries import EntryKind, StoredEntry
 from algopioneer_core.journal.errors import JournalError
 from algopioneer_core.journal.journal import open_journal
 from algopioneer_core.runtime.announcements import Say, silent
-from algopioneer_core.runtime.session import Session, SessionResult
+from algopioneer_core.runtime.session import Session
+from algopioneer_core.runtime.session_result import SessionResult
 from algopioneer_core.runtime.status import SessionStatus, StrategyState, session_status
 from algopioneer_core.telemetry.events import LogEvent
 from algopioneer_core.testing.clocks import VirtualClock, run_inline

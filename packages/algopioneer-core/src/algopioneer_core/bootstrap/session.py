@@ -27,7 +27,8 @@ from algopioneer_core.journal.journal import open_journal
 from algopioneer_core.notifiers.log import LogNotifier
 from algopioneer_core.plugins.manager import PluginHost
 from algopioneer_core.ports import Notifier, Recorder, Venue
-from algopioneer_core.runtime.session import Session, SessionResult
+from algopioneer_core.runtime.session import Session
+from algopioneer_core.runtime.session_result import SessionResult
 from algopioneer_core.runtime.stopping import StopRequest
 from algopioneer_core.runtime.watchdog import watchdog
 from algopioneer_core.telemetry.events import LEVELS, LogEvent

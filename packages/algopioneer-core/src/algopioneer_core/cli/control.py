@@ -18,7 +18,7 @@ from algopioneer_core.settings import nearest
 
 if TYPE_CHECKING:
     from algopioneer_core.config.session import SessionConfig
-    from algopioneer_core.runtime.session import SessionResult
+    from algopioneer_core.runtime.session_result import SessionResult
 
 __all__ = ["flatten", "halt", "resume"]
 

@@ -13,7 +13,7 @@ from algopioneer_core.cli.kit import json_option
 
 if TYPE_CHECKING:
     from algopioneer_core.config.session import SessionConfig
-    from algopioneer_core.runtime.session import SessionResult
+    from algopioneer_core.runtime.session_result import SessionResult
 
 __all__ = ["run", "run_and_tell"]
 

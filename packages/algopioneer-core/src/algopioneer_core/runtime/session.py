@@ -9,15 +9,12 @@ from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Final
 
 import anyio
-from attrs import field, frozen
+from attrs import frozen
 
 from algopioneer_core.domain.errors import RefusedError
-from algopioneer_core.domain.instruments import InstrumentId
 from algopioneer_core.domain.market_data import NS_PER_SECOND
-from algopioneer_core.domain.money import ZERO, Money, Quantity, add
 from algopioneer_core.domain.orders import Order
 from algopioneer_core.engine.order_ids import order_ids
-from algopioneer_core.engine.portfolio import Portfolio
 from algopioneer_core.engine.risk import RiskGate
 from algopioneer_core.journal.control import ControlBox
 from algopioneer_core.journal.entries import Entry, EntryKind
@@ -37,12 +34,13 @@ from algopioneer_core.runtime.resume import Resume
 from algopioneer_core.runtime.router import Router
 from algopioneer_core.runtime.runner import StrategyRunner
 from algopioneer_core.runtime.saver import Saver
+from algopioneer_core.runtime.session_result import SessionResult, equity_of, held_in
 from algopioneer_core.runtime.shedding import Shedder
 from algopioneer_core.runtime.steady_clock import SteadyClock
 from algopioneer_core.runtime.stopping import StopRequest
 from algopioneer_core.runtime.watchdog import Watched
 
-__all__ = ["Chance", "Session", "SessionResult", "equity_of", "held_in"]
+__all__ = ["Chance", "Session"]
 
 _FINISH_S: Final = 30
 _POLL_S: Final = 0.5
@@ -58,33 +56,6 @@ class Chance:
     """The same as a function of strategy and attempt alone, for restarts that can be repeated."""
     nonce: Callable[[], str]
     """Tells this start from all others, in the ids of its orders."""
-
-
-@frozen(kw_only=True)
-class SessionResult:
-    """How a session ended."""
-
-    reason: str
-    """Why it ended."""
-    trades: int
-    """Trades that were finished in it."""
-    equity: Mapping[str, Money | None] = field(factory=dict)
-    """What each strategy is worth, in its numeraire; None where a price is missing."""
-    open_orders: int = 0
-    """Orders of ours that may still trade."""
-    held: Mapping[str, Mapping[InstrumentId, Quantity]] = field(factory=dict)
-    """What each strategy still holds, signed, in base units or contracts; those that hold nothing
-    are left out."""
-
-    @property
-    def total(self) -> Money | None:
-        """What all strategies are worth together; None where one is not known."""
-        total = ZERO
-        for equity in self.equity.values():
-            if equity is None:
-                return None
-            total = add(total, equity)
-        return total
 
 
 class Session:
@@ -373,17 +344,3 @@ class Session:
             open_orders=sum(len(each.engine.orders.working) for each in runners),
             held={each.name: held for each in runners if (held := held_in(each.engine.portfolio))},
         )
-
-
-def held_in(portfolio: Portfolio) -> dict[InstrumentId, Quantity]:
-    """Return what is held, signed; what is flat is left out."""
-    books = portfolio.positions.items()
-    return {key: position.quantity for key, position in books if position.quantity}
-
-
-def equity_of(portfolio: Portfolio) -> Money | None:
-    """Return what a portfolio is worth; None where a price is missing."""
-    try:
-        return portfolio.equity
-    except RefusedError:
-        return None

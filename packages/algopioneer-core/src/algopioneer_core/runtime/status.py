@@ -16,7 +16,8 @@ from algopioneer_core.domain.money import Money, Quantity
 from algopioneer_core.ports import Alert
 from algopioneer_core.runtime.execution import ExecutionPump
 from algopioneer_core.runtime.runner import StrategyRunner
-from algopioneer_core.runtime.session import Session, equity_of, held_in
+from algopioneer_core.runtime.session import Session
+from algopioneer_core.runtime.session_result import equity_of, held_in
 
 __all__ = [
     "SessionStatus",

@@ -21,7 +21,8 @@ from algopioneer_core.journal.journal import open_journal_on
 from algopioneer_core.ports import Alert, Clock, Notifier, Recorder, Venue
 from algopioneer_core.runtime.plan import SessionPlan, StrategyPlan
 from algopioneer_core.runtime.resume import Resume
-from algopioneer_core.runtime.session import Chance, Session, SessionResult
+from algopioneer_core.runtime.session import Chance, Session
+from algopioneer_core.runtime.session_result import SessionResult
 from algopioneer_core.runtime.stopping import StopRequest
 from algopioneer_core.testing.clocks import VirtualClock, run_inline
 from algopioneer_core.testing.journal_storage import MemoryDisk
