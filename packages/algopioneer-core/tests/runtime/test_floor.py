@@ -1,0 +1,286 @@
+"""The floor connects strategies with their venues, and isolates them from each other."""
+
+from collections.abc import Callable, Iterable
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from algopioneer_core.domain.commands import Halt, StrategyCommand
+from algopioneer_core.domain.errors import UnknownOrder
+from algopioneer_core.domain.events import (
+    CancelRejected,
+    Event,
+    FundingPaid,
+    OrderAccepted,
+    OrderCanceled,
+)
+from algopioneer_core.domain.fills import Side
+from algopioneer_core.domain.market_data import Bar
+from algopioneer_core.domain.orders import Order, OrderIntent, OrderStatus
+from algopioneer_core.engine.order_ids import order_ids
+from algopioneer_core.engine.risk import RiskGate
+from algopioneer_core.engine.risk_limits import RiskLimits
+from algopioneer_core.engine.strategy import StrategyContext
+from algopioneer_core.journal.entries import Entry, EntryKind, StoredEntry
+from algopioneer_core.runtime.floor import Floor
+from algopioneer_core.runtime.journalled_orders import order_as_journalled
+from algopioneer_core.runtime.restart_policy import OnExhausted, RestartPolicy
+from algopioneer_core.testing.domain import BITCOIN
+from algopioneer_core.testing.engine import ScriptedStrategy, fill, make_bar
+from algopioneer_core.testing.sessions import strategy_plan
+
+_BUY = OrderIntent(instrument_id=BITCOIN.id, side=Side.BUY, quantity=Decimal(1))
+
+
+class _Pump:
+    """Keeps what it is given."""
+
+    def __init__(self) -> None:
+        self.submitted: list[Order] = []
+        self.cancelled: list[str] = []
+        self.changes = 0
+
+    def submit(self, order: Order, sequence: int) -> None:
+        assert sequence
+        self.submitted.append(order)
+
+    def cancel(self, order: Order, sequence: int) -> None:
+        assert sequence
+        self.cancelled.append(order.client_order_id)
+
+    def changed(self) -> None:
+        self.changes += 1
+
+
+class _Stage:
+    """A floor with a log, a pump and ears."""
+
+    def __init__(self) -> None:
+        self.entries: list[Entry] = []
+        self.told: list[str] = []
+        self.pump = _Pump()
+        self.floor = Floor(
+            self,
+            RiskGate(RiskLimits(), numeraire="USD"),
+            find_order=self._find,
+            make_ids=lambda name, first: order_ids("test", "test", name, start=first),
+            jitter=lambda *_: 0.5,
+            alarm=self._tell,
+        )
+        self.floor.pumps["sim"] = self.pump
+
+    def _tell(
+        self, ts_ns: int, subject: str, text: str = "", *, strategy: str = "", urgent: bool = False
+    ) -> None:
+        del ts_ns, text, strategy, urgent
+        self.told.append(subject)
+
+    def append(self, entry: Entry) -> int:
+        self.entries.append(entry)
+        return len(self.entries)
+
+    def _find(self, key: str) -> tuple[str, Order] | None:
+        stored = [
+            StoredEntry(number, each, "")
+            for number, each in enumerate(self.entries, 1)
+            if each.key == key
+        ]
+        return order_as_journalled(stored)
+
+    def start(self, name: str, make: Callable[[], Any], **terms: Any) -> None:
+        runner = self.floor.add(strategy_plan(name, make, BITCOIN, **terms))
+        self.floor.supervision.start(runner, 0)
+
+    def bar(self, ts_ns: int, price: str = "100") -> None:
+        self.floor.router.publish(make_bar(price, ts_ns, instrument_id=BITCOIN.id))
+        for runner in tuple(self.floor.runners.values()):
+            self.floor.process(runner)
+
+    def order(self, name: str) -> Order:
+        """Return the strategy's only order, as it is known now."""
+        [key] = [each.key for each in self.entries if self._is_intent(each, name)]
+        return self.floor.current(key)
+
+    @staticmethod
+    def _is_intent(entry: Entry, name: str) -> bool:
+        return entry.kind is EntryKind.INTENT and entry.strategy == name
+
+
+def _buys() -> ScriptedStrategy:
+    """Return a strategy that buys at its first bar."""
+    bought: list[bool] = []
+
+    def decide(event: Event, context: StrategyContext) -> Iterable[StrategyCommand]:
+        del context
+        if isinstance(event, Bar) and not bought:
+            bought.append(True)
+            return [_BUY]
+        return ()
+
+    return ScriptedStrategy(decide)
+
+
+def _raises(event: Event, context: StrategyContext) -> Iterable[StrategyCommand]:
+    del context
+    if isinstance(event, Bar):
+        raise KeyError("price")
+    return ()
+
+
+def test_reports_go_to_whose_order_it_is() -> None:
+    """Foreign ones are counted, and pumps hear that an order has changed."""
+    stage = _Stage()
+    stage.start("one", _buys)
+    stage.start("two", ScriptedStrategy)
+    stage.bar(1)
+    [order] = stage.pump.submitted
+    stage.floor.report(OrderAccepted(order.client_order_id, 2))
+    stage.floor.report(OrderAccepted("theirs", 2))
+
+    assert stage.order("one").status is OrderStatus.OPEN
+    assert stage.floor.foreign_reports == 1
+    assert stage.pump.changes == 1
+    with pytest.raises(UnknownOrder):
+        stage.floor.current("theirs")
+
+
+def test_a_fill_that_is_heard_twice_is_journalled_once() -> None:
+    """By the stream and by reconciliation, say."""
+    stage = _Stage()
+    stage.start("one", _buys)
+    stage.bar(1)
+    report = fill(stage.order("one"), "100")
+    stage.floor.report(report)
+    stage.floor.report(report)
+
+    assert sum(each.body == report for each in stage.entries) == 1
+    assert stage.floor.repeated_fills == 1
+
+
+def test_a_report_that_contradicts_our_books_halts_one_strategy() -> None:
+    """The session and the other strategies go on."""
+    stage = _Stage()
+    stage.start("one", _buys)
+    stage.start("two", _buys)
+    stage.bar(1)
+    stage.floor.report(CancelRejected(stage.order("one").client_order_id, 2))
+
+    assert stage.told == ["one is halted"]
+    assert stage.floor.risk.halted("one") is not None
+    assert stage.floor.risk.halted("two") is None
+
+
+def test_an_order_that_was_forgotten_comes_back_with_all_its_fills() -> None:
+    """It is not counted a second time when its fills are listed again."""
+    stage = _Stage()
+    stage.start("one", _buys)
+    stage.bar(1)
+    order = stage.order("one")
+    report = fill(order, "100")
+    stage.floor.report(report)
+    again = _Stage()
+    again.entries = stage.entries
+    again.start("one", ScriptedStrategy)
+    again.floor.report(report)
+
+    assert again.floor.current(order.client_order_id).status is OrderStatus.FILLED
+    assert again.floor.repeated_fills == 1
+    assert not again.floor.runners["one"].engine.portfolio.quantity(BITCOIN.id)
+
+
+def test_what_the_account_pays_reaches_who_trades() -> None:
+    """Funding is booked by the strategy that holds the position."""
+    stage = _Stage()
+    stage.start("one", _buys)
+    stage.bar(1)
+    stage.floor.report(fill(stage.order("one"), "100"))
+    cash = stage.floor.runners["one"].engine.portfolio.cash
+    stage.floor.report(FundingPaid(BITCOIN.id, 3, Decimal(-5), "USD"))
+
+    assert stage.floor.runners["one"].engine.portfolio.cash == cash - 5
+
+
+def test_a_strategy_that_halts_itself_is_told() -> None:
+    """A halt is an alert."""
+    stage = _Stage()
+    stage.start("one", lambda: ScriptedStrategy([(), [Halt("enough")]]))
+    stage.bar(1)
+
+    assert stage.told == ["one is halted"]
+
+
+def test_a_strategy_that_was_removed_hears_nothing_more() -> None:
+    """Reports about its orders are nobody's."""
+    stage = _Stage()
+    stage.start("one", _buys)
+    stage.bar(1)
+    key = stage.order("one").client_order_id
+    stage.floor.report(OrderCanceled(key, 2))
+    stage.floor.remove("one")
+    stage.bar(3)
+    stage.floor.report(OrderCanceled(key, 4))
+
+    assert stage.floor.foreign_reports == 1
+    assert list(stage.floor.working("sim")) == []
+
+
+# --- crashes ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("policy", "halted", "orders"),
+    [
+        (OnExhausted.HALT, ["one"], 1),
+        (OnExhausted.HALT_ALL, ["one", "two"], 1),
+        (OnExhausted.FLATTEN, ["one"], 2),
+    ],
+)
+def test_a_spent_budget_does_what_the_policy_says(
+    policy: OnExhausted, halted: list[str], orders: int
+) -> None:
+    """Halt this one, halt all, or close its position; its engine goes on in any case."""
+    stage, made = _Stage(), [_buys(), ScriptedStrategy(_raises)]
+    stage.start("one", lambda: made[0], restarts=RestartPolicy(budget=0), on_exhausted=policy)
+    stage.start("two", ScriptedStrategy)
+    stage.bar(1)
+    stage.floor.report(fill(stage.order("one"), "100"))
+    made[0]._decide = _raises
+    stage.bar(2)
+
+    risk = stage.floor.risk
+    assert [name for name in ("one", "two") if risk.halted(name) is not None] == halted
+    assert len(stage.pump.submitted) == orders
+    assert "strategy one is given up: its restarts are used up" in stage.told
+
+
+def test_a_crashed_strategy_is_made_anew_after_its_pause() -> None:
+    """Not before; and it is told that it was."""
+    stage, made = _Stage(), list[ScriptedStrategy]()
+
+    def make() -> ScriptedStrategy:
+        made.append(ScriptedStrategy(_raises if not made else ()))
+        return made[-1]
+
+    stage.start("one", make)
+    stage.bar(1)
+    stage.bar(2)
+    assert len(made) == 1
+
+    stage.bar(10**10)
+
+    assert len(made) == 2
+    assert stage.told == ["strategy one crashed"]
+    kinds = [type(each.body).__name__ for each in stage.entries]
+    assert [kinds.count(each) for each in ("StrategyCrashed", "StrategyRestarted")] == [1, 1]
+
+
+def test_a_strategy_that_blocked_the_process_is_left_out() -> None:
+    """Quarantine is a spent budget."""
+    stage = _Stage()
+    stage.start("one", _buys)
+    stage.floor.supervision.quarantine(stage.floor.runners["one"], 1)
+    stage.bar(2)
+
+    assert stage.pump.submitted == []
+    assert stage.floor.risk.halted("one") is not None
