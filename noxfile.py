@@ -221,7 +221,11 @@ def _install_and_test(session: nox.Session, distribution: str, *options: str) ->
         options += tuple(f"--reinstall-package={name}" for name in packages)
     *others, _ = (f"./packages/{name}" for name in packages)
     session.install(*options, *others, f"./packages/{distribution}[test]")
-    session.run("python", "-m", "pytest", f"packages/{distribution}/tests", *session.posargs)
+    session.install("pytest-xdist>=3.6", "pytest-timeout>=2.3")  # not the package's: the run's own
+    # Long loops and many generated examples are the business of `tests`.
+    quick = ("-n", "2", "--timeout", "300", "-m", "not slow", "--hypothesis-profile", "measured")
+    tests = f"packages/{distribution}/tests"
+    session.run("python", "-m", "pytest", *(session.posargs or quick), tests)
 
 
 @nox.session(default=False, venv_backend="none")
