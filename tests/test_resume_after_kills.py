@@ -5,6 +5,7 @@ import random
 import signal
 import subprocess
 import sys
+from decimal import Decimal
 from pathlib import Path
 
 import anyio
@@ -61,6 +62,30 @@ path = "trades.csv"
 Fills = list[tuple[object, ...]]
 
 
+WALLCLOCK = """
+[session]
+resume = "wallclock"
+
+[journal]
+path = "paper.journal"
+
+[venue.replay]
+data = ["BTC-PERP={minutes}"]
+speed = 300000
+
+[venue.replay.paper]
+balances = ["USD=10000"]
+taker_fee_bps = 5
+
+[[strategy]]
+kind = "moving-average"
+instruments = ["replay:BTC-PERP"]
+
+[risk]
+daily_loss_fraction = "off"
+"""
+
+
 def _start(folder: Path) -> subprocess.Popen[str]:
     """Start the session in *folder*, as a user would."""
     words = (sys.executable, "-m", "algopioneer_core", "run", "--config", "run.toml")
@@ -76,15 +101,23 @@ def _finish(process: subprocess.Popen[str]) -> str:
     return said
 
 
+def _signal_at_random(folder: Path, number: int, moments: random.Random, latest_s: float) -> None:
+    """Start the session, and send it a signal at a random moment."""
+    process = _start(folder)
+    while not (folder / "paper.journal").exists():
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(timeout=0.1)
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(timeout=moments.uniform(0.5, latest_s))
+    process.send_signal(number)
+    process.communicate(timeout=60)
+
+
 def _kill_at_random(folder: Path, seed: int) -> None:
     """Start the session again and again, and kill each start at a random moment."""
     moments = random.Random(seed)
     for _ in range(KILLS):
-        process = _start(folder)
-        with pytest.raises(subprocess.TimeoutExpired):
-            process.wait(timeout=moments.uniform(0.5, 2.5))
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
+        _signal_at_random(folder, signal.SIGKILL, moments, 2.5)
 
 
 async def _fills(folder: Path) -> Fills:
@@ -124,3 +157,39 @@ def test_ten_kills_leave_the_fills_of_an_uninterrupted_run(tmp_path: Path) -> No
     trades = _trades(often)
     assert len(trades) == len(set(trades))
     assert sorted(trades) == sorted(_trades(once))
+
+
+async def _books(folder: Path) -> tuple[dict[str, Decimal], dict[str, Decimal], list[str], Fills]:
+    """Return the strategy's assets, the venue's, the ids of all intents, and all fills' ids."""
+    path = folder / "paper.journal"
+    async with open_journal(path, make_uuid=str, run_blocking=run_inline, create=False) as journal:
+        ours = journal.latest_snapshot("strategy:moving-average")
+        theirs = journal.latest_snapshot("venue:replay")
+        assert ours is not None
+        assert theirs is not None
+        ledger = ours[1]["engine"]["portfolio"]["ledger"]
+        held = {
+            asset: Decimal(amount) for account, asset, amount in ledger if account == "holdings"
+        }
+        balances = theirs[1]["exchange"]["account"]["balances"]
+        intents = [each.entry.key for each in journal.read(kinds=(EntryKind.INTENT,))]
+        events = (each.entry.body for each in journal.read(kinds=(EntryKind.EVENT,)))
+        fills = [(each.fill.fill_id,) for each in events if isinstance(each, OrderFilled)]
+        return held, balances, intents, list(fills)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not MINUTES.exists(), reason=f"real bars are not here: {DATA}")
+def test_kills_of_a_session_that_follows_the_clock_lose_and_double_nothing(tmp_path: Path) -> None:
+    """At most one order per intent, every fill once, and the ledger is the venue's book."""
+    (tmp_path / "run.toml").write_text(WALLCLOCK.format(minutes=MINUTES))
+    moments = random.Random(7)
+    fills: Fills = []
+    while len(fills) <= 20:
+        for _ in range(3):
+            _signal_at_random(tmp_path, signal.SIGKILL, moments, 4)
+        _signal_at_random(tmp_path, signal.SIGINT, moments, 4)
+        held, balances, intents, fills = anyio.run(_books, tmp_path)
+        assert held == balances
+        assert len(set(intents)) == len(intents)
+        assert len(set(fills)) == len(fills)
