@@ -200,9 +200,9 @@ class ExecutionPump:
         waiting = (each.key for each in self._queue)
         return frozenset((*waiting, *self._busy, *self._inquiries.pending))
 
-    def inquire(self, client_order_id: str) -> None:
-        """Ask the venue about an order until its fate is known; in the background, once."""
-        self._inquiries.ask(client_order_id)
+    def inquire(self, client_order_id: str, *, to_the_end: bool = False) -> None:
+        """Ask the venue about an order until its fate (or its end) is known, in the background."""
+        self._inquiries.ask(client_order_id, to_the_end=to_the_end)
 
     # --- doing it ----------------------------------------------------------------------------
 

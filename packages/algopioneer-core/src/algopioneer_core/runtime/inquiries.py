@@ -48,6 +48,7 @@ class Inquiries:
     ) -> None:
         self.pending: dict[str, None] = {}
         """Ids of the orders that are being asked about."""
+        self._ending: dict[str, None] = {}
         self._venue = venue
         self._execution = execution
         self._clock = clock
@@ -64,8 +65,16 @@ class Inquiries:
         """Let inquiries run in *tasks* from now on; before that none is begun."""
         self._tasks = tasks
 
-    def ask(self, key: str) -> None:
-        """Begin to ask about an order, unless that is going on."""
+    def ask(self, key: str, *, to_the_end: bool = False) -> None:
+        """
+        Begin to ask about an order, unless that is going on.
+
+        Args:
+            key: Its client order id.
+            to_the_end: Whether to ask on until it has ended, because its end is at hand.
+        """
+        if to_the_end:
+            self._ending[key] = None
         if key not in self.pending and self._tasks is not None:
             self.pending[key] = None
             self._tasks.start_soon(self._ask, key)
@@ -86,6 +95,7 @@ class Inquiries:
             )
         finally:
             self.pending.pop(key, None)
+            self._ending.pop(key, None)
             self._on_end()
 
     def _tell_late(self, key: str) -> None:
@@ -102,6 +112,11 @@ class Inquiries:
             self._current(key),
             self._clock,
             report=self._report,
-            wants_more=lambda: self._is_unheard() and self._current(key).status.is_working,
+            wants_more=lambda: self._wants_more(key),
             draw=self._draw,
         )
+
+    def _wants_more(self, key: str) -> bool:
+        if not self._current(key).status.is_working:
+            return False
+        return self._is_unheard() or key in self._ending

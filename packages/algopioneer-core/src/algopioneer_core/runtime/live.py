@@ -12,9 +12,11 @@ from typing import Any, Final
 import anyio
 import anyio.abc
 
+from algopioneer_core.domain.capabilities import Capability, Support
 from algopioneer_core.domain.events import RiskHalted, RiskResumed
 from algopioneer_core.domain.instruments import InstrumentId
 from algopioneer_core.domain.market_data import NS_PER_SECOND
+from algopioneer_core.domain.orders import Order
 from algopioneer_core.journal.journal import Journal
 from algopioneer_core.ports import Clock, Venue
 from algopioneer_core.runtime.announcements import Say, silent
@@ -28,6 +30,7 @@ from algopioneer_core.runtime.reports import read_reports
 from algopioneer_core.runtime.saver import Saver
 from algopioneer_core.runtime.stopping import StopRequest
 from algopioneer_core.runtime.strategy_tasks import StrategyTasks
+from algopioneer_core.runtime.stream_gaps import GapListener
 
 __all__ = ["LiveDriver"]
 
@@ -229,10 +232,19 @@ class LiveDriver:
     async def _read_reports(
         self, venue: Venue, reconciler: Reconciler, *, task_status: anyio.abc.TaskStatus[None]
     ) -> None:
+        def working() -> Iterable[Order]:
+            return self._floor.working(venue.name)
+
+        listener = GapListener(self._floor.report, working, self.pumps[venue.name].inquire)
+
+        def is_up() -> None:
+            listener.stream_is_up()
+            reconciler.stream_is_up()
+
         await read_reports(
             venue.execution,
-            self._floor.report,
-            on_up=reconciler.stream_is_up,
+            listener.hear if _answers(venue) else self._floor.report,
+            on_up=is_up,
             on_down=reconciler.stream_is_down,
             draw=self._draw,
             task_status=task_status,
@@ -356,3 +368,9 @@ class LiveDriver:
                     strategy=runner.name,
                     urgent=True,
                 )
+
+
+def _answers(venue: Venue) -> bool:
+    """Return whether a venue can be asked about an order by our id."""
+    support = venue.capabilities.supports(Capability.ORDER_BY_CLIENT_ID)
+    return support is not Support.UNSUPPORTED
