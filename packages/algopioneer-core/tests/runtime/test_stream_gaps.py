@@ -19,7 +19,11 @@ from algopioneer_core.runtime.stream_gaps import GapListener
 from algopioneer_core.testing.domain import BITCOIN
 from algopioneer_core.testing.paper import sent
 
-ENDS = [OrderCanceled("old", 2, ""), OrderExpired("old", 2), OrderCompleted("old", 2)]
+ENDS: list[ExecutionReport] = [
+    OrderCanceled("old", 2, ""),
+    OrderExpired("old", 2),
+    OrderCompleted("old", 2),
+]
 
 
 class Bench:
@@ -62,7 +66,7 @@ def test_end_of_an_order_from_before_the_stream_is_asked_for(end: ExecutionRepor
 def test_what_the_stream_has_seen_from_the_start_is_believed() -> None:
     """So is everything that is no end."""
     bench = Bench()
-    reports = [
+    reports: list[ExecutionReport] = [
         OrderCanceled("new", 2, ""),
         OrderCanceled("foreign", 2, ""),
         OrderAccepted("old", 2),
