@@ -18,6 +18,7 @@ from algopioneer_core.domain.events import (
 from algopioneer_core.domain.fills import Side
 from algopioneer_core.domain.market_data import Bar
 from algopioneer_core.domain.orders import Order, OrderIntent, OrderStatus
+from algopioneer_core.engine.exits import ExitVerdict, OpenPosition
 from algopioneer_core.engine.order_ids import order_ids
 from algopioneer_core.engine.risk import RiskGate
 from algopioneer_core.engine.risk_limits import RiskLimits
@@ -169,6 +170,31 @@ def test_a_report_that_contradicts_our_books_halts_one_strategy() -> None:
     assert stage.told == ["one is halted"]
     assert stage.floor.risk.halted("one") is not None
     assert stage.floor.risk.halted("two") is None
+
+
+class _Broken:
+    """An exit policy with a bug."""
+
+    name = "broken"
+
+    def evaluate(self, position: OpenPosition) -> ExitVerdict:
+        raise ZeroDivisionError(position.quantity)
+
+
+def test_an_exit_policy_with_a_bug_halts_its_strategy_and_nobody_else() -> None:
+    """A person is told, the position stays with the other exits, and the session goes on."""
+    stage = _Stage()
+    stage.start("one", _buys, exits=(_Broken(),))
+    stage.start("two", _buys)
+    stage.bar(1)
+    stage.floor.report(fill(stage.order("one"), "100"))
+    stage.bar(2)
+
+    assert stage.told == ["one has lost an exit policy and opens nothing more"]
+    assert "broken failed: ZeroDivisionError: 1" in str(stage.floor.risk.halted("one"))
+    assert stage.floor.risk.halted("two") is None
+    stage.bar(3)
+    assert len(stage.told) == 1
 
 
 def test_an_order_that_was_forgotten_comes_back_with_all_its_fills() -> None:

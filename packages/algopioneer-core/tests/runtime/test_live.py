@@ -10,7 +10,7 @@ import pytest
 from attrs import define, field
 
 from algopioneer_core.domain.commands import StrategyCommand
-from algopioneer_core.domain.errors import VenueUnavailable
+from algopioneer_core.domain.errors import RefusedError, VenueUnavailable
 from algopioneer_core.domain.events import Event, OrderFilled
 from algopioneer_core.domain.fills import Side
 from algopioneer_core.domain.market_data import NS_PER_SECOND, Bar, Quote
@@ -262,6 +262,20 @@ async def test_a_restart_has_the_books_of_before_and_shows_what_was_missed() -> 
 
     assert market.held == 0
     assert len(set(market.venue.execution.accepted)) == 2
+
+
+async def test_a_strategy_that_was_taken_out_with_a_position_is_not_forgotten() -> None:
+    """The session does not start without it: nobody would manage what it holds."""
+    market, disk = _Market(), MemoryDisk()
+    async with _session(_plan(), market, disk):
+        await market.move("100", "101")
+    assert market.held == 1
+    other = strategy_plan("other", lambda: Flipper(BITCOIN.id), BITCOIN)
+    plan = session_plan(other, resume=Resume.WALLCLOCK)
+    with pytest.raises(ExceptionGroup) as refused:
+        async with _session(plan, market, disk, nonce="n2"):
+            pass
+    assert refused.group_contains(RefusedError, match="'flip' is not in the configuration any more")
 
 
 @pytest.mark.parametrize("commit", range(1, 16, 2))

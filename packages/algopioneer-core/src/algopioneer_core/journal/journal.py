@@ -70,10 +70,7 @@ class Journal:
         self._writing: tuple[_Batch, anyio.Event] | None = None
         self._failure: BaseException | None = None
         self.before_commit: Callable[[], Awaitable[None]] | None = None
-        """
-        Awaited before each commit, for whoever keeps snapshots that must be those of its rows:
-        whatever it puts right before it returns is in the same transaction as all rows so far.
-        """
+        """Awaited before each commit: what it puts last is in one transaction with all rows."""
 
     # --- writing -----------------------------------------------------------------------------
 
@@ -291,6 +288,10 @@ class Journal:
         queued = (row for batch in batches for row in batch.rows)
         mine = [row for row in queued if row.key == client_order_id and row.sequence > last]
         return [*found, *(entry_of(row, where=self._storage.name) for row in mine)]
+
+    def snapshot_names(self) -> list[str]:
+        """Return the names of all durable snapshots, sorted."""
+        return sorted({row.name for row in self._storage.snapshots()})
 
     def latest_snapshot(self, name: str) -> tuple[int, Any] | None:
         """

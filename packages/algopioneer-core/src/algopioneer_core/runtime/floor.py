@@ -218,7 +218,22 @@ class Floor:
         self.now_ns = max(self.now_ns, event.ts_event)
         self.supervision.look(runner, event.ts_event)
         self.gate.deliver(runner, event)
+        if runner.broken_exits:
+            self._halt_unwatched(runner, event.ts_event)
         self.handled.ring()
+
+    def _halt_unwatched(self, runner: StrategyRunner, now_ns: int) -> None:
+        """Let a strategy whose exit policy has failed open nothing more; the others still watch."""
+        broken, runner.broken_exits = runner.broken_exits, []
+        reason = "; ".join(broken)
+        self._alarm(
+            now_ns,
+            f"{runner.name} has lost an exit policy and opens nothing more",
+            f"{reason}. Its other exits and its legs go on. Mend the policy and start again.",
+            strategy=runner.name,
+            urgent=True,
+        )
+        self.deliver(runner, RiskHalted(now_ns, reason, runner.name))
 
     def fire_timers(self, runner: StrategyRunner, now_ns: int) -> None:
         """Deliver the timers of *runner* that are due."""

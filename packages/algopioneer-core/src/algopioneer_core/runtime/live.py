@@ -13,6 +13,7 @@ import anyio
 import anyio.abc
 
 from algopioneer_core.domain.capabilities import Capability, Support
+from algopioneer_core.domain.errors import RefusedError
 from algopioneer_core.domain.events import RiskHalted, RiskResumed
 from algopioneer_core.domain.instruments import InstrumentId
 from algopioneer_core.domain.market_data import NS_PER_SECOND
@@ -27,6 +28,7 @@ from algopioneer_core.runtime.plan import SessionPlan, StrategyPlan
 from algopioneer_core.runtime.reconciler import Reconciler
 from algopioneer_core.runtime.reloading import Reloader, fresh_mind
 from algopioneer_core.runtime.reports import read_reports
+from algopioneer_core.runtime.runner import holds_in
 from algopioneer_core.runtime.saver import Saver
 from algopioneer_core.runtime.stopping import StopRequest
 from algopioneer_core.runtime.strategy_tasks import StrategyTasks
@@ -147,7 +149,12 @@ class LiveDriver:
         Take up what the journal has of each strategy, the risk gate and simulated accounts.
 
         A strategy whose configuration has changed keeps its books and begins with a fresh mind.
+
+        Raises:
+            RefusedError: A strategy that is not in the plan any more holds something: nobody would
+                manage it.
         """
+        self._refuse_forgotten()
         self._saver.restore_venues()
         for plan in self._plan.strategies:
             self._tasks.place(plan, self._saved(plan))
@@ -157,6 +164,17 @@ class LiveDriver:
             if self._floor.risk.halted() == _STOPPING:  # it ended while it was winding down
                 self._floor.risk.resume()
         self._saver.watch(self._floor.runners, self._floor.risk)
+
+    def _refuse_forgotten(self) -> None:
+        names = {plan.name for plan in self._plan.strategies}
+        for name, saved in self._saver.saved_runners():
+            if name not in names and holds_in(saved):
+                raise RefusedError(
+                    f"strategy {name!r} is not in the configuration any more, and holds a position "
+                    "or has orders at work",
+                    where=self._plan.name,
+                    remedy="put it back, or close it first: algopioneer flatten --offline",
+                )
 
     def _saved(self, plan: StrategyPlan) -> Mapping[str, Any] | None:
         saved = self._saver.saved_runner(plan.name)

@@ -7,6 +7,7 @@ answers by handing commands to the gate. Its snapshot is the whole of what a res
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from decimal import Decimal
 from typing import Any, Final
 
 from algopioneer_core.domain.commands import OpenSpread
@@ -25,12 +26,13 @@ from algopioneer_core.engine.portfolio import Portfolio
 from algopioneer_core.engine.risk import Denied, RiskGate
 from algopioneer_core.runtime.bar_intake import BarIntake
 from algopioneer_core.runtime.guard import StrategyGuard
+from algopioneer_core.runtime.guarded_exits import GuardedExit
 from algopioneer_core.runtime.inbox import Inbox
 from algopioneer_core.runtime.joint_bars import JointBars
 from algopioneer_core.runtime.plan import StrategyPlan
 from algopioneer_core.runtime.restart_policy import RestartBudget
 
-__all__ = ["StrategyRunner", "made_before"]
+__all__ = ["StrategyRunner", "holds_in", "made_before"]
 
 _FLEETING: Final = frozenset((Quote, Trade))
 _STATE_EVERY: Final = 64
@@ -72,6 +74,8 @@ class StrategyRunner:
         """Orders refused by risk during the event being handled."""
         self.finished: list[tuple[str, RoundTrip]] = []
         """Round trips finished during it, each with its trade key."""
+        self.broken_exits: list[str] = []
+        """What went wrong in exit policies during it, in words."""
         self.restart_ns: int | None = None
         """When a crashed strategy is started again; None when it is not to be."""
         self.given_up = False
@@ -107,12 +111,18 @@ class StrategyRunner:
             self.guard,
             portfolio,
             orders,
-            exits=ExitMonitor(plan.exits, plan.exit_costs) if plan.exits else None,
+            exits=ExitMonitor(self._exits(), plan.exit_costs) if plan.exits else None,
             exit_on_quotes=plan.exit_on_quotes,
             legs=legs,
             risk=risk,
             on_denied=self._on_denied,
         )
+
+    def _exits(self) -> list[GuardedExit]:
+        def failed(name: str, error: str) -> None:
+            self.broken_exits.append(f"exit policy {name} failed: {error}")
+
+        return [GuardedExit(each, failed) for each in self.plan.exits]
 
     def _on_round_trip(self, trip: RoundTrip) -> None:
         self._trips += 1
@@ -285,3 +295,10 @@ class StrategyRunner:
 def made_before(restored: Mapping[str, Any] | None) -> int:
     """Return how many ids the snapshot of a runner counts; the next one starts after them."""
     return 0 if restored is None else int(restored["engine"]["orders"]["made"])
+
+
+def holds_in(saved: Mapping[str, Any]) -> bool:
+    """Return whether anything was held or working in the snapshot of a runner."""
+    books = saved["engine"]
+    held = any(Decimal(sums[0]) for sums in books["portfolio"]["positions"].values())
+    return held or any(not each.status.is_final for each in books["orders"]["orders"])

@@ -6,7 +6,7 @@ that very moment, in the same transaction. So after any kill the latest snapshot
 latest rows, and nothing has to be derived again.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 import anyio.lowlevel
@@ -99,6 +99,15 @@ class Saver:
         """Return the latest state of a strategy, if any."""
         found = self._journal.latest_snapshot(runner_snapshot(name))
         return None if found is None else found[1]
+
+    def saved_runners(self) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        """Return the latest state of every strategy that was ever here, by name."""
+        prefix = runner_snapshot("")
+        for name in self._journal.snapshot_names():
+            if name.startswith(prefix):
+                found = self._journal.latest_snapshot(name)
+                assert found is not None
+                yield name.removeprefix(prefix), found[1]
 
     def saved_risk(self) -> Mapping[str, Any] | None:
         """Return the latest state of the risk gate, if any."""
