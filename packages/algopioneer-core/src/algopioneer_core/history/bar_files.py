@@ -16,10 +16,11 @@ from attrs import field, frozen
 from algopioneer_core.domain.errors import DataError
 from algopioneer_core.domain.instruments import InstrumentId
 from algopioneer_core.history.bar_headers import BarLayout, recognise, same_symbol
-from algopioneer_core.history.bar_rows import FaultLog, Field, OrderCheck, RowReader, Rows
+from algopioneer_core.history.bar_rows import Field, OrderCheck, RowReader, Rows
 from algopioneer_core.history.bar_survey import survey
 from algopioneer_core.history.columns import BarColumns, Stamp, concat, rechunk
 from algopioneer_core.history.csv_rows import CsvText
+from algopioneer_core.history.file_rows import FaultLog
 from algopioneer_core.history.gaps import GapReport
 from algopioneer_core.history.parquet_rows import ParquetRows, WrittenFacts, write_parquet
 from algopioneer_core.history.read_options import ACCEPTABLE, ReadOptions

@@ -12,8 +12,8 @@ from attrs import frozen
 from numpy.typing import NDArray
 
 from algopioneer_core.domain.errors import DataError
-from algopioneer_core.history.bar_rows import FaultLog, iso_time
 from algopioneer_core.history.columns import Stamp
+from algopioneer_core.history.file_rows import FaultLog, iso_time
 from algopioneer_core.history.gaps import GapCounter, GapReport
 from algopioneer_core.history.intervals import format_interval
 from algopioneer_core.history.read_options import ACCEPTABLE, ReadOptions

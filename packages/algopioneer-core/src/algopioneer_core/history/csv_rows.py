@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO, Final, NoReturn, cast
+from typing import Any, BinaryIO, Final, NoReturn, Protocol, cast
 
 import numpy as np
 import pyarrow as pa
@@ -22,15 +22,32 @@ from numpy.typing import NDArray
 
 from algopioneer_core.domain.errors import DataError
 from algopioneer_core.history.arrow_arrays import arrow_texts
-from algopioneer_core.history.bar_headers import BarLayout
 
-__all__ = ["CsvText", "TextBlock"]
+__all__ = ["CsvText", "Layout", "TextBlock"]
 
 _BLOCK_BYTES: Final = 1 << 22
 _DELIMITERS: Final = ",;\t|"
 _BOM: Final = b"\xef\xbb\xbf"
 _OTHER_BOMS: Final = (b"\xff\xfe", b"\xfe\xff")
 _BLANK_LINE: Final = re.compile(rb"(?m)^[ \t]+(?=\r?$)")
+
+
+class Layout(Protocol):
+    """Which columns of a file matter."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The header as written, or what stands for it."""
+        ...
+
+    @property
+    def has_header(self) -> bool:
+        """Whether the first row is a header."""
+        ...
+
+    def positions(self) -> Mapping[str, int]:
+        """Return role to position, counted from 0, for the columns that are read."""
+        ...
 
 
 @frozen(eq=False)
@@ -97,7 +114,7 @@ class CsvText:
             "the file is not UTF-8 text", where=f"{self.path}:{line}", remedy="save it as UTF-8"
         )
 
-    def blocks(self, layout: BarLayout) -> Iterator[TextBlock]:
+    def blocks(self, layout: Layout) -> Iterator[TextBlock]:
         """Stream the columns that *layout* names."""
         with self._open() as stream:
             line = self.header_line if layout.has_header else self.header_line - 1
@@ -107,7 +124,7 @@ class CsvText:
                 yield self._parse(raw, line + 1, layout)
                 line += raw.count(b"\n")
 
-    def _parse(self, raw: bytes, first_line: int, layout: BarLayout) -> TextBlock:
+    def _parse(self, raw: bytes, first_line: int, layout: Layout) -> TextBlock:
         if first_line == 1:
             raw = raw.removeprefix(_BOM)
         table = self._table(raw, first_line, layout)
@@ -119,7 +136,7 @@ class CsvText:
             self._refuse_quotes(raw, first_line)
         return TextBlock(lines, columns)
 
-    def _table(self, raw: bytes, first_line: int, layout: BarLayout) -> Any:
+    def _table(self, raw: bytes, first_line: int, layout: Layout) -> Any:
         try:
             return self._arrow(raw, layout)
         except pa.ArrowInvalid:
@@ -131,7 +148,7 @@ class CsvText:
             self._blame(tidy, first_line, len(layout.names))
             self._refuse_quotes(tidy, first_line)
 
-    def _arrow(self, raw: bytes, layout: BarLayout) -> Any:
+    def _arrow(self, raw: bytes, layout: Layout) -> Any:
         names = [str(at) for at in range(len(layout.names))]
         wanted = [str(at) for at in sorted(set(layout.positions().values()))]
         if not raw.strip():

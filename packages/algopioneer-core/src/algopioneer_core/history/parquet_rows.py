@@ -18,9 +18,8 @@ from attrs import frozen
 
 from algopioneer_core.domain.errors import DataError, OutputError
 from algopioneer_core.history.arrow_arrays import arrow_decimals, arrow_integers
-from algopioneer_core.history.bar_headers import BarLayout
 from algopioneer_core.history.columns import CHUNK_BARS, BarColumns, BarSource
-from algopioneer_core.history.csv_rows import TextBlock
+from algopioneer_core.history.csv_rows import Layout, TextBlock
 
 __all__ = ["ParquetRows", "WrittenFacts", "write_parquet"]
 
@@ -73,7 +72,7 @@ class ParquetRows:
                 remedy="check that it is a whole Parquet file",
             ) from None
 
-    def blocks(self, layout: BarLayout) -> Iterator[TextBlock]:
+    def blocks(self, layout: Layout) -> Iterator[TextBlock]:
         """Stream the columns that *layout* names."""
         roles = layout.positions()
         names = sorted({layout.names[at] for at in roles.values()})

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from algopioneer_core.domain.errors import DataError
 from algopioneer_core.domain.instruments import InstrumentId
 from algopioneer_core.domain.market_data import Bar
-from algopioneer_core.history.bar_rows import iso_time
 from algopioneer_core.history.columns import BarColumns, concat, rescaled
+from algopioneer_core.history.file_rows import iso_time
 
 __all__ = ["columns_of", "joined"]
 
