@@ -7,7 +7,7 @@ import pytest
 
 from algopioneer_core.domain.errors import DataError, ExitCode
 from algopioneer_core.domain.instruments import InstrumentId
-from algopioneer_core.history import csv_rows, row_store
+from algopioneer_core.history import csv_rows, spool
 from algopioneer_core.history.bar_files import ACCEPTABLE, FileSource, ReadOptions, open_bars
 from algopioneer_core.history.intervals import MINUTE_NS
 from algopioneer_core.testing.bars import TEST_ID
@@ -326,7 +326,7 @@ def test_files_without_bars_are_refused(tmp_path: Path, text: str, message: str)
 def test_a_file_of_which_nothing_is_left_is_refused(tmp_path: Path) -> None:
     """Dropping all rows leaves no bars."""
     error = refusal(tmp_path, HEADER, row(0, "2,1,3,2,5"), accept={"bad-ranges"})
-    assert error.message == "no bar is left of 1 rows"
+    assert error.message == "nothing is left of 1 rows"
 
 
 @pytest.mark.parametrize(
@@ -373,10 +373,10 @@ def test_a_quotation_mark_without_partner_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_full_temporary_folder_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where parsed bars cannot be kept the folder and the way out are told."""
-    monkeypatch.setattr(row_store, "_MEMORY_BYTES", 1)
+    """Where parsed rows cannot be kept the folder and the way out are told."""
+    monkeypatch.setattr(spool, "_MEMORY_BYTES", 1)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "none"))
-    with pytest.raises(DataError, match="parsed bars cannot be kept") as caught:
+    with pytest.raises(DataError, match="parsed rows cannot be kept") as caught:
         opened(tmp_path, HEADER, row(0), row(1))
     assert caught.value.where == str(tmp_path / "none")
     assert "TMPDIR" in str(caught.value.remedy)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from algopioneer_core.domain.errors import ConfigError
 from algopioneer_core.domain.instruments import InstrumentId
-from algopioneer_core.history import csv_rows, row_store
+from algopioneer_core.history import csv_rows, spool
 from algopioneer_core.history.bar_files import FileSource, ReadOptions, open_bars
 from algopioneer_core.history.columns import CHUNK_BARS, BarColumns, BarSource, Stamp, concat
 from algopioneer_core.history.gaps import GapCounter
@@ -247,7 +247,7 @@ def test_bars_kept_on_disk_are_those_kept_in_memory(
     """A file too large for memory streams the same bars, even after it was deleted."""
     rows = minute_rows(500)
     expected = opened(tmp_path, HEADER, *rows).load()
-    monkeypatch.setattr(row_store, "_MEMORY_BYTES", 1)
+    monkeypatch.setattr(spool, "_MEMORY_BYTES", 1)
     monkeypatch.setattr(csv_rows, "_BLOCK_BYTES", 1_000)
     source = opened(tmp_path, HEADER, *rows)
     source.path.unlink()

@@ -26,7 +26,7 @@ from algopioneer_core.history.parquet_rows import ParquetRows, WrittenFacts, wri
 from algopioneer_core.history.read_options import ACCEPTABLE, ReadOptions
 from algopioneer_core.history.row_store import RowStore
 
-__all__ = ["ACCEPTABLE", "FileSource", "ReadOptions", "open_bars", "write_parquet"]
+__all__ = ["ACCEPTABLE", "FileSource", "ReadOptions", "open_bars", "open_rows", "write_parquet"]
 
 _CSV: Final = frozenset({".csv", ".tsv", ".txt"})
 _PARQUET: Final = frozenset({".parquet", ".pq"})
@@ -120,7 +120,7 @@ def open_bars(
             that *options* does not accept, the interval cannot be inferred, or no bar is left.
     """
     options = options or ReadOptions()
-    rows_of = _open(Path(path))
+    rows_of = open_rows(Path(path))
     facts = rows_of.facts if isinstance(rows_of, ParquetRows) else None
     stamp = Stamp.CLOSE if facts else options.stamp
     symbol = instrument_id.symbol
@@ -157,13 +157,19 @@ def open_bars(
     )
 
 
-def _open(path: Path) -> CsvText | ParquetRows:
+def open_rows(path: Path) -> CsvText | ParquetRows:
+    """
+    Return the rows of a file of market data, by the ending of its name.
+
+    Raises:
+        DataError: The file is missing, cannot be read, or is of another kind.
+    """
     suffixes = [suffix.lower() for suffix in path.suffixes]
     kind = suffixes[-2:-1] if suffixes[-1:] == [".gz"] else suffixes[-1:]
     try:
         if not path.is_file():
             raise DataError(
-                "there is no such file", where=str(path), remedy="check the path of the bar file"
+                "there is no such file", where=str(path), remedy="check the path of the file"
             )
         if kind and kind[0] in _CSV:
             return CsvText(path)
@@ -211,24 +217,8 @@ def _parsed(
         rows = reader.read(block)
         store.append(rows if waits else order.check(rows))
     if not len(store):
-        raise _no_rows(reader, faults)
+        raise reader.nothing_left("bars")
     return _sorted(store, order, faults) if waits else store
-
-
-def _no_rows(reader: RowReader, faults: FaultLog) -> DataError:
-    if reader.symbols:
-        names = ", ".join(sorted(reader.symbols)[:10])
-        return DataError(
-            f"there is no row of {reader.symbol}; the file has {names}",
-            where=str(faults.path),
-            remedy="name a symbol as the file does",
-        )
-    dropped = sum(faults.accepted.values())
-    return DataError(
-        f"no bar is left of {dropped} rows" if dropped else "there are no rows below the header",
-        where=str(faults.path),
-        remedy="give a file with bars",
-    )
 
 
 def _sorted(store: RowStore, order: OrderCheck, faults: FaultLog) -> RowStore:

@@ -22,9 +22,19 @@ from algopioneer_core.domain.errors import DataError
 from algopioneer_core.history.bar_times import kind_of
 from algopioneer_core.history.columns import Stamp
 
-__all__ = ["BarLayout", "recognise", "same_symbol"]
+__all__ = [
+    "SYMBOLS",
+    "TIMES",
+    "VOLUMES",
+    "BarLayout",
+    "ColumnFinder",
+    "is_headerless",
+    "plain_name",
+    "recognise",
+    "same_symbol",
+]
 
-_TIMES: Final = (
+TIMES: Final = (
     "ts event",
     "timestamp",
     "time stamp",
@@ -65,8 +75,8 @@ _PRICES: Final[Mapping[str, tuple[str, ...]]] = {
 }
 _ALONE: Final = ("close", "close price", "price", "adj close", "adjusted close", "last")
 """Names that mean a close when no open, high or low is there; a ticker may be called `C`."""
-_VOLUMES: Final = ("volume", "vol", "v", "volume base", "base volume", "qty", "quantity", "amount")
-_SYMBOLS: Final = ("symbol", "ticker", "instrument", "sym", "pair", "product id", "name")
+VOLUMES: Final = ("volume", "vol", "v", "volume base", "base volume", "qty", "quantity", "amount")
+SYMBOLS: Final = ("symbol", "ticker", "instrument", "sym", "pair", "product id", "name")
 _HEADERLESS_WIDTHS: Final = frozenset({5, 6, 7, 8, 12})
 """Columns of files without header: bare bars, with volume, and what exchanges append."""
 
@@ -108,7 +118,8 @@ def _squeezed(symbol: str) -> str:
     return re.sub(r"[-_/:.\s]", "", symbol).upper()
 
 
-def _plain(name: str) -> str:
+def plain_name(name: str) -> str:
+    """Return a column's name without case, its words apart by one space."""
     return re.sub(r"[\s_.\-]+", " ", name.strip().lower()).strip()
 
 
@@ -136,15 +147,16 @@ def recognise(
         DataError: A column is missing (the message says which, and what there is), or the time
             column's name contradicts *stamp*.
     """
-    if may_lack_header and not columns and _is_headerless(names):
+    if may_lack_header and not columns and is_headerless(names):
         return _headerless(len(names))
-    finder = _Finder(names, columns or {}, where)
+    finder = ColumnFinder(names, columns or {}, where)
     layout = _layout(finder, symbol)
-    _check_stamp(_plain(names[layout.time]), stamp, where)
+    _check_stamp(plain_name(names[layout.time]), stamp, where)
     return layout
 
 
-def _is_headerless(first: Sequence[str]) -> bool:
+def is_headerless(first: Sequence[str]) -> bool:
+    """Return whether the *first* row of a file is a bar already."""
     return (
         len(first) in _HEADERLESS_WIDTHS
         and kind_of(first[0]) is not None
@@ -158,14 +170,29 @@ def _headerless(width: int) -> BarLayout:
     return BarLayout(names, 0, 4, 1, 2, 3, volume, has_header=False)
 
 
-class _Finder:
-    """Looks up columns by role."""
+class ColumnFinder:
+    """
+    Looks up columns by role.
 
-    def __init__(self, names: Sequence[str], chosen: Mapping[str, str], where: str) -> None:
+    Args:
+        names: The header.
+        chosen: Role to name, from the user; goes before recognition.
+        where: Place of the header, for errors.
+        wanted: A header that would do, for errors.
+    """
+
+    def __init__(
+        self,
+        names: Sequence[str],
+        chosen: Mapping[str, str],
+        where: str,
+        wanted: str = "timestamp,open,high,low,close,volume",
+    ) -> None:
         self.names = tuple(names)
         self.where = where
+        self._wanted = wanted
         self._chosen = chosen
-        self._plain = [_plain(name) for name in names]
+        self._plain = [plain_name(name) for name in names]
 
     def find(self, role: str, known: Sequence[str]) -> int | None:
         """Return the position of the first of *known* names, or of what the user chose."""
@@ -174,13 +201,13 @@ class _Finder:
         return next((self._plain.index(name) for name in known if name in self._plain), None)
 
     def _choice(self, name: str) -> int:
-        if _plain(name) not in self._plain:
+        if plain_name(name) not in self._plain:
             raise self.missing([name])
-        return self._plain.index(_plain(name))
+        return self._plain.index(plain_name(name))
 
     def volume(self, symbol: str) -> int | None:
         """Return the volume in base units: a plain name first, then `volume <base>`."""
-        found = self.find("volume", _VOLUMES)
+        found = self.find("volume", VOLUMES)
         if found is not None:
             return found
         assets = {
@@ -202,12 +229,12 @@ class _Finder:
         return DataError(
             f"there is no column for {', '.join(roles)}; the columns are {have}{more}",
             where=self.where,
-            remedy="give the file a header with timestamp,open,high,low,close,volume",
+            remedy=f"give the file a header with {self._wanted}",
         )
 
 
-def _layout(finder: _Finder, symbol: str) -> BarLayout:
-    time = finder.find("time", _TIMES)
+def _layout(finder: ColumnFinder, symbol: str) -> BarLayout:
+    time = finder.find("time", TIMES)
     prices = {role: finder.find(role, known) for role, known in _PRICES.items()}
     whole = None not in prices.values()
     ticker = None if whole else finder.ticker(symbol)
@@ -215,7 +242,7 @@ def _layout(finder: _Finder, symbol: str) -> BarLayout:
         raise finder.missing(["time", *(r for r, at in prices.items() if at is None)])
     if ticker is not None and ticker != time:
         return BarLayout(finder.names, time, ticker)
-    owner = finder.find("symbol", _SYMBOLS)
+    owner = finder.find("symbol", SYMBOLS)
     if whole:
         spots = [at for at in prices.values() if at is not None]
         first, high, low, close = spots

@@ -155,6 +155,24 @@ class BlockReader(Generic[_RowsT]):
         self._faults.accepted["long-prices"] = self._prices.rounded
         return self._in_range(rows)
 
+    def nothing_left(self, what: str) -> DataError:
+        """Return the error for a file that has no row to give; *what* it was to have."""
+        path = str(self._faults.path)
+        if self.symbols:
+            names = ", ".join(sorted(self.symbols)[:10])
+            return DataError(
+                f"there is no row of {self.symbol}; the file has {names}",
+                where=path,
+                remedy="name a symbol as the file does",
+            )
+        dropped = sum(self._faults.accepted.values())
+        none = "there are no rows below the header"
+        return DataError(
+            f"nothing is left of {dropped} rows" if dropped else none,
+            where=path,
+            remedy=f"give a file with {what}",
+        )
+
     def _convert(self, block: TextBlock) -> _RowsT:
         """Return *block* as integers."""
         raise NotImplementedError

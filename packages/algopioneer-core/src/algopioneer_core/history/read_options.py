@@ -21,10 +21,11 @@ LONG_DECIMALS: Final = 8
 ACCEPTABLE: Final[Mapping[str, str]] = MappingProxyType(
     {
         "bad-ranges": "drop rows whose high or low contradicts another price of the row",
+        "crossed": "drop quotes whose bid is above their ask",
         "duplicates": "keep the first of identical rows with one time",
         "long-prices": f"round prices that have more than {LONG_DECIMALS} decimals half to even",
         "nan": "drop rows with a blank or NaN time, price or volume",
-        "non-positive": "drop rows with a price that is not positive or a negative volume",
+        "non-positive": "drop rows with a price that is not positive or a negative volume or size",
         "off-grid": "take rows whose distance is not a whole number of intervals",
         "unsorted": "sort rows by time (this one needs memory for the whole file)",
     }

@@ -6,8 +6,6 @@ are streamed as often as wanted: memory stays flat, later passes cost a hundredt
 what is traded is what was checked, even if the file changes meanwhile. Small files stay in memory.
 """
 
-import tempfile
-import weakref
 from collections.abc import Iterator
 from typing import Final
 
@@ -15,13 +13,12 @@ import numpy as np
 from attrs import frozen
 from numpy.typing import NDArray
 
-from algopioneer_core.domain.errors import DataError
 from algopioneer_core.history.bar_rows import ROW_FIELDS, Field, Rows
 from algopioneer_core.history.columns import rescaled
+from algopioneer_core.history.spool import Spool
 
 __all__ = ["RowStore"]
 
-_MEMORY_BYTES: Final = 16 << 20
 _INT64_MAX: Final = 2**63 - 1
 _PRICES: Final = slice(Field.OPEN, Field.VOLUME)
 
@@ -40,10 +37,8 @@ class RowStore:
     """Takes rows block by block; gives them back in the same order, on one grid."""
 
     def __init__(self) -> None:
-        self._file = tempfile.SpooledTemporaryFile(max_size=_MEMORY_BYTES)  # noqa: SIM115  lives as long as the store
-        weakref.finalize(self, self._file.close)
+        self._spool = Spool()
         self._segments: list[_Segment] = []
-        self._end = 0
 
     def __len__(self) -> int:
         return sum(segment.rows for segment in self._segments)
@@ -57,19 +52,11 @@ class RowStore:
         """
         if not len(rows):
             return
-        try:
-            self._file.seek(self._end)
-            self._file.write(rows.table.tobytes())
-        except OSError as error:
-            raise DataError(
-                f"parsed bars cannot be kept: {error.strerror or error}",
-                where=tempfile.gettempdir(),
-                remedy="make room there, or set TMPDIR to a folder that has it",
-            ) from None
+        place = self._spool.append(rows.table.tobytes())
         prices, volume = rows.table[_PRICES], rows.table[Field.VOLUME]
         self._segments.append(
             _Segment(
-                self._end,
+                place,
                 len(rows),
                 rows.price_decimals,
                 rows.volume_decimals,
@@ -77,7 +64,6 @@ class RowStore:
                 int(volume.max()),
             )
         )
-        self._end += rows.table.nbytes
 
     @property
     def price_decimals(self) -> int:
@@ -130,5 +116,4 @@ class RowStore:
             yield Rows(table, price_decimals, volume_decimals)
 
     def _read(self, offset: int, numbers: int) -> NDArray[np.int64]:
-        self._file.seek(offset)
-        return np.frombuffer(self._file.read(numbers * 8), dtype=np.int64)
+        return np.frombuffer(self._spool.read(offset, numbers * 8), dtype=np.int64)
