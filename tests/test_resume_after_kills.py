@@ -1,10 +1,7 @@
 """A paper session over real bars, killed at random moments and started again: nothing changes."""
 
-import csv
 import random
 import signal
-import subprocess
-import sys
 from decimal import Decimal
 from pathlib import Path
 
@@ -15,6 +12,7 @@ from algopioneer_core.domain.events import OrderFilled
 from algopioneer_core.journal.entries import EntryKind
 from algopioneer_core.journal.journal import open_journal
 from algopioneer_core.testing.clocks import run_inline
+from tests.killed_sessions import Fills, fills_of, finish, signal_at_random, start, trades_of
 
 KILLS = 10
 DATA = Path(__file__).parents[2] / "shared/data"
@@ -59,9 +57,6 @@ daily_loss_fraction = "off"
 kind = "csv"
 path = "trades.csv"
 """
-Fills = list[tuple[object, ...]]
-
-
 WALLCLOCK = """
 [session]
 resume = "wallclock"
@@ -86,57 +81,11 @@ daily_loss_fraction = "off"
 """
 
 
-def _start(folder: Path) -> subprocess.Popen[str]:
-    """Start the session in *folder*, as a user would."""
-    words = (sys.executable, "-m", "algopioneer_core", "run", "--config", "run.toml")
-    return subprocess.Popen(
-        words, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-
-
-def _finish(process: subprocess.Popen[str]) -> str:
-    """Wait for the session's own end and return what it said."""
-    said, errors = process.communicate(timeout=240)
-    assert process.returncode == 0, errors
-    return said
-
-
-def _signal_at_random(folder: Path, number: int, moments: random.Random, latest_s: float) -> None:
-    """Start the session, and send it a signal at a random moment."""
-    process = _start(folder)
-    while not (folder / "paper.journal").exists():
-        with pytest.raises(subprocess.TimeoutExpired):
-            process.wait(timeout=0.1)
-    with pytest.raises(subprocess.TimeoutExpired):
-        process.wait(timeout=moments.uniform(0.5, latest_s))
-    process.send_signal(number)
-    process.communicate(timeout=60)
-
-
 def _kill_at_random(folder: Path, seed: int) -> None:
     """Start the session again and again, and kill each start at a random moment."""
     moments = random.Random(seed)
     for _ in range(KILLS):
-        _signal_at_random(folder, signal.SIGKILL, moments, 2.5)
-
-
-async def _fills(folder: Path) -> Fills:
-    """Return time, strategy, instrument, side, quantity, price and fee of all fills, in order."""
-    found: Fills = []
-    path = folder / "paper.journal"
-    async with open_journal(path, make_uuid=str, run_blocking=run_inline, create=False) as journal:
-        for stored in journal.read(kinds=(EntryKind.EVENT,)):
-            event = stored.entry.body
-            if isinstance(event, OrderFilled):
-                fill = event.fill
-                what = (fill.instrument_id, fill.side, fill.quantity, fill.price, fill.fee)
-                found.append((fill.ts_event, stored.entry.strategy, *what))
-    return found
-
-
-def _trades(folder: Path) -> list[str]:
-    with (folder / "trades.csv").open(newline="") as file:
-        return [row["key"] for row in csv.DictReader(file)]
+        signal_at_random(folder, signal.SIGKILL, moments, 2.5)
 
 
 @pytest.mark.slow
@@ -148,15 +97,15 @@ def test_ten_kills_leave_the_fills_of_an_uninterrupted_run(tmp_path: Path) -> No
         folder.mkdir()
         session = SESSION.format(minutes=MINUTES, days=DAYS)
         (folder / "run.toml").write_text(session)
-    said = _finish(_start(once))
+    said = finish(start(once))
     _kill_at_random(often, seed=11)
-    assert said.splitlines()[1:] == _finish(_start(often)).splitlines()[1:]
-    fills = anyio.run(_fills, once)
-    assert fills == anyio.run(_fills, often)
+    assert said.splitlines()[1:] == finish(start(often)).splitlines()[1:]
+    fills = anyio.run(fills_of, once)
+    assert fills == anyio.run(fills_of, often)
     assert len(fills) > 3000
-    trades = _trades(often)
+    trades = trades_of(often)
     assert len(trades) == len(set(trades))
-    assert sorted(trades) == sorted(_trades(once))
+    assert sorted(trades) == sorted(trades_of(once))
 
 
 async def _books(folder: Path) -> tuple[dict[str, Decimal], dict[str, Decimal], list[str], Fills]:
@@ -187,8 +136,8 @@ def test_kills_of_a_session_that_follows_the_clock_lose_and_double_nothing(tmp_p
     fills: Fills = []
     while len(fills) <= 20:
         for _ in range(3):
-            _signal_at_random(tmp_path, signal.SIGKILL, moments, 4)
-        _signal_at_random(tmp_path, signal.SIGINT, moments, 4)
+            signal_at_random(tmp_path, signal.SIGKILL, moments, 4)
+        signal_at_random(tmp_path, signal.SIGINT, moments, 4)
         held, balances, intents, fills = anyio.run(_books, tmp_path)
         assert held == balances
         assert len(set(intents)) == len(intents)

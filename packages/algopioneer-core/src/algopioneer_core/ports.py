@@ -17,7 +17,7 @@ from typing import Protocol, TypeVar, TypeVarTuple, runtime_checkable
 
 from attrs import frozen
 
-from algopioneer_core.domain.capabilities import Capabilities
+from algopioneer_core.domain.capabilities import Capabilities, Pushed
 from algopioneer_core.domain.events import (
     AccountEvent,
     ExecutionReport,
@@ -57,9 +57,10 @@ __all__ = [
     "RunBlocking",
     "StateStore",
     "Strategy",
-    "SupportsBarInterval",
+    "SupportsPushed",
     "SupportsSnapshot",
     "Venue",
+    "pushed_of",
 ]
 
 MarketDataEvent = (
@@ -310,11 +311,18 @@ class SupportsSnapshot(Protocol):
 
 
 @runtime_checkable
-class SupportsBarInterval(Protocol):
-    """A venue that knows how long the bars are that it pushes, instrument by instrument."""
+class SupportsPushed(Protocol):
+    """A venue that knows what it pushes, instrument by instrument: one over files."""
 
-    def bar_interval_ns(self, instrument_id: InstrumentId) -> int:
-        """Return the length of an instrument's bars, in nanoseconds."""
+    def pushed(self, instrument_id: InstrumentId) -> Pushed:
+        """Return what is pushed of an instrument of the venue."""
+
+
+def pushed_of(venue: Venue, instrument_id: InstrumentId) -> Pushed:
+    """Return what *venue* pushes of an instrument: as it says itself, else as it declares."""
+    if isinstance(venue, SupportsPushed):
+        return venue.pushed(instrument_id)
+    return venue.capabilities.pushed()
 
 
 # --- services --------------------------------------------------------------------------------

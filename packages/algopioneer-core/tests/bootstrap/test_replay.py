@@ -12,7 +12,7 @@ from algopioneer_core.config.replay import ReplayConfig
 from algopioneer_core.config.runs import Settings
 from algopioneer_core.domain.errors import ConfigError, DataError
 from algopioneer_core.domain.instruments import InstrumentId
-from algopioneer_core.domain.market_data import Bar
+from algopioneer_core.domain.market_data import Bar, Quote, Trade
 from algopioneer_core.plugins.manager import load_plugins
 from algopioneer_core.ports import Venue
 from algopioneer_core.settings import NumberOrWord
@@ -26,9 +26,10 @@ WIDE = """Date,AA,BB
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return the folder in which the test runs; it has one file for two symbols."""
+    """Return the folder in which the test runs; it has a file for two symbols, and trades."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "wide.csv").write_text(WIDE)
+    (tmp_path / "prints.csv").write_text("time,price,volume\n1704067200,11,2\n")
     return tmp_path
 
 
@@ -80,10 +81,34 @@ async def test_described_instruments_keep_their_rules(folder: Path) -> None:
     assert (InstrumentId("replay", "AA"), False) == (instrument.id, instrument.shortable)
 
 
+async def test_ticks_and_bars_are_told_apart_by_their_columns(folder: Path) -> None:
+    """What the columns leave open is told by `rows`."""
+    (folder / "book.csv").write_text("time,bid,ask\n1704067201,11,12\n")
+    async with AsyncExitStack() as stack:
+        data = ["AA=wide.csv", "CC=prints.csv", "DD=book.csv"]
+        venue = await open_replay(stack, data=data, interval="1d", rows="trades")
+        ids = [each.id for each in await venue.market_data.instruments()]
+        async with venue.market_data.subscribe(ids) as events:
+            kinds = [type(event) async for event in events]
+    assert [Trade, Quote, Bar, Bar, Bar] == kinds
+
+
 @pytest.mark.parametrize(
     ("settings", "error", "message"),
     [
-        ({"data": ["wide.csv"]}, ConfigError, "not said what the bars are of"),
+        ({"data": ["CC=prints.csv"]}, DataError, "the rows may be bars or trades"),
+        ({"data": ["CC=prints.csv"], "rows": "ticks"}, ConfigError, "rows"),
+        (
+            {"data": ["CC=prints.csv"], "rows": "trades", "interval": "1m"},
+            ConfigError,
+            "trades and quotes have no length",
+        ),
+        (
+            {"data": ["CC=prints.csv"], "rows": "trades", "aligned": True},
+            ConfigError,
+            "only bars can be aligned",
+        ),
+        ({"data": ["wide.csv"]}, ConfigError, "not said what the files are of"),
         ({"data": ["AA=absent.csv"]}, DataError, "no such file"),
         ({"data": ["AA=wide.csv"], "speed": "fast"}, ConfigError, "positive number or max"),
         ({"data": ["AA=wide.csv"], "speed": "0"}, ConfigError, "positive number or max"),

@@ -13,6 +13,7 @@ from algopioneer_core.domain.capabilities import (
     Capability,
     FillReporting,
     IdempotentSubmit,
+    Pushed,
     Support,
 )
 from algopioneer_core.domain.errors import PluginError
@@ -204,6 +205,14 @@ def test_a_changed_copy_is_checked_too() -> None:
     """A paper venue that narrows another's declaration cannot make it contradict itself."""
     with pytest.raises(PluginError):
         evolve(declare(), kinds=())
+
+
+def test_what_a_venue_pushes_is_told_from_its_declaration() -> None:
+    """As far as the whole venue tells: one over files knows each instrument better."""
+    native, none = Support.NATIVE, Support.UNSUPPORTED
+    support = {Capability.BARS_STREAM: native, Capability.TRADES: native, Capability.QUOTES: none}
+    venue = declare(support=support, stream_bar_intervals_ns=(5, 60))
+    assert Pushed(bar_intervals_ns=(5, 60), trades=True) == venue.pushed()
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from algopioneer_core.domain.capabilities import (
     Capability,
     FillReporting,
     IdempotentSubmit,
+    Pushed,
     Support,
 )
 from algopioneer_core.domain.instruments import InstrumentKind
@@ -36,7 +37,7 @@ def declare(*able: Capability, **changes: Any) -> Capabilities:
 
 def test_replay_has_markets_and_no_account() -> None:
     """In lockstep; of the intervals of its files once they are open."""
-    opened = replay_capabilities([60, 5, 60])
+    opened = replay_capabilities([Pushed(bar_intervals_ns=(length,)) for length in (60, 5, 60)])
     assert ((5, 60), (5, 60)) == (opened.history_bar_intervals_ns, opened.stream_bar_intervals_ns)
     assert opened.lockstep
     for venue in (opened, REPLAY_CAPABILITIES):

@@ -9,6 +9,7 @@ from algopioneer_core.domain.instruments import InstrumentId
 from algopioneer_core.domain.market_data import Bar, Quote, Trade
 from algopioneer_core.domain.money import ZERO, total
 from algopioneer_core.history.bar_builder import BarBuilder
+from algopioneer_core.journal.codec import decode, encode
 
 ID = InstrumentId("test", "BTC-USD")
 
@@ -115,3 +116,18 @@ def test_bars_hold_every_trade_once(rows: list[tuple[int, int, int]], interval_n
         )
         for number, group in groups.items()
     ] == [(bar.ts_event, bar.open, bar.high, bar.low, bar.close, bar.volume) for bar in bars]
+
+
+@given(trades, st.integers(1, 300), st.integers(0, 40))
+def test_restored_builder_goes_on_with_the_same_bars(
+    given_: list[Trade], interval_ns: int, cut: int
+) -> None:
+    """Wherever it was interrupted, in the middle of a bar or after a late trade."""
+    whole, twin = BarBuilder(ID, interval_ns), BarBuilder(ID, interval_ns)
+    for each in given_[:cut]:
+        whole.add(each)
+    twin.restore(decode(encode(whole.snapshot())))
+    for each in given_[cut:]:
+        assert whole.add(each) == twin.add(each)
+    assert whole.close_until(2**62) == twin.close_until(2**62)
+    assert whole.late == twin.late

@@ -77,6 +77,23 @@ def test_unfinished_parts_survive_a_restart() -> None:
     assert {} == twin.snapshot()
 
 
+def test_half_built_bars_survive_a_restart_and_can_be_forgotten() -> None:
+    """A replay goes on with them; a live session has missed trades and begins anew."""
+    intake, twin = _intake(BarOrigin.TRADES), _intake(BarOrigin.TRADES)
+    intake.put(_trade(1, "7"))
+    twin.restore(intake.snapshot())
+    assert intake.put(_trade(6, "9")) == twin.put(_trade(6, "9")) != []
+    twin.forget_built()
+    assert [] == twin.close_until(10)
+    shorter = _intake(BarOrigin.SHORTER)
+    shorter.put(_bar(3, 10))
+    shorter.forget_built()
+    assert [5] == [bar.ts_event for bar in shorter.put(_bar(5, 20))]
+    pushed = _intake(BarOrigin.PUSHED)
+    pushed.restore({str(BTC): None})
+    assert {} == pushed.snapshot()
+
+
 @pytest.mark.parametrize(
     ("origin", "event"),
     [(BarOrigin.TRADES, _trade(3, "7")), (BarOrigin.QUOTES, _quote(3, "6", "8"))],

@@ -148,7 +148,7 @@ async def test_bars_before_the_beginning_are_history_only() -> None:
 async def test_what_is_not_replayed_is_unsupported() -> None:
     """Other instruments, other intervals, and everything of an account."""
     venue = replay([1, 2])
-    with pytest.raises(UnsupportedOperation, match="no bars of it"):
+    with pytest.raises(UnsupportedOperation, match="nothing of it"):
         venue.market_data.subscribe([SECOND])
     with pytest.raises(UnsupportedOperation, match="bars of 1m, not of 5m"):
         await venue.market_data.bars(FIRST, 5 * MINUTE_NS, 0, 1)
@@ -196,7 +196,7 @@ def test_parts_must_go_together() -> None:
     one = replay([1])
     instrument = Instrument.undescribed(FIRST)
     source = ColumnsSource(bars(FIRST, [1]))
-    with pytest.raises(ConfigError, match="bars of each instrument"):
+    with pytest.raises(ConfigError, match="bars or ticks of each instrument"):
         ReplayVenue("replay", [instrument], [])
     with pytest.raises(ConfigError, match="not an instrument of venue 'other'"):
         ReplayVenue("other", [instrument], [source])

@@ -11,7 +11,7 @@ from attrs import evolve
 from algopioneer_core.bootstrap.session_config import CheckedSession, CheckedStrategy
 from algopioneer_core.config.session import SessionConfig
 from algopioneer_core.config.session_options import ExitOn
-from algopioneer_core.domain.capabilities import Capability, Support
+from algopioneer_core.config.session_tables import StrategyTable
 from algopioneer_core.domain.errors import ConfigError, RefusedError
 from algopioneer_core.domain.instruments import Instrument, InstrumentId
 from algopioneer_core.domain.market_data import NS_PER_SECOND
@@ -19,7 +19,7 @@ from algopioneer_core.domain.money import BPS, ZERO, Money, mul
 from algopioneer_core.engine.exits import ExitCosts
 from algopioneer_core.engine.leg_rules import LegRules
 from algopioneer_core.history.intervals import format_interval
-from algopioneer_core.ports import SupportsBarInterval, Venue
+from algopioneer_core.ports import Venue, pushed_of
 from algopioneer_core.runtime.bar_intake import BarOrigin
 from algopioneer_core.runtime.plan import SessionPlan, StrategyPlan
 from algopioneer_core.runtime.resume import Resume
@@ -110,6 +110,7 @@ async def _strategy(
         _instrument(each, traded[each.venue], table.place("instruments"))
         for each in table.instruments
     )
+    _require_quotes(table, checked.config.session.exit_on, venues)
     share = table.capital_share
     interval_ns = table.interval_ns or _interval(table.instruments, venues, table)
     return StrategyPlan(
@@ -149,6 +150,17 @@ def _legs(rules: LegRules | None, resume: Resume, interval_ns: int) -> LegRules 
     return evolve(rules, patience_s=patient.patience_s, max_residual_s=patient.max_residual_s)
 
 
+def _require_quotes(table: StrategyTable, exit_on: ExitOn, venues: Mapping[str, Venue]) -> None:
+    """Refuse to ask exit policies on quotes that never come; of files it is known only now."""
+    for each in table.instruments:
+        if exit_on is ExitOn.QUOTE and not pushed_of(venues[each.venue], each).quotes:
+            raise RefusedError(
+                f"exit_on is quote, and there are no quotes of {each}",
+                where=table.place("instruments"),
+                remedy='write exit_on = "bar" in [session]',
+            )
+
+
 def _instrument(wanted: InstrumentId, traded: Sequence[Instrument], where: str) -> Instrument:
     for each in traded:
         if each.id == wanted:
@@ -163,7 +175,9 @@ def _instrument(wanted: InstrumentId, traded: Sequence[Instrument], where: str) 
 
 def _interval(ids: Sequence[InstrumentId], venues: Mapping[str, Venue], table: Any) -> int:
     """Return the length of the bars that the venues push, where they all push the same."""
-    found = {length for each in ids for length in _pushed(each, venues[each.venue])}
+    found = {
+        length for each in ids for length in pushed_of(venues[each.venue], each).bar_intervals_ns
+    }
     if len(found) != 1:
         raise ConfigError(
             "it is not said how long its bars are",
@@ -175,29 +189,20 @@ def _interval(ids: Sequence[InstrumentId], venues: Mapping[str, Venue], table: A
 
 def _origin(instrument_id: InstrumentId, venue: Venue, interval_ns: int, where: str) -> BarOrigin:
     """Return what bars of that interval come from at *venue*."""
-    pushed = _pushed(instrument_id, venue)
-    if interval_ns in pushed:
+    there = pushed_of(venue, instrument_id)
+    lengths = there.bar_intervals_ns
+    if interval_ns in lengths:
         return BarOrigin.PUSHED
-    if len(pushed) == 1 and not interval_ns % pushed[0]:
+    if len(lengths) == 1 and not interval_ns % lengths[0]:
         return BarOrigin.SHORTER
-    for capability, origin in (
-        (Capability.TRADES, BarOrigin.TRADES),
-        (Capability.QUOTES, BarOrigin.QUOTES),
-    ):
-        if venue.capabilities.supports(capability) is not Support.UNSUPPORTED:
-            return origin
-    offered = ", ".join(format_interval(each) for each in pushed)
+    if there.trades or there.quotes:
+        return BarOrigin.TRADES if there.trades else BarOrigin.QUOTES
+    offered = ", ".join(format_interval(each) for each in lengths)
     raise ConfigError(
         f"{instrument_id} has no bars of {format_interval(interval_ns)}",
         where=where,
         remedy=f"choose {offered} or a multiple of it" if offered else "choose another venue",
     )
-
-
-def _pushed(instrument_id: InstrumentId, venue: Venue) -> tuple[int, ...]:
-    if isinstance(venue, SupportsBarInterval):
-        return (venue.bar_interval_ns(instrument_id),)
-    return venue.capabilities.stream_bar_intervals_ns
 
 
 async def _exit_costs(

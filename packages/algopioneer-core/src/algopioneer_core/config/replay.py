@@ -38,7 +38,7 @@ def _length(_: object, __: object, text: str | None) -> None:
 @frozen(kw_only=True)
 class ReplayConfig:
     """
-    Bar files that are shown as a live feed.
+    Files of bars, trades and quotes that are shown as a live feed.
 
     Raises:
         ConfigError: A value is out of its range.
@@ -46,11 +46,11 @@ class ReplayConfig:
 
     name: str = option("replay", help="Name of the venue, in its instruments' ids.")
     data: tuple[str, ...] = option(
-        help="File of bars, CSV or Parquet; SYMBOL=FILE where there are several.",
+        help="File of bars, trades or quotes, CSV or Parquet; SYMBOL=FILE where there are several.",
         metavar="FILE",
     )
     symbols: tuple[str, ...] = option(
-        (), help="What the bars are of; one file may hold many.", metavar="SYMBOL"
+        (), help="What the files are of; one may hold many.", metavar="SYMBOL"
     )
     interval: str | None = option(
         None,
@@ -58,18 +58,25 @@ class ReplayConfig:
         validator=_length,
         metavar="LENGTH",
     )
+    rows: str | None = option(
+        None,
+        help="What the rows of a file are whose columns allow several.",
+        choices=("bars", "trades", "quotes"),
+    )
     stamp: str = option(
         "open", help="Which end of its bar a time in the file is.", choices=("open", "close")
     )
     start: datetime.datetime | None = option(
-        None, key="from", help="First close time to use (UTC)."
+        None, key="from", help="First time to use (UTC), of bars the close."
     )
-    end: datetime.datetime | None = option(None, key="to", help="Close time to stop before (UTC).")
+    end: datetime.datetime | None = option(
+        None, key="to", help="Time to stop before (UTC), of bars the close."
+    )
     begin: datetime.datetime | None = option(
-        None, help="When the feed begins (UTC); what closes before is history to warm up from."
+        None, help="When the feed begins (UTC); what comes before is history to warm up from."
     )
     accept: tuple[str, ...] = option(
-        (), help="Accept a fault of the data instead of refusing it.", choices=FAULTS
+        (), help="Accept a fault of the data instead of refusing it.", choices=(*FAULTS, "crossed")
     )
     instruments: str | None = option(
         None, help="TOML file that describes the instruments.", metavar="FILE.toml"
@@ -88,12 +95,12 @@ class ReplayConfig:
 
     @property
     def start_ns(self) -> int | None:
-        """First close time to use, UTC nanoseconds."""
+        """First time to use, of bars the close, UTC nanoseconds."""
         return None if self.start is None else nanoseconds(self.start)
 
     @property
     def end_ns(self) -> int | None:
-        """Close time to stop before, UTC nanoseconds."""
+        """Time to stop before, of bars the close, UTC nanoseconds."""
         return None if self.end is None else nanoseconds(self.end)
 
     @property

@@ -29,6 +29,7 @@ __all__ = [
     "Capability",
     "FillReporting",
     "IdempotentSubmit",
+    "Pushed",
     "Support",
 ]
 
@@ -184,6 +185,16 @@ def _open_or_close(instance: object, attribute: "Attribute[BarStamp]", value: Ba
 
 
 @frozen(kw_only=True)
+class Pushed:
+    """What a venue pushes of one instrument."""
+
+    bar_intervals_ns: tuple[int, ...] = ()
+    """Lengths of the bars, in nanoseconds."""
+    trades: bool = False
+    quotes: bool = False
+
+
+@frozen(kw_only=True)
 class Capabilities:
     """
     What one venue can do, and how far its answers can be trusted.
@@ -257,6 +268,14 @@ class Capabilities:
             capability
             for capability in dict.fromkeys(wanted)
             if self.supports(capability, kind) is Support.UNSUPPORTED
+        )
+
+    def pushed(self) -> Pushed:
+        """Return what is pushed of an instrument, as far as the venue as a whole tells."""
+        return Pushed(
+            bar_intervals_ns=self.stream_bar_intervals_ns,
+            trades=self.supports(Capability.TRADES) is not Support.UNSUPPORTED,
+            quotes=self.supports(Capability.QUOTES) is not Support.UNSUPPORTED,
         )
 
     def accepts_client_order_id(self, text: str) -> bool:

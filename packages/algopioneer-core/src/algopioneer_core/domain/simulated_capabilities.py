@@ -10,6 +10,7 @@ from algopioneer_core.domain.capabilities import (
     Capability,
     FillReporting,
     IdempotentSubmit,
+    Pushed,
     Support,
 )
 
@@ -51,7 +52,9 @@ _NOT_SIMULATED: Final = (
 
 REPLAY_CAPABILITIES: Final = Capabilities(
     support={
-        # Whatever interval the files have: which, is known once they are opened.
+        # Whatever the files have: which, is known once they are opened.
+        Capability.QUOTES: Support.EMULATED,
+        Capability.TRADES: Support.EMULATED,
         Capability.BARS_STREAM: Support.EMULATED,
         Capability.BARS_HISTORY: Support.EMULATED,
         Capability.MARKET_HOURS: Support.EMULATED,
@@ -65,13 +68,23 @@ REPLAY_CAPABILITIES: Final = Capabilities(
 """A replay of files, before any is opened: market data, and no account."""
 
 
-def replay_capabilities(intervals_ns: Sequence[int]) -> Capabilities:
-    """Return what a replay of files with bars of these lengths can do."""
-    lengths = tuple(sorted(set(intervals_ns)))
-    native = dict.fromkeys((Capability.BARS_STREAM, Capability.BARS_HISTORY), Support.NATIVE)
+def replay_capabilities(pushed: Sequence[Pushed]) -> Capabilities:
+    """Return what a replay of files that hold this can do."""
+    lengths = tuple(sorted({length for each in pushed for length in each.bar_intervals_ns}))
+    kinds = {
+        Capability.QUOTES: any(each.quotes for each in pushed),
+        Capability.TRADES: any(each.trades for each in pushed),
+        Capability.BARS_STREAM: bool(lengths),
+        Capability.BARS_HISTORY: bool(lengths),
+    }
+    support = dict(REPLAY_CAPABILITIES.support)
+    for capability, is_there in kinds.items():
+        support[capability] = Support.NATIVE if is_there else Support.UNSUPPORTED
+    if not lengths:  # built from ticks, of any length
+        support[Capability.BARS_HISTORY] = Support.EMULATED
     return evolve(
         REPLAY_CAPABILITIES,
-        support={**REPLAY_CAPABILITIES.support, **native},
+        support=support,
         history_bar_intervals_ns=lengths,
         stream_bar_intervals_ns=lengths,
     )

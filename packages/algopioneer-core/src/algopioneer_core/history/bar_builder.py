@@ -10,7 +10,9 @@ A bar is finished when something of a later interval is seen, or when its time i
 (`close_until`), which is why the builder does not wait and does not know the time itself.
 """
 
+from collections.abc import Mapping
 from decimal import Decimal
+from typing import Any
 
 from algopioneer_core.domain.errors import ConfigError
 from algopioneer_core.domain.instruments import InstrumentId
@@ -88,6 +90,23 @@ class BarBuilder:
         bar = self._bar(max(self._recv_ns, self._close_ns))
         self._prices, self._volume, self._recv_ns = [], ZERO, 0
         return bar
+
+    def snapshot(self) -> dict[str, object]:
+        """Return the bar being built and what is closed, as JSON values and decimals."""
+        return {
+            "closed_ns": self._closed_ns,
+            "close_ns": self._close_ns,
+            "prices": list(self._prices),
+            "volume": self._volume,
+            "recv_ns": self._recv_ns,
+            "late": self.late,
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Become what `snapshot` described."""
+        self._closed_ns, self._close_ns = state["closed_ns"], state["close_ns"]
+        self._prices, self._volume = list(state["prices"]), state["volume"]
+        self._recv_ns, self.late = state["recv_ns"], state["late"]
 
     def _bar(self, ts_recv: int) -> Bar:
         decimals = max(_decimals(price) for price in self._prices)

@@ -6,7 +6,7 @@ them. The grid is a chunk's own: a tick says its price as a decimal, whatever st
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Final, Protocol
+from typing import Final, Protocol, runtime_checkable
 
 import numpy as np
 from attrs import evolve, frozen
@@ -95,6 +95,7 @@ def _quotes(part: TickColumns) -> Iterator[Quote]:
         )
 
 
+@runtime_checkable
 class TickSource(Protocol):
     """A series of trades or quotes that was looked over once and can be streamed at will."""
 

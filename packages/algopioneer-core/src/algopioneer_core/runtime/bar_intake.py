@@ -38,6 +38,12 @@ class _Source(Protocol):
     def close_until(self, now_ns: int) -> Bar | None:
         """Return the bar whose time is over at *now_ns*, if one is being made."""
 
+    def snapshot(self) -> object:
+        """Return what is unfinished, as JSON values and domain objects; None where nothing is."""
+
+    def restore(self, state: Any) -> None:
+        """Become what `snapshot` described."""
+
 
 class _Pushed:
     def put(self, event: Bar | Trade | Quote) -> list[Bar]:
@@ -45,6 +51,12 @@ class _Pushed:
 
     def close_until(self, now_ns: int) -> Bar | None:  # noqa: ARG002 - the Protocol's signature
         return None
+
+    def snapshot(self) -> object:
+        return None
+
+    def restore(self, state: Any) -> None:
+        pass
 
 
 class _Shorter:
@@ -73,6 +85,12 @@ class _Shorter:
             return self._finish()
         return None
 
+    def snapshot(self) -> object:
+        return self.parts or None
+
+    def restore(self, state: Any) -> None:
+        self.parts = list(state)
+
     def _finish(self) -> Bar:
         parts, self.parts = self.parts, []
         return merged(parts, self._end(parts[0]))
@@ -91,6 +109,12 @@ class _Built:
 
     def close_until(self, now_ns: int) -> Bar | None:
         return self._builder.close_until(now_ns)
+
+    def snapshot(self) -> object:
+        return self._builder.snapshot()
+
+    def restore(self, state: Any) -> None:
+        self._builder.restore(state)
 
 
 def merged(parts: list[Bar], ts_ns: int) -> Bar:
@@ -122,6 +146,7 @@ class BarIntake:
     """
 
     def __init__(self, interval_ns: int, origins: Mapping[InstrumentId, BarOrigin]) -> None:
+        self._origins = dict(origins)
         self._sources = {key: _source(key, interval_ns, each) for key, each in origins.items()}
         self._waits = any(each is not BarOrigin.PUSHED for each in origins.values())
         self._interval_ns = interval_ns
@@ -144,23 +169,21 @@ class BarIntake:
         return now_ns - now_ns % self._interval_ns + self._interval_ns
 
     def snapshot(self) -> dict[str, object]:
-        """
-        Return the parts of unfinished bars, as JSON values and domain objects.
-
-        What was built from trades or quotes is left out: after a restart the venue's history has
-        the bar.
-        """
-        return {
-            str(key): each.parts
-            for key, each in self._sources.items()
-            if isinstance(each, _Shorter) and each.parts
-        }
+        """Return the unfinished bars, as JSON values and domain objects."""
+        states = {str(key): each.snapshot() for key, each in self._sources.items()}
+        return {key: state for key, state in states.items() if state is not None}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Become what `snapshot` described."""
         for key, each in self._sources.items():
-            if isinstance(each, _Shorter):
-                each.parts = list(state.get(str(key), ()))
+            if str(key) in state:
+                each.restore(state[str(key)])
+
+    def forget_built(self) -> None:
+        """Begin anew the bars built from trades or quotes, some of which were missed."""
+        for key, origin in self._origins.items():
+            if origin in (BarOrigin.TRADES, BarOrigin.QUOTES):
+                self._sources[key] = _source(key, self._interval_ns, origin)
 
 
 def _source(instrument_id: InstrumentId, interval_ns: int, origin: BarOrigin) -> _Source:

@@ -213,6 +213,20 @@ class Floor:
             self.deliver(runner, event)
             self.fire_timers(runner, event.ts_event)
 
+    def close_bars(self, now_ns: int) -> bool:
+        """
+        Let strategies handle the bars that are over at *now_ns*; return whether there were any.
+
+        For replays, in which nothing of an earlier time is still to come.
+        """
+        found = False
+        for runner in tuple(self.runners.values()):
+            for bar in runner.closed(now_ns):
+                found = True
+                self.deliver(runner, bar)
+                self.fire_timers(runner, bar.ts_event)
+        return found
+
     def deliver(self, runner: StrategyRunner, event: Event) -> None:
         """Let *runner* handle one event now."""
         self.now_ns = max(self.now_ns, event.ts_event)

@@ -1,8 +1,9 @@
 """
 The lockstep driver: a replayed market stands still until everything an event caused is done.
 
-One event at a time: reports of what it filled, then the event itself, each strategy in the
-configured order, then the orders they made, one after the other, then the timers that are due. So
+One event at a time: reports of what it filled, then the bars built from ticks that are over by its
+time, then the event itself, each strategy in the configured order, then the orders they made, one
+after the other, then the timers that are due. So
 a replay is the backtest's order of things, whatever the event loop does, and it is the same again
 after a restart: the latest snapshot, the feed from its cursor, and the same rows derived again,
 which the journal compares with those it has and does not write twice.
@@ -235,6 +236,8 @@ class LockstepDriver:
         leaves_out = bool(self._quarantined) and not self._journal.matching
         if leaves_out:
             self._leave_out(event.ts_event)
+        if floor.close_bars(event.ts_event):
+            await self._pump.settle()
         floor.router.publish(event)
         for runner in tuple(floor.runners.values()):
             floor.process(runner)

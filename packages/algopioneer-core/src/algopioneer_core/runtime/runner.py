@@ -149,8 +149,16 @@ class StrategyRunner:
             if type(event) is not Bar:
                 yield event
         if now_ns is not None:
-            for bar in self._intake.close_until(now_ns):
-                yield from self._decided(bar)
+            yield from self.closed(now_ns)
+
+    def closed(self, now_ns: int) -> Iterator[Event]:
+        """Yield what the bars that are over at *now_ns* let the strategy decide on."""
+        for bar in self._intake.close_until(now_ns):
+            yield from self._decided(bar)
+
+    def forget_built_bars(self) -> None:
+        """Begin anew the bars that are being built, as after a time in which nothing was heard."""
+        self._intake.forget_built()
 
     def _decided(self, bar: Bar) -> Iterator[Event]:
         """Yield what a finished bar lets the strategy decide on; not what history has shown it."""

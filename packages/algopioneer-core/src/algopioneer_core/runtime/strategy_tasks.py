@@ -81,6 +81,7 @@ class StrategyTasks:
     async def begin(self, runner: StrategyRunner) -> None:
         """Start a strategy with its history, and its task; its feed is open already."""
         now_ns = self._clock.now_ns()
+        runner.forget_built_bars()  # the venue's history has them whole
         self._floor.supervision.start(runner, now_ns)
         needed = runner.plan.history or runner.guard.requirements().warmup_bars
         seen_before = runner.last_bar_ns

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from algopioneer_core.domain.events import ExecutionReport, OrderCanceled
-from algopioneer_core.domain.market_data import Bar, Quote
+from algopioneer_core.domain.market_data import Bar, Quote, Trade
 from algopioneer_core.domain.money import Quantity
 from algopioneer_core.domain.orders import Order
 from algopioneer_core.simulation.config import BacktestConfig
@@ -60,11 +60,11 @@ class BarBook:
                 return [OrderCanceled(client_order_id, now_ns)]
         return self._matcher.cancel(client_order_id, now_ns)
 
-    def is_new(self, event: Bar | Quote) -> bool:
+    def is_new(self, event: Bar | Quote | Trade) -> bool:
         """Return whether *event* has not been through here yet, and may fill orders."""
         return type(event) is Bar and event.ts_event > self._last_ns
 
-    def on_event(self, event: Bar | Quote) -> Iterator[ExecutionReport]:
+    def on_event(self, event: Bar | Quote | Trade) -> Iterator[ExecutionReport]:
         """Yield what happens to the orders; book each report before asking for the next."""
         assert type(event) is Bar
         self._index += 1

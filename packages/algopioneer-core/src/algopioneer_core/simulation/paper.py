@@ -15,6 +15,7 @@ from attrs import evolve
 from algopioneer_core.domain.capabilities import (
     Capabilities,
     Capability,
+    Pushed,
     Support,
 )
 from algopioneer_core.domain.errors import (
@@ -25,16 +26,16 @@ from algopioneer_core.domain.errors import (
 from algopioneer_core.domain.instruments import Instrument, InstrumentId
 from algopioneer_core.domain.money import Quantity
 from algopioneer_core.domain.simulated_capabilities import paper_capabilities
-from algopioneer_core.ports import SupportsBarInterval, SupportsSnapshot, Venue
+from algopioneer_core.ports import SupportsPushed, SupportsSnapshot, Venue, pushed_of
 from algopioneer_core.simulation.bar_book import BarBook
 from algopioneer_core.simulation.costs import CostModel
 from algopioneer_core.simulation.order_filling import Purchase
 from algopioneer_core.simulation.paper_account import PaperAccount
 from algopioneer_core.simulation.paper_config import MatchOn, PaperConfig, PaperMargin
-from algopioneer_core.simulation.paper_exchange import MakeBook, PaperExchange
+from algopioneer_core.simulation.paper_exchange import MakeBook, OrderBook, PaperExchange
 from algopioneer_core.simulation.paper_execution import PaperExecution
 from algopioneer_core.simulation.paper_market import PaperMarket
-from algopioneer_core.simulation.quote_book import QuoteBook
+from algopioneer_core.simulation.quote_book import QuoteBook, TradeBook
 from algopioneer_core.simulation.report_hub import ReportHub
 
 __all__ = ["PaperVenue", "open_paper"]
@@ -108,14 +109,9 @@ class PaperVenue:
         """The simulated account."""
         return self._execution
 
-    def bar_interval_ns(self, instrument_id: InstrumentId) -> int:
-        """
-        Return the length of the bars that fill orders in an instrument, in nanoseconds.
-
-        Raises:
-            ConfigError: It is not known.
-        """
-        return _interval_ns(self._config, self._shadow, instrument_id)
+    def pushed(self, instrument_id: InstrumentId) -> Pushed:
+        """Return what the shadowed venue pushes of an instrument."""
+        return pushed_of(self._shadow, instrument_id)
 
     def snapshot(self) -> Mapping[str, object]:
         """
@@ -172,47 +168,54 @@ def _margin(wanted: PaperMargin, capabilities: Capabilities) -> PaperMargin:
 
 def _book_maker(config: PaperConfig, shadow: Venue, instruments: Sequence[Instrument]) -> MakeBook:
     simulation, latency_ns = config.simulation(), config.latency_ms * _MS_NS
-    if _on_quotes(config.match_on, shadow.capabilities):
-        return lambda costs, held, can_carry: QuoteBook(
-            costs, simulation, latency_ns, held, can_carry
-        )
+    # Said now rather than at the first event; where a venue pushes the same of all, one will do.
+    for each in instruments if isinstance(shadow, SupportsPushed) else instruments[:1]:
+        if _match_on(config, shadow, each.id) is BarBook:
+            _interval_ns(config, shadow, each.id)
 
-    for each in instruments[:1]:
-        _interval_ns(config, shadow, each.id)  # said now rather than at the first bar
-
-    def make(costs: CostModel, held: Callable[[], Quantity], can_carry: Purchase | None) -> BarBook:
+    def make(
+        costs: CostModel, held: Callable[[], Quantity], can_carry: Purchase | None
+    ) -> OrderBook:
+        book = _match_on(config, shadow, costs.instrument.id)
+        if book is not BarBook:
+            return book(costs, simulation, latency_ns, held, can_carry)
         interval_ns = _interval_ns(config, shadow, costs.instrument.id)
         return BarBook(costs, simulation, interval_ns, held, can_carry)
 
     return make
 
 
-def _on_quotes(wanted: MatchOn, capabilities: Capabilities) -> bool:
+def _match_on(
+    config: PaperConfig, shadow: Venue, instrument_id: InstrumentId
+) -> type[QuoteBook] | type[BarBook]:
     """
-    Return whether quotes decide about fills.
+    Return what decides about an instrument's fills: quotes, else bars, else trades.
 
     Raises:
         ConfigError: The venue does not push what is wanted.
     """
-    pushes = capabilities.supports(Capability.QUOTES) is not Support.UNSUPPORTED
+    wanted, there = config.match_on, pushed_of(shadow, instrument_id)
+    bars = bool(there.bar_intervals_ns) or _builds_bars(shadow)
     if wanted is MatchOn.AUTO:
-        return pushes
-    needed = Capability.QUOTES if wanted is MatchOn.QUOTES else Capability.BARS_STREAM
-    if capabilities.supports(needed) is Support.UNSUPPORTED:
+        return QuoteBook if there.quotes else TradeBook if there.trades and not bars else BarBook
+    if not (there.quotes if wanted is MatchOn.QUOTES else bars):
         raise ConfigError(
-            f"the venue pushes no {wanted.value}",
+            f"the venue pushes no {wanted.value} of {instrument_id.symbol}",
             where="match_on",
             remedy=f"leave it to {MatchOn.AUTO.value}",
         )
-    return wanted is MatchOn.QUOTES
+    return QuoteBook if wanted is MatchOn.QUOTES else BarBook
+
+
+def _builds_bars(shadow: Venue) -> bool:
+    """Return whether a venue itself makes bars of any length."""
+    return shadow.capabilities.supports(Capability.BARS_STREAM) is Support.EMULATED
 
 
 def _interval_ns(config: PaperConfig, shadow: Venue, instrument_id: InstrumentId) -> int:
     if config.interval_ns is not None:
         return config.interval_ns
-    if isinstance(shadow, SupportsBarInterval):
-        return shadow.bar_interval_ns(instrument_id)
-    intervals = shadow.capabilities.stream_bar_intervals_ns
+    intervals = pushed_of(shadow, instrument_id).bar_intervals_ns
     if len(intervals) == 1:
         return intervals[0]
     raise ConfigError(

@@ -60,10 +60,10 @@ class OrderBook(Protocol):
     def cancel(self, client_order_id: str, now_ns: int) -> list[ExecutionReport]:
         """Take an order out; nothing is reported when it is not here."""
 
-    def is_new(self, event: Bar | Quote) -> bool:
+    def is_new(self, event: Bar | Quote | Trade) -> bool:
         """Return whether *event* has not been through here yet, and may fill orders."""
 
-    def on_event(self, event: Bar | Quote) -> Iterator[ExecutionReport]:
+    def on_event(self, event: Bar | Quote | Trade) -> Iterator[ExecutionReport]:
         """Yield what happens to the orders; each is booked before the next is asked for."""
 
     def snapshot(self) -> dict[str, object]:
@@ -229,7 +229,7 @@ class PaperExchange:
         if event.instrument_id not in self.instruments:
             return
         book = self._book(event.instrument_id)
-        if not isinstance(event, Trade) and book.is_new(event):
+        if book.is_new(event):
             for report in book.on_event(event):
                 if not isinstance(report, OrderAccepted):  # it was, when it was submitted
                     yield self._told(report)

@@ -21,7 +21,7 @@ from algopioneer_core.domain.events import (
     OrderRejected,
 )
 from algopioneer_core.domain.fills import Liquidity, Side
-from algopioneer_core.domain.market_data import Bar, Quote
+from algopioneer_core.domain.market_data import Bar, Quote, Trade
 from algopioneer_core.domain.money import Price, Quantity
 from algopioneer_core.domain.orders import Order, OrderType
 from algopioneer_core.simulation.config import BacktestConfig
@@ -35,7 +35,7 @@ from algopioneer_core.simulation.order_filling import (
 from algopioneer_core.simulation.order_rules import problem_of_terms
 from algopioneer_core.simulation.resting_orders import RestingOrder
 
-__all__ = ["QuoteBook"]
+__all__ = ["QuoteBook", "TradeBook"]
 
 _BUY: Final = Side.BUY
 
@@ -68,11 +68,11 @@ class QuoteBook(OrderFiller[Quote]):
         """Take *order*, sent at *now_ns*."""
         self.resting.append(RestingOrder(order, now_ns + self._latency_ns))
 
-    def is_new(self, event: Bar | Quote) -> bool:
+    def is_new(self, event: Bar | Quote | Trade) -> bool:
         """Return whether *event* is a quote and not older than one that was here."""
         return type(event) is Quote and event.ts_event >= self._last_ns
 
-    def on_event(self, event: Bar | Quote) -> Iterator[ExecutionReport]:
+    def on_event(self, event: Bar | Quote | Trade) -> Iterator[ExecutionReport]:
         """Yield what happens to the orders; book each report before asking for the next."""
         assert type(event) is Quote
         self._last_ns = event.ts_event
@@ -135,3 +135,23 @@ class QuoteBook(OrderFiller[Quote]):
         """Become what `snapshot` described."""
         self._last_ns = state["last_ns"]
         self.resting[:] = [RestingOrder.restored(each) for each in state["resting"]]
+
+
+class TradeBook(QuoteBook):
+    """
+    Fills the orders of one instrument on its trades, where nothing better is known of it.
+
+    A trade counts as a quote without a spread: bid and ask are its price, both sizes its own.
+    """
+
+    def is_new(self, event: Bar | Quote | Trade) -> bool:
+        """Return whether *event* is a trade and not older than one that was here."""
+        return type(event) is Trade and event.ts_event >= self._last_ns
+
+    def on_event(self, event: Bar | Quote | Trade) -> Iterator[ExecutionReport]:
+        """Yield what happens to the orders; book each report before asking for the next."""
+        assert type(event) is Trade
+        price, size = event.price, event.quantity
+        return super().on_event(
+            Quote(event.instrument_id, event.ts_event, price, price, size, size, event.ts_recv)
+        )

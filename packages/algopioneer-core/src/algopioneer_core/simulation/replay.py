@@ -1,5 +1,5 @@
 """
-A venue that replays history: bars of the past as a live feed, at any speed.
+A venue that replays history: bars, trades and quotes of the past as a live feed, at any speed.
 
 Time stands still at it between two events (`Capabilities.lockstep`), so that a session over it is
 as repeatable as a backtest. It has markets and no account: open a paper account over it.
@@ -15,16 +15,18 @@ from typing import Final
 import anyio
 import anyio.lowlevel
 
-from algopioneer_core.domain.capabilities import Capabilities
+from algopioneer_core.domain.capabilities import Capabilities, Pushed
 from algopioneer_core.domain.errors import ConfigError, DataError, UnsupportedOperation
 from algopioneer_core.domain.instruments import Instrument, InstrumentId
 from algopioneer_core.domain.market_data import NS_PER_SECOND, Bar
 from algopioneer_core.domain.simulated_capabilities import replay_capabilities
-from algopioneer_core.history.columns import BarSource
 from algopioneer_core.history.intervals import format_interval
+from algopioneer_core.history.tick_headers import RowKind
+from algopioneer_core.history.ticks import TickSource
 from algopioneer_core.ports import MarketDataEvent, MarketSession, ReceiveStream
 from algopioneer_core.simulation.no_account import NoAccount
-from algopioneer_core.simulation.replay_feed import merged
+from algopioneer_core.simulation.replay_feed import FeedEvent, FeedSource, merged
+from algopioneer_core.simulation.replay_history import bars_between, built_bars
 
 __all__ = ["AS_FAST_AS_POSSIBLE", "ReplayMarket", "ReplayStream", "ReplayVenue"]
 
@@ -34,36 +36,37 @@ AS_FAST_AS_POSSIBLE: Final = math.inf
 
 class ReplayVenue:
     """
-    Bars of several sources as the live feed of one venue.
+    Bars, trades and quotes of several sources as the live feed of one venue.
 
     One subscription at a time moves the feed, and the next one goes on where it ended: time does
     not go back. The feed's end ends the stream.
 
     Args:
         name: The venue part of its instrument ids.
-        instruments: What the bars are of.
-        sources: The bars of each of them, in the same order: that of bars of one time.
+        instruments: What the sources are of.
+        sources: What there is of each of them, in the same order: that of events of one time.
         speed: By how much time runs faster than the clock: 60 shows a minute each second.
-        begin_ns: When the feed begins, UTC nanoseconds; earlier bars are history to warm up from.
+        begin_ns: When the feed begins, UTC nanoseconds; what is earlier is history to warm up from.
         aligned: Show only times at which all the sources have a bar, as an inner join does.
 
     Raises:
-        ConfigError: Instruments and sources do not go together, or the speed is not positive.
+        ConfigError: Instruments and sources do not go together, the speed is not positive, or
+            ticks are to be aligned.
     """
 
     def __init__(
         self,
         name: str,
         instruments: Sequence[Instrument],
-        sources: Sequence[BarSource],
+        sources: Sequence[FeedSource],
         *,
         speed: float = AS_FAST_AS_POSSIBLE,
         begin_ns: int | None = None,
         aligned: bool = False,
     ) -> None:
-        _check_parts(name, instruments, sources, speed)
+        _check_parts(name, instruments, sources, speed, aligned=aligned)
         self._name = name
-        self._capabilities = replay_capabilities([source.interval_ns for source in sources])
+        self._capabilities = replay_capabilities([_pushed(source) for source in sources])
         self._market = ReplayMarket(instruments, sources, speed, begin_ns, aligned=aligned)
         self._execution = NoAccount(name)
 
@@ -74,7 +77,7 @@ class ReplayVenue:
 
     @property
     def capabilities(self) -> Capabilities:
-        """Bars of the intervals of its sources, in lockstep."""
+        """What its sources hold, in lockstep."""
         return self._capabilities
 
     @property
@@ -87,9 +90,14 @@ class ReplayVenue:
         """Nothing: every method raises UnsupportedOperation."""
         return self._execution
 
-    def bar_interval_ns(self, instrument_id: InstrumentId) -> int:
-        """Return the length of an instrument's bars, in nanoseconds."""
-        return self._market.source(instrument_id).interval_ns
+    def pushed(self, instrument_id: InstrumentId) -> Pushed:
+        """
+        Return what there is of an instrument.
+
+        Raises:
+            UnsupportedOperation: It is not replayed.
+        """
+        return _pushed(self._market.source(instrument_id))
 
     def snapshot(self) -> Mapping[str, object]:
         """Return how many events have been delivered."""
@@ -114,7 +122,7 @@ class ReplayMarket:
     def __init__(
         self,
         instruments: Sequence[Instrument],
-        sources: Sequence[BarSource],
+        sources: Sequence[FeedSource],
         speed: float,
         begin_ns: int | None,
         *,
@@ -131,10 +139,10 @@ class ReplayMarket:
         self.cursor = 0
         """How many events of the feed have gone by."""
         self._feed = self._from(0)
-        self._ahead: deque[Bar] = deque()
+        self._ahead: deque[FeedEvent] = deque()
 
     async def instruments(self) -> Sequence[Instrument]:
-        """Return what the bars are of."""
+        """Return what is replayed."""
         await anyio.lowlevel.checkpoint()
         return self._instruments
 
@@ -173,11 +181,15 @@ class ReplayMarket:
         """
         Return the bars that close in [start_ns, end_ns) and have gone by.
 
+        Of trades and quotes, bars of any length are built.
+
         Raises:
             UnsupportedOperation: The instrument is not replayed, or has bars of another length.
         """
         await anyio.lowlevel.checkpoint()
         source = self.source(instrument_id)
+        if isinstance(source, TickSource):
+            return built_bars(source, interval_ns, start_ns, min(end_ns, self._seen[0] + 1))
         if interval_ns != source.interval_ns:
             raise UnsupportedOperation(
                 f"there are bars of {format_interval(source.interval_ns)}, "
@@ -187,7 +199,7 @@ class ReplayMarket:
             )
         seen_ns, place = self._seen
         has_passed = self._places[instrument_id] <= place
-        return _between(source, start_ns, min(end_ns, seen_ns + 1 if has_passed else seen_ns))
+        return bars_between(source, start_ns, min(end_ns, seen_ns + 1 if has_passed else seen_ns))
 
     async def market_hours(self, start_ns: int, end_ns: int) -> Sequence[MarketSession]:
         """Return one session: a replay never closes."""
@@ -196,9 +208,9 @@ class ReplayMarket:
 
     # --- the feed ----------------------------------------------------------------------------
 
-    def source(self, instrument_id: InstrumentId) -> BarSource:
+    def source(self, instrument_id: InstrumentId) -> FeedSource:
         """
-        Return the bars of an instrument.
+        Return what there is of an instrument.
 
         Raises:
             UnsupportedOperation: It is not replayed.
@@ -206,27 +218,27 @@ class ReplayMarket:
         source = self._sources.get(instrument_id)
         if source is None:
             raise UnsupportedOperation(
-                "there are no bars of it in this replay",
+                "there is nothing of it in this replay",
                 where=instrument_id,
                 remedy=f"choose from {', '.join(self._sources)}",
             )
         return source
 
-    def ahead(self) -> Iterator[Bar]:
-        """Yield the bars that come next, of whatever instrument, without letting them go by."""
+    def ahead(self) -> Iterator[FeedEvent]:
+        """Yield the events that come next, of whatever instrument, without letting them go by."""
         for place in count():
             if place == len(self._ahead):
-                bar = next(self._feed, None)
-                if bar is None:
+                event = next(self._feed, None)
+                if event is None:
                     return
-                self._ahead.append(bar)
+                self._ahead.append(event)
             yield self._ahead[place]
 
     def pass_by(self) -> None:
-        """Let the next bar, which was looked at before, go by."""
-        bar = self._ahead.popleft()
+        """Let the next event, which was looked at before, go by."""
+        event = self._ahead.popleft()
         self.cursor += 1
-        self._seen = bar.ts_event, self._places[bar.instrument_id]
+        self._seen = event.ts_event, self._places[event.instrument_id]
 
     def move_to(self, cursor: int) -> None:
         """
@@ -240,14 +252,14 @@ class ReplayMarket:
         self._feed = self._from(cursor - 1)
         if next(self.ahead(), None) is None:
             raise DataError(
-                f"the feed was left after {cursor} bars and has fewer now",
+                f"the feed was left after {cursor} events and has fewer now",
                 where=" / ".join(self._sources),
                 remedy="replay the same files with the same settings, or start anew",
             )
         self.cursor = cursor - 1
         self.pass_by()
 
-    def _from(self, skip: int) -> Iterator[Bar]:
+    def _from(self, skip: int) -> Iterator[FeedEvent]:
         sources = tuple(self._sources.values())
         return merged(sources, skip=skip, begin_ns=self._begin_ns, aligned=self._aligned)
 
@@ -256,7 +268,7 @@ class ReplayStream:
     """
     One subscription to a replay; made by `ReplayMarket.subscribe`.
 
-    Each wait is until the bar is due: its distance from the first bar of this subscription,
+    Each wait is until the event is due: its distance from the first one of this subscription,
     divided by the speed, on anyio's clock.
     """
 
@@ -268,27 +280,27 @@ class ReplayStream:
 
     def has_more_at(self, ts_ns: int) -> bool:
         """Return whether the event that `receive` gives next happened at *ts_ns* too."""
-        for bar in self._market.ahead():
-            if bar.ts_event != ts_ns:
+        for event in self._market.ahead():
+            if event.ts_event != ts_ns:
                 return False
-            if bar.instrument_id in self._wanted:
+            if event.instrument_id in self._wanted:
                 return True
         return False
 
     async def receive(self) -> MarketDataEvent:
         """
-        Wait until the next bar is due and return it; a cancellation leaves it for the next call.
+        Wait until the next event is due and return it; a cancellation leaves it for the next call.
 
         Raises:
             anyio.EndOfStream: There are no more.
         """
-        while (bar := next(self._market.ahead(), None)) is not None:
-            wanted = bar.instrument_id in self._wanted
+        while (event := next(self._market.ahead(), None)) is not None:
+            wanted = event.instrument_id in self._wanted
             if wanted or self._speed != AS_FAST_AS_POSSIBLE:
-                await anyio.sleep_until(self._due(bar.ts_event))
+                await anyio.sleep_until(self._due(event.ts_event))
             self._market.pass_by()
             if wanted:
-                return bar
+                return event
         await anyio.lowlevel.checkpoint()
         raise anyio.EndOfStream
 
@@ -309,12 +321,17 @@ class ReplayStream:
 
 
 def _check_parts(
-    name: str, instruments: Sequence[Instrument], sources: Sequence[BarSource], speed: float
+    name: str,
+    instruments: Sequence[Instrument],
+    sources: Sequence[FeedSource],
+    speed: float,
+    *,
+    aligned: bool,
 ) -> None:
     ids = [instrument.id for instrument in instruments]
     if not ids or len(set(ids)) < len(ids) or ids != [each.instrument_id for each in sources]:
         raise ConfigError(
-            "a replay needs the bars of each instrument, once and in the same order",
+            "a replay needs the bars or ticks of each instrument, once and in the same order",
             where=" / ".join(ids) or name,
         )
     for each in ids:
@@ -322,13 +339,17 @@ def _check_parts(
             raise ConfigError(f"it is not an instrument of venue {name!r}", where=each)
     if not speed > 0:
         raise ConfigError(f"speed must be positive, not {speed}", where="speed")
+    ticks = [each.instrument_id for each in sources if isinstance(each, TickSource)]
+    if aligned and ticks:
+        raise ConfigError(
+            f"only bars can be aligned, and there are ticks of {ticks[0]}",
+            where="aligned",
+            remedy="leave it out: strategies on two legs join their bars themselves",
+        )
 
 
-def _between(source: BarSource, start_ns: int, end_ns: int) -> list[Bar]:
-    found: list[Bar] = []
-    for chunk in source.chunks():
-        if chunk.ts_ns[0] >= end_ns:
-            break
-        first, stop = chunk.ts_ns.searchsorted([start_ns, end_ns]).tolist()
-        found += chunk.slice(first, stop).bars()
-    return found
+def _pushed(source: FeedSource) -> Pushed:
+    if not isinstance(source, TickSource):
+        return Pushed(bar_intervals_ns=(source.interval_ns,))
+    trades = source.kind is RowKind.TRADES
+    return Pushed(trades=trades, quotes=not trades)
