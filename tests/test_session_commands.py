@@ -107,6 +107,31 @@ def test_dual_leg_is_the_same_pair_from_flags(
     assert len(_keys(folder / "t.csv")) == answer["trades"] > 0
 
 
+def test_exits_cannot_be_asked_on_quotes_that_are_not_in_the_files(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Files of bars have none; files of quotes need the length of the bars built from them."""
+    (folder / "quotes.csv").write_text("time,bid,ask\n1,9,10\n", "utf-8")
+    session = """
+[session]
+exit_on = "quote"
+[venue.replay]
+data = ["A={file}"]
+[[strategy]]
+kind = "moving-average"
+instruments = ["replay:A"]
+capital = 100
+"""
+    (folder / "s.toml").write_text(session.format(file="a.csv"), "utf-8")
+    assert 0 != main(["run", "--config", "s.toml"])
+    assert "there are no quotes of replay:A" in capsys.readouterr().err
+    (folder / "s.toml").write_text(session.format(file="quotes.csv"), "utf-8")
+    assert 0 != main(["run", "--config", "s.toml"])
+    assert "it is not said how long its bars are" in capsys.readouterr().err
+    (folder / "s.toml").write_text(f'{session.format(file="quotes.csv")}interval = "1m"', "utf-8")
+    assert 0 == main(["run", "--config", "s.toml"])
+
+
 def test_example_session_is_valid(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -292,7 +292,7 @@ def test_every_mistake_is_told() -> None:
             "has no bars of 1m .choose one of 5m",
         ),
         (
-            "[session]\nexit_on = 'quote'\n" + TAPE + TREND,
+            "[session]\nexit_on = 'quote'\n[venue.kiosk]\n" + TREND.replace("1m", "5m"),
             "strategy[0].instruments",
             "has no quotes",
         ),
