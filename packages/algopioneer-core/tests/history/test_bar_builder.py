@@ -120,9 +120,10 @@ def test_bars_hold_every_trade_once(rows: list[tuple[int, int, int]], interval_n
 
 @given(trades, st.integers(1, 300), st.integers(0, 40))
 def test_restored_builder_goes_on_with_the_same_bars(
-    given_: list[Trade], interval_ns: int, cut: int
+    rows: list[tuple[int, int, int]], interval_ns: int, cut: int
 ) -> None:
     """Wherever it was interrupted, in the middle of a bar or after a late trade."""
+    given_ = [trade(ts_ns, f"{price}", f"{size}.5") for ts_ns, price, size in rows]
     whole, twin = BarBuilder(ID, interval_ns), BarBuilder(ID, interval_ns)
     for each in given_[:cut]:
         whole.add(each)
