@@ -6,7 +6,7 @@ page for each and says which are unconfirmed.
 """
 
 from collections.abc import Sequence
-from typing import Final, NoReturn
+from typing import Final
 
 from algopioneer_core.domain.capabilities import (
     Capabilities,
@@ -15,11 +15,10 @@ from algopioneer_core.domain.capabilities import (
     IdempotentSubmit,
     Support,
 )
-from algopioneer_core.domain.errors import RefusedError
 from algopioneer_core.domain.instruments import InstrumentKind
 from algopioneer_core.plugins import VenueSpec, hookimpl
 
-__all__ = ["CAPABILITIES", "algopioneer_venues", "refuse"]
+__all__ = ["CAPABILITIES", "algopioneer_venues"]
 
 _SECOND_NS: Final = 1_000_000_000
 _MINUTE_NS: Final = 60 * _SECOND_NS
@@ -81,33 +80,18 @@ CAPABILITIES: Final = Capabilities(
     client_order_id_max_length=36,
 )
 """What Coinbase Advanced Trade offers to an adapter."""
-_UNAVAILABLE: Final = "this release declares what Coinbase can do and does not connect to it yet"
-
-
-def refuse(_config: object) -> NoReturn:
-    """
-    Refuse to open Coinbase, whatever the configuration says.
-
-    Raises:
-        RefusedError: Always: there is no adapter in this release.
-    """
-    raise RefusedError(
-        _UNAVAILABLE,
-        where="venue 'coinbase'",
-        remedy="backtest on bars from a file: algopioneer backtest --data FILE",
-    )
 
 
 @hookimpl
 def algopioneer_venues() -> Sequence[VenueSpec]:
-    """Return Coinbase, which cannot be chosen yet: its adapter is not part of this release."""
+    """Return Coinbase."""
     return [
         VenueSpec(
             name="coinbase",
             summary="Coinbase Advanced Trade: crypto spot and US futures",
-            factory="algopioneer_coinbase.plugin:refuse",
+            factory="algopioneer_coinbase.venue:open_coinbase",
+            config="algopioneer_coinbase.config:CoinbaseConfig",
             capabilities=CAPABILITIES,
-            available=False,
-            unavailable_reason=_UNAVAILABLE,
+            sandbox="algopioneer_coinbase.sandbox_server:command",
         )
     ]

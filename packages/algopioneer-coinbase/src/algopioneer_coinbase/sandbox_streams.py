@@ -96,6 +96,11 @@ class Streams:
             send.close()
             receive.close()
 
+    def hang_up(self) -> None:
+        """Break all connections, without a word."""
+        for connection in self._connections:
+            connection.outbox.close()
+
     async def _listen(self, websocket: WebSocket, connection: _Connection) -> None:
         try:
             with anyio.move_on_after(_FIRST_SUBSCRIBE_S) as patience:

@@ -28,6 +28,7 @@ _COMMANDS: Final = {
     "config": ("algopioneer_core.cli.config:config", "Check and show a session file."),
     "journal": ("algopioneer_core.cli.journal:journal", "Ask why it traded; check the journal."),
     "demo": ("algopioneer_core.cli.demo:demo", "See a backtest and a rehearsal, offline."),
+    "sandbox": ("algopioneer_core.cli.sandbox:sandbox", "Run a local exchange of a venue."),
     "plugins": ("algopioneer_core.cli.plugins:plugins", "List and check what is installed."),
 }
 """Reference and summary of the built-in commands, in the order of the help."""

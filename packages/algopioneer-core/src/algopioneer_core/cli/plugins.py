@@ -1,7 +1,7 @@
 """`algopioneer plugins`: what is installed, and whether it works."""
 
 import traceback
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final, NoReturn
 
 import click
@@ -10,7 +10,7 @@ from algopioneer_core.cli.kit import json_option, print_json
 from algopioneer_core.domain.errors import PluginError
 from algopioneer_core.plugins.discovery import Candidate, api_mismatch
 from algopioneer_core.plugins.manager import LoadedPlugin, PluginHost, load_plugins
-from algopioneer_core.plugins.specs import CommandSpec, Spec
+from algopioneer_core.plugins.specs import CommandSpec, Spec, VenueSpec
 
 __all__ = ["check", "list_plugins", "plugins"]
 
@@ -148,11 +148,13 @@ def _reference_problems(host: PluginHost) -> Iterator[PluginError]:
 
 
 def _unresolved(plugin: LoadedPlugin, spec: Spec) -> Iterator[PluginError]:
-    loaders = (
+    loaders: list[Callable[[], object]] = (
         [spec.load_command]
         if isinstance(spec, CommandSpec)
         else [spec.load_factory, spec.load_config]
     )
+    if isinstance(spec, VenueSpec):
+        loaders.append(spec.load_sandbox)
     for load in loaders:
         try:
             load()

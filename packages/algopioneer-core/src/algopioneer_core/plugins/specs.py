@@ -192,6 +192,19 @@ class VenueSpec(ComponentSpec):
     """One sentence for the user when it is not."""
     shadows: bool = False
     """Whether it is opened over another venue, whose markets it shows: a paper account."""
+    sandbox: str | None = field(default=None, validator=_check_reference)
+    """Reference to the `click.Command` that runs its local exchange, as `sandbox NAME`."""
+
+    def load_sandbox(self) -> Any:
+        """
+        Import and return the command that runs the local exchange; None when there is none.
+
+        Raises:
+            PluginError: It cannot be imported.
+        """
+        if self.sandbox is None:
+            return None
+        return resolve(self.sandbox, wanted_by=f"{self.kind} {self.name!r}")
 
 
 @frozen(kw_only=True)

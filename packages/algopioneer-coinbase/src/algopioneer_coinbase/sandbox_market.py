@@ -1,0 +1,123 @@
+"""What is traded at the local Coinbase: a synthetic market that ends now, or bars of files."""
+
+import heapq
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import takewhile
+from pathlib import Path
+from typing import Final
+
+from attrs import frozen
+
+from algopioneer_coinbase.symbols import VENUE
+from algopioneer_core.domain.errors import ConfigError
+from algopioneer_core.domain.instruments import InstrumentId
+from algopioneer_core.domain.market_data import Bar
+from algopioneer_core.history.bar_files import open_bars
+from algopioneer_core.history.columns import BarSource
+from algopioneer_core.history.synthetic import SyntheticSource
+from algopioneer_core.history.synthetic_markets import CointegratedPair, RandomWalk
+from algopioneer_core.simulation.sandbox_candles import MINUTE_NS
+
+__all__ = ["Market", "file_market", "synthetic_market"]
+
+_HISTORY_BARS: Final = 3 * 1440
+"""Three days of minutes lie before the start."""
+_FUTURE_BARS: Final = 366 * 1440
+"""A year to come."""
+_PREMIUM_THOUSANDTHS: Final = 1_002
+"""What the future costs in thousandths of spot."""
+_MIRRORS: Final = (("BTC-USDC", 1_000), ("BIT-27DEC30-CDE", _PREMIUM_THOUSANDTHS))
+"""Products whose prices follow BTC-USD, and at how many thousandths of it."""
+
+
+@frozen
+class Market:
+    """What was before, and what comes."""
+
+    history: Sequence[Bar]
+    """In order of time."""
+    future: Iterator[Bar]
+    """In order of time, those of one time together."""
+    interval_ns: int
+
+
+def synthetic_market(now_ns: int, seed: int) -> Market:
+    """
+    Return three days of history that end with the minute before *now_ns*, and a year to come.
+
+    BTC-USD and ETH-USD wander together, SOL-USD by itself; a future and BTC-USDC follow BTC-USD.
+    """
+    start_ns = now_ns - now_ns % MINUTE_NS - _HISTORY_BARS * MINUTE_NS
+    pair = CointegratedPair(start_price=3_000.0, ratio=20.0)
+    sources = [
+        SyntheticSource(
+            instrument_id=InstrumentId(VENUE, name),
+            market=market,
+            count=_HISTORY_BARS + _FUTURE_BARS,
+            start_ns=start_ns,
+            seed=seed,
+            stream=stream,
+            leg=leg,
+        )
+        for name, market, stream, leg in (
+            ("BTC-USD", pair, 0, 0),
+            ("ETH-USD", pair, 0, 1),
+            ("SOL-USD", RandomWalk(start_price=150.0), 1, 0),
+        )
+    ]
+    bars = _with_mirrors(_merged(sources))
+    history = list(takewhile(lambda bar: bar.ts_event <= now_ns, bars))
+    return Market(history, bars, MINUTE_NS)
+
+
+def _with_mirrors(bars: Iterator[Bar]) -> Iterator[Bar]:
+    for bar in bars:
+        yield bar
+        if bar.instrument_id.symbol == "BTC-USD":
+            for name, thousandths in _MIRRORS:
+                yield _mirrored(bar, InstrumentId(VENUE, name), thousandths)
+
+
+def _mirrored(bar: Bar, instrument_id: InstrumentId, thousandths: int) -> Bar:
+    prices = {
+        name: getattr(bar, name) * thousandths // 1_000
+        for name in ("open_ticks", "high_ticks", "low_ticks", "close_ticks")
+    }
+    return bar._replace(instrument_id=instrument_id, **prices)
+
+
+def file_market(files: Mapping[str, Path], now_ns: int) -> Market:
+    """
+    Return the bars of files, moved in time so that the first half of them ends now.
+
+    Args:
+        files: By product.
+        now_ns: The present time.
+
+    Raises:
+        ConfigError: The files have bars of different lengths.
+        DataError: A file cannot be read.
+    """
+    sources = [open_bars(path, InstrumentId(VENUE, name)) for name, path in files.items()]
+    lengths = {source.interval_ns for source in sources}
+    if len(lengths) != 1:
+        raise ConfigError("the files have bars of different lengths", where="--bars")
+    (interval_ns,) = lengths
+    source = sources[0]
+    middle_ns = source.first_ns + (source.count // 2) * interval_ns
+    shift_ns = now_ns - now_ns % interval_ns - middle_ns
+    bars = (
+        bar._replace(ts_event=bar.ts_event + shift_ns, ts_recv=bar.ts_recv + shift_ns)
+        for bar in _merged(sources)
+    )
+    history = list(takewhile(lambda bar: bar.ts_event <= now_ns, bars))
+    return Market(history, bars, interval_ns)
+
+
+def _merged(sources: Sequence[BarSource]) -> Iterator[Bar]:
+    """Yield bars by time; at equal times in the order of the sources."""
+    streams = [
+        ((bar.ts_event, number, bar) for chunk in source.chunks() for bar in chunk.bars())
+        for number, source in enumerate(sources)
+    ]
+    return (bar for _, _, bar in heapq.merge(*streams))

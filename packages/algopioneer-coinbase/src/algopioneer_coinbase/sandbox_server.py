@@ -1,0 +1,294 @@
+"""
+The local Coinbase on loopback: `algopioneer sandbox coinbase`.
+
+REST is served by hypercorn on trio, the websockets by `wire.websocket_server`; both over TLS where
+that is asked for, with a certificate that is made for the occasion.
+"""
+
+import datetime
+import functools
+import ipaddress
+import shlex
+import socket
+import ssl
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import anyio
+import click
+import trio
+from anyio.abc import ByteStream, Listener, SocketAttribute
+from anyio.streams.tls import TLSListener
+from attrs import frozen
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+)
+from cryptography.x509.oid import NameOID
+from hypercorn.config import Config, Sockets
+from hypercorn.trio.run import worker_serve
+from hypercorn.utils import wrap_app
+from starlette.applications import Starlette
+from starlette.requests import Request as HttpRequest
+from starlette.responses import Response
+from starlette.routing import Route
+
+from algopioneer_coinbase.sandbox import CoinbaseSandbox
+from algopioneer_coinbase.sandbox_auth import ApiKey
+from algopioneer_coinbase.sandbox_faults import apply_fault, read_plan
+from algopioneer_coinbase.sandbox_http import Request
+from algopioneer_coinbase.sandbox_market import Market, file_market, synthetic_market
+from algopioneer_coinbase.signing import PrivateKey
+from algopioneer_core.domain.errors import ConfigError
+from algopioneer_core.domain.market_data import NS_PER_SECOND
+from algopioneer_core.ports import Clock
+from algopioneer_core.simulation.sandbox_market import drive
+from algopioneer_core.testing.fault_plans import FaultPlan, play
+from algopioneer_core.wire.machine import SystemClock, nonce
+from algopioneer_core.wire.tasks import tasks_for_block
+from algopioneer_core.wire.websocket_server import serve_websockets
+
+__all__ = ["ServerOptions", "command", "serve"]
+
+_HOST: Final = "127.0.0.1"
+_DAYS: Final = datetime.timedelta(days=30)
+
+
+@frozen(kw_only=True)
+class ServerOptions:
+    """What the local exchange is started with."""
+
+    market: Market
+    speed: float = 1.0
+    plan: FaultPlan | None = None
+    port: int = 0
+    """Of REST, and the next one of the websockets; 0 takes free ones."""
+    tls: bool = False
+    ed25519: bool = False
+    """Whether the key is of that kind; else it is of P-256."""
+
+
+async def serve(options: ServerOptions, clock: Clock, folder: Path) -> None:
+    """
+    Serve until cancelled; prints lines for a shell, then `ready`.
+
+    Args:
+        options: What to serve.
+        clock: The exchange's time.
+        folder: Where the certificate is put.
+
+    Raises:
+        ConfigError: A port is in use.
+    """
+    key = ApiKey(f"organizations/sandbox/apiKeys/{nonce()}", _new_key(of_edwards=options.ed25519))
+    sandbox = CoinbaseSandbox(clock, key)
+    sandbox.exchange.load(options.market.history, options.market.interval_ns)
+    certificate = _certificate(clock, folder) if options.tls else None
+    listening = _listening(options.port)
+    async with (
+        await _stream_listener(options.port and options.port + 1, certificate) as streams,
+        tasks_for_block() as tasks,
+    ):
+        tasks.start_soon(functools.partial(_serve_rest, sandbox, listening, certificate))
+        tasks.start_soon(serve_websockets, streams, sandbox.streams.serve)
+        tasks.start_soon(sandbox.run)
+        tasks.start_soon(_drive, sandbox, options)
+        if options.plan is not None:
+            tasks.start_soon(play, options.plan, functools.partial(apply_fault, sandbox))
+        stream_port = streams.extra(SocketAttribute.local_port)  # noqa: S610 - not Django's
+        _tell(key, listening.getsockname()[1], stream_port, certificate)
+        await anyio.sleep_forever()
+
+
+async def _drive(sandbox: CoinbaseSandbox, options: ServerOptions) -> None:
+    market = options.market
+    await drive(sandbox.exchange, market.future, market.interval_ns, speed=options.speed)
+
+
+def _tell(key: ApiKey, rest_port: int, stream_port: int, certificate: Path | None) -> None:
+    secure = "s" if certificate else ""
+    stream = f"ws{secure}://{_HOST}:{stream_port}"
+    values = {
+        "COINBASE_API_KEY": key.name,
+        "COINBASE_API_SECRET": _pem(key.private_key).replace("\n", "\\n"),
+        "COINBASE_REST_URL": f"http{secure}://{_HOST}:{rest_port}",
+        "COINBASE_MARKET_URL": stream,
+        "COINBASE_USER_URL": stream,
+    }
+    if certificate is not None:
+        values |= {"SSL_CERT_FILE": str(certificate), "REQUESTS_CA_BUNDLE": str(certificate)}
+    for name, value in values.items():
+        click.echo(f"export {name}={shlex.quote(value)}")
+    click.echo("ready")
+
+
+# --- REST ------------------------------------------------------------------------------------
+
+
+def _application(sandbox: CoinbaseSandbox) -> Starlette:
+    async def answer(request: HttpRequest) -> Response:
+        query: dict[str, list[str]] = {}
+        for name, value in request.query_params.multi_items():
+            query.setdefault(name, []).append(value)
+        made = sandbox.handle(
+            Request(
+                request.method, request.url.path, query, dict(request.headers), await request.body()
+            )
+        )
+        return Response(made.body, made.status, dict(made.headers), made.content_type)
+
+    return Starlette(routes=[Route("/{path:path}", answer, methods=["GET", "POST"])])
+
+
+async def _serve_rest(
+    sandbox: CoinbaseSandbox, listening: socket.socket, certificate: Path | None
+) -> None:
+    config = Config()
+    config.accesslog = config.errorlog = None
+    config.graceful_timeout = 1.0
+    if certificate is not None:
+        config.certfile = config.keyfile = str(certificate)
+    secure, plain = ([listening], []) if certificate else ([], [listening])
+    application: Any = _application(sandbox)  # the two describe ASGI in types of their own
+    app = wrap_app(application, config.wsgi_max_body_size, "asgi")
+    await worker_serve(
+        app,
+        config,
+        sockets=Sockets(secure, plain, []),
+        shutdown_trigger=trio.sleep_forever,  # we are cancelled; its own way takes signals
+    )
+
+
+def _listening(port: int) -> socket.socket:
+    made = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        made.bind((_HOST, port))
+    except OSError as error:
+        made.close()
+        raise _taken(port) from error
+    made.listen(128)
+    made.setblocking(False)
+    return made
+
+
+async def _stream_listener(port: int, certificate: Path | None) -> Listener[ByteStream]:
+    try:
+        listener = await anyio.create_tcp_listener(local_host=_HOST, local_port=port)
+    except OSError as error:
+        raise _taken(port) from error
+    if certificate is None:
+        return listener
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    return TLSListener(listener, context, standard_compatible=False)
+
+
+def _taken(port: int) -> ConfigError:
+    return ConfigError(
+        f"port {port} cannot be used", where="--port", remedy="choose another, or 0 for a free one"
+    )
+
+
+# --- keys and certificates -------------------------------------------------------------------
+
+
+def _new_key(*, of_edwards: bool) -> PrivateKey:
+    if of_edwards:
+        return ed25519.Ed25519PrivateKey.generate()
+    return ec.generate_private_key(ec.SECP256R1())
+
+
+def _pem(key: PrivateKey) -> str:
+    """Return a key as Coinbase hands it out."""
+    form = PrivateFormat.PKCS8
+    if isinstance(key, ec.EllipticCurvePrivateKey):
+        form = PrivateFormat.TraditionalOpenSSL
+    return key.private_bytes(Encoding.PEM, form, NoEncryption()).decode()
+
+
+def _certificate(clock: Clock, folder: Path) -> Path:
+    """Make a certificate for loopback, signed by itself; return the file with it and its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "algopioneer sandbox")])
+    now = datetime.datetime.fromtimestamp(clock.now_ns() // NS_PER_SECOND, datetime.UTC)
+    names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address(_HOST))]
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(hours=1))
+        .not_valid_after(now + _DAYS)
+        .add_extension(x509.SubjectAlternativeName(names), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    path = folder / "sandbox.pem"
+    path.write_bytes(
+        key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        + made.public_bytes(Encoding.PEM)
+    )
+    path.chmod(0o600)
+    return path
+
+
+# --- the command -----------------------------------------------------------------------------
+
+
+@click.command()
+@click.option("--synthetic", is_flag=True, help="A synthetic market that ends now; the default.")
+@click.option(
+    "--bars",
+    multiple=True,
+    metavar="PRODUCT=FILE",
+    help="Bars of a product (BTC-USD unless named), played from their middle; may be repeated.",
+)
+@click.option("--speed", type=click.FloatRange(min=0.01), default=1.0, show_default=True)
+@click.option(
+    "--faults",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="JSON list of faults: at_s, kind, duration_s.",
+)
+@click.option("--port", type=click.IntRange(0, 65534), default=0, help="0 takes free ones.")
+@click.option("--tls", is_flag=True, help="Serve TLS, with a certificate made for the occasion.")
+@click.option("--ed25519", is_flag=True, help="Issue an Ed25519 key; P-256 otherwise.")
+@click.option("--seed", type=int, default=7, show_default=True, help="Of the synthetic market.")
+def command(
+    synthetic: bool,
+    bars: Sequence[str],
+    speed: float,
+    faults: Path | None,
+    port: int,
+    tls: bool,
+    ed25519: bool,
+    seed: int,
+) -> None:
+    """Run a local Coinbase: REST and websockets, orders that match, checked signatures."""
+    if synthetic and bars:
+        raise click.UsageError("--synthetic and --bars exclude each other")
+    clock = SystemClock()
+    now_ns = clock.now_ns()
+    market = file_market(_files(bars), now_ns) if bars else synthetic_market(now_ns, seed)
+    options = ServerOptions(
+        market=market,
+        speed=speed,
+        plan=read_plan(faults) if faults else None,
+        port=port,
+        tls=tls,
+        ed25519=ed25519,
+    )
+    with tempfile.TemporaryDirectory(prefix="algopioneer-sandbox-") as folder:
+        anyio.run(serve, options, clock, Path(folder), backend="trio")
+
+
+def _files(bars: Sequence[str]) -> Mapping[str, Path]:
+    named = (text.rpartition("=") for text in bars)
+    return {name or "BTC-USD": Path(path) for name, _, path in named}
