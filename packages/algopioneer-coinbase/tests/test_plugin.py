@@ -1,11 +1,13 @@
-"""What algopioneer-coinbase plugs in, and what it says while it cannot be used."""
+"""What algopioneer-coinbase plugs in, and that all of it can be loaded."""
 
 import subprocess
 import sys
 from importlib.metadata import entry_points
 
+import click
 import pytest
 
+from algopioneer_coinbase.config import CoinbaseConfig
 from algopioneer_coinbase.plugin import CAPABILITIES
 from algopioneer_core.domain.capabilities import (
     Capability,
@@ -13,7 +15,6 @@ from algopioneer_core.domain.capabilities import (
     IdempotentSubmit,
     Support,
 )
-from algopioneer_core.domain.errors import ExitCode, RefusedError
 from algopioneer_core.domain.instruments import InstrumentKind
 from algopioneer_core.plugins import VenueSpec
 from algopioneer_core.plugins.manager import load_plugins
@@ -68,22 +69,12 @@ def test_listing_the_plugin_imports_nothing_heavy() -> None:
     assert (done.returncode, done.stdout.strip(), done.stderr) == (0, "", "")
 
 
-def test_the_listing_says_that_it_is_not_available_yet(spec: VenueSpec) -> None:
-    """Until there is an adapter the spec says so itself, with a sentence for the user."""
-    assert not spec.available
-    assert "does not connect to it yet" in spec.unavailable_reason
-
-
-def test_choosing_the_venue_is_refused_with_the_reason_and_a_remedy(spec: VenueSpec) -> None:
-    """Whoever opens it all the same gets one line and the exit code of a refusal."""
-    connect = spec.load_factory()
-    with pytest.raises(RefusedError) as caught:
-        connect(None)
-    assert caught.value.exit_code is ExitCode.REFUSED
-    assert str(caught.value) == (
-        f"venue 'coinbase': {spec.unavailable_reason} "
-        "(backtest on bars from a file: algopioneer backtest --data FILE)"
-    )
+def test_everything_that_the_spec_names_can_be_loaded(spec: VenueSpec) -> None:
+    """The factory, the configuration and the command of the local exchange."""
+    assert spec.available
+    assert callable(spec.load_factory())
+    assert spec.load_config() is CoinbaseConfig
+    assert isinstance(spec.load_sandbox(), click.Command)
 
 
 @pytest.mark.parametrize(

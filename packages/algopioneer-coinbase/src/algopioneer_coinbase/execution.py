@@ -5,6 +5,8 @@ from contextlib import AbstractAsyncContextManager
 from decimal import Decimal
 from typing import Final
 
+from attrs import evolve
+
 from algopioneer_coinbase.known_orders import KnownOrders
 from algopioneer_coinbase.messages import CancelResult, CreateResponse, FillRow, OrderRow
 from algopioneer_coinbase.numbers import amount
@@ -21,7 +23,7 @@ from algopioneer_core.domain.errors import (
     VenueUnavailable,
 )
 from algopioneer_core.domain.events import AccountEvent, ExecutionReport
-from algopioneer_core.domain.fills import Fill
+from algopioneer_core.domain.fills import Fill, Side
 from algopioneer_core.domain.instruments import Instrument, InstrumentId, InstrumentKind
 from algopioneer_core.domain.market_data import NS_PER_SECOND
 from algopioneer_core.domain.money import ZERO, Quantity, add, neg
@@ -37,7 +39,7 @@ from algopioneer_core.ports import (
     ProvenAbsent,
     ReceiveStream,
 )
-from algopioneer_core.simulation.order_rules import needs_of
+from algopioneer_core.simulation.order_rules import NOTHING_TO_REDUCE, needs_of
 
 __all__ = ["CoinbaseExecution"]
 
@@ -116,6 +118,9 @@ class CoinbaseExecution:
         intent = order.intent
         listing = self._symbols.listing(intent.instrument_id)
         self._check(order, listing.instrument)
+        if intent.reduce_only:
+            order = await self._reducing(order, listing.instrument)
+            intent = order.intent
         sized_by_fee = intent.quote_amount is not None
         rates = await self._rates(listing.instrument) if sized_by_fee else None
         body = order_request(order, listing, rates.taker if rates else ZERO)
@@ -141,6 +146,27 @@ class CoinbaseExecution:
             raise OrderRejected(
                 "the venue does not take ids of this form", where=order.client_order_id
             )
+
+    async def _reducing(self, order: Order, instrument: Instrument) -> Order:
+        """
+        Return a reduce-only order as it may be sent; the venue does not know the term.
+
+        A sale of coins needs none: what is not there is refused by the venue. An order in a future
+        is cut to the position that is shown now, which an order under way may still change.
+
+        Raises:
+            OrderRejected: There is nothing that it would reduce; nothing was sent.
+        """
+        intent, selling = order.intent, order.intent.side is Side.SELL
+        if instrument.delivers_base and selling:
+            return order
+        held = ZERO
+        if not instrument.delivers_base:
+            held = (await self._contracts()).get(instrument.id, ZERO)
+        if not held or (held > 0) is not selling or intent.quantity is None:
+            raise OrderRejected(NOTHING_TO_REDUCE, where=order.client_order_id)
+        quantity = min(intent.quantity, held.copy_abs())
+        return evolve(order, intent=evolve(intent, quantity=quantity))
 
     async def _take(self, order: Order, answer: CreateResponse) -> None:
         """Learn the venue's id from its answer, or raise its reason."""
@@ -326,7 +352,7 @@ class CoinbaseExecution:
         Return the signed quantity of each instrument held.
 
         Spot is read off the balances, so all instruments of one base show the same coins. Futures
-        are asked for; an account that has none of them is not asked again.
+        are asked for where they are traded.
         """
         held = {each.asset: each.total for each in await self.balances() if each.total}
         found: dict[InstrumentId, Quantity] = {
@@ -334,11 +360,15 @@ class CoinbaseExecution:
             for instrument_id, listing in self._symbols.listings.items()
             if listing.instrument.delivers_base and listing.instrument.base in held
         }
-        if self._futures:
-            for row in await self._rest.future_positions():
-                contracts = amount(row.number_of_contracts)
-                short = row.side.upper() == "SHORT"
-                found[self._symbols.id_of(row.product_id)] = neg(contracts) if short else contracts
+        return found | (await self._contracts() if self._futures else {})
+
+    async def _contracts(self) -> dict[InstrumentId, Quantity]:
+        """Return the positions in futures."""
+        found: dict[InstrumentId, Quantity] = {}
+        for row in await self._rest.future_positions():
+            contracts = amount(row.number_of_contracts)
+            short = row.side.upper() == "SHORT"
+            found[self._symbols.id_of(row.product_id)] = neg(contracts) if short else contracts
         return found
 
     async def fees(self, instrument_id: InstrumentId) -> FeeRates:

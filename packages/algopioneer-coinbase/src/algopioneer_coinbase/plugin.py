@@ -34,6 +34,8 @@ CAPABILITIES: Final = Capabilities(
         Capability.FOK: Support.NATIVE,
         Capability.GTD: Support.NATIVE,
         Capability.QUOTE_SIZED_ORDERS: Support.NATIVE,
+        # Coins that are not there cannot be sold; orders in futures are cut to the position.
+        Capability.REDUCE_ONLY: Support.EMULATED,
         Capability.VALIDATE_ONLY: Support.NATIVE,
         Capability.AMEND_ORDERS: Support.NATIVE,
         # There is no such request: our open orders are listed and cancelled by id.
