@@ -257,6 +257,16 @@ def simulate(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def official(session: nox.Session) -> None:
+    """The official Coinbase client, unmodified, trades at the local exchange; both kinds of key."""
+    session.install(*_editable(("algopioneer-core", "algopioneer-coinbase")))
+    client = Path(session.create_tmp(), "client")  # it pins a websockets that is older than ours
+    _environment(session, client, "coinbase-advanced-py>=1.8.3")
+    script = _package("algopioneer-coinbase") / "tests" / "official_run.py"
+    session.run("python", str(script), str(_scripts(client.absolute()) / "python"))
+
+
+@nox.session(default=False)
 def build(session: nox.Session) -> None:
     """Wheels and source distributions in dist/, their contents and metadata checked."""
     # anyio owns a setting of pytest in pyproject.toml, which an unknown one would be an error in.

@@ -3,6 +3,7 @@
 import base64
 import binascii
 import json
+from collections.abc import Collection
 from typing import Any, Final
 
 from attrs import define, field
@@ -14,7 +15,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from algopioneer_coinbase.signing import LIFETIME_S, SIGNED_HOST, PrivateKey
 from algopioneer_core.domain.market_data import NS_PER_SECOND
 
-__all__ = ["ApiKey", "Gatekeeper", "uri_of"]
+__all__ = ["ApiKey", "Gatekeeper", "uris_of"]
 
 _ES256_BYTES: Final = 32
 _NONCES_KEPT: Final = 100_000
@@ -38,14 +39,14 @@ class Gatekeeper:
         self.key = key
         self._nonces: dict[str, None] = {}
 
-    def admits(self, token: str, now_ns: int, *, uri: str | None) -> bool:
+    def admits(self, token: str, now_ns: int, *, uris: Collection[str | None]) -> bool:
         """
         Return whether *token* is one of the key's, good now, for this request, and new.
 
         Args:
             token: As it was sent.
             now_ns: The exchange's time.
-            uri: `METHOD host/path`; None for a stream, whose tokens name none.
+            uris: What it may name, `METHOD host/path`; None for a stream, whose tokens name none.
         """
         try:
             header, claims = (_json(part) for part in token.split(".")[:2])
@@ -53,7 +54,7 @@ class Gatekeeper:
             self._verify(str(header["alg"]), signed.encode(), _raw(signature))
         except (ValueError, KeyError, TypeError, InvalidSignature, binascii.Error):
             return False
-        return self._is_ours(header, claims, uri) and self._is_fresh(header, claims, now_ns)
+        return self._is_ours(header, claims, uris) and self._is_fresh(header, claims, now_ns)
 
     def _verify(self, algorithm: str, data: bytes, signature: bytes) -> None:
         public = self.key.private_key.public_key()
@@ -67,9 +68,9 @@ class Gatekeeper:
         else:
             raise InvalidSignature
 
-    def _is_ours(self, header: Any, claims: Any, uri: str | None) -> bool:
+    def _is_ours(self, header: Any, claims: Any, uris: Collection[str | None]) -> bool:
         named = header.get("kid") == claims.get("sub") == self.key.name
-        return bool(named and claims.get("iss") == "cdp" and claims.get("uri") == uri)
+        return bool(named and claims.get("iss") == "cdp" and claims.get("uri") in uris)
 
     def _is_fresh(self, header: Any, claims: Any, now_ns: int) -> bool:
         begins, ends, nonce = claims.get("nbf"), claims.get("exp"), header.get("nonce")
@@ -84,9 +85,9 @@ class Gatekeeper:
         return True
 
 
-def uri_of(method: str, path: str) -> str:
-    """Return what the token of a request must name."""
-    return f"{method} {SIGNED_HOST}{path}"
+def uris_of(method: str, path: str, host: str) -> tuple[str, str]:
+    """Return what the token of a request may name: the venue's host, or the one that was asked."""
+    return f"{method} {SIGNED_HOST}{path}", f"{method} {host}{path}"
 
 
 def _raw(part: str) -> bytes:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from algopioneer_coinbase.sandbox_auth import Gatekeeper, uri_of
+from algopioneer_coinbase.sandbox_auth import Gatekeeper, uris_of
 from algopioneer_coinbase.sandbox_http import (
     Answer,
     Failure,
@@ -113,8 +113,8 @@ class RestApi:
         if not permission:
             return {}
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        uri = uri_of(request.method, request.path)
-        if scheme != "Bearer" or not self._gate.admits(token, now_ns, uri=uri):
+        uris = uris_of(request.method, request.path, request.headers.get("host", ""))
+        if scheme != "Bearer" or not self._gate.admits(token, now_ns, uris=uris):
             raise Failure(Answer(401, b"Unauthorized\n", "text/plain"))
         if not getattr(self._gate.key, f"can_{permission}"):
             raise Failure(error_answer(403, "PERMISSION_DENIED", "Missing required scopes"))

@@ -91,17 +91,14 @@ async def serve(options: ServerOptions, clock: Clock, folder: Path) -> None:
     sandbox.exchange.load(options.market.history, options.market.interval_ns)
     certificate = _certificate(clock, folder) if options.tls else None
     listening = _listening(options.port)
-    async with (
-        await _stream_listener(options.port and options.port + 1, certificate) as streams,
-        tasks_for_block() as tasks,
-    ):
+    streams, stream_port = await _stream_listener(options.port and options.port + 1, certificate)
+    async with streams, tasks_for_block() as tasks:
         tasks.start_soon(functools.partial(_serve_rest, sandbox, listening, certificate))
         tasks.start_soon(serve_websockets, streams, sandbox.streams.serve)
         tasks.start_soon(sandbox.run)
         tasks.start_soon(_drive, sandbox, options)
         if options.plan is not None:
             tasks.start_soon(play, options.plan, functools.partial(apply_fault, sandbox))
-        stream_port = streams.extra(SocketAttribute.local_port)  # noqa: S610 - not Django's
         _tell(key, listening.getsockname()[1], stream_port, certificate)
         await anyio.sleep_forever()
 
@@ -178,16 +175,18 @@ def _listening(port: int) -> socket.socket:
     return made
 
 
-async def _stream_listener(port: int, certificate: Path | None) -> Listener[ByteStream]:
+async def _stream_listener(port: int, certificate: Path | None) -> tuple[Listener[ByteStream], int]:
+    """Return what websockets connect to, and its port."""
     try:
         listener = await anyio.create_tcp_listener(local_host=_HOST, local_port=port)
     except OSError as error:
         raise _taken(port) from error
+    port = listener.extra(SocketAttribute.local_port)  # noqa: S610 - not Django's
     if certificate is None:
-        return listener
+        return listener, port
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
-    return TLSListener(listener, context, standard_compatible=False)
+    return TLSListener(listener, context, standard_compatible=False), port
 
 
 def _taken(port: int) -> ConfigError:

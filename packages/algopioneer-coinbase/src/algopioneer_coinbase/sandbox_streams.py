@@ -169,7 +169,7 @@ class Streams:
     def _is_allowed(self, channel: str, token: str | None) -> bool:
         if token is None:
             return channel not in _PRIVATE
-        return self._gate.admits(token, self._exchange.clock.now_ns(), uri=None)
+        return self._gate.admits(token, self._exchange.clock.now_ns(), uris=(None,))
 
     def _refuse(self, connection: _Connection, message: str) -> None:
         self._write(connection, json.dumps({"type": "error", "message": message}))
