@@ -266,7 +266,7 @@ class _Feed:
         self._market = market
         self._ids = ids
         self._names = market._symbols.stream_names(ids)
-        self._was_up = False
+        self._was_up = self._is_up = False
         self._started: anyio.abc.TaskStatus[None] = anyio.TASK_STATUS_IGNORED
         self._waits = Backoff(RECONNECT, market._settings.draw)
 
@@ -297,6 +297,9 @@ class _Feed:
             if isinstance(error, TimeoutError):
                 raise VenueError("the stream is silent", where=VENUE) from error
             raise error
+        if not self._is_up:
+            return
+        self._is_up = False
         now_ns = self._market._clock.now_ns()
         if isinstance(error, SequenceGap):
             for each in self._ids:
@@ -316,16 +319,15 @@ class _Feed:
             for text in session.hello():
                 await wait_turn([market._messages])
                 await websocket.send(text)
-            is_up = False
             while True:
                 with anyio.fail_after(settings.silence_s):
                     data = await websocket.receive()
                 self._take(session, data)
-                if not is_up and session.is_subscribed:
-                    is_up = True
+                if not self._is_up and session.is_subscribed:
                     self._up()
 
     def _up(self) -> None:
+        self._is_up = True
         self._waits.reset()
         if self._was_up:
             self.queue.put(FeedUp(VENUE, self._market._clock.now_ns()))
