@@ -1,9 +1,10 @@
 """The strategies of a simulation, each inside one that fails when its fault is due."""
 
+import enum
 import functools
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from attrs import define, evolve, field
 
@@ -14,7 +15,7 @@ from algopioneer_core.domain.instruments import Instrument, InstrumentId
 from algopioneer_core.domain.money import ONE
 from algopioneer_core.domain.orders import OrderIntent
 from algopioneer_core.engine.exits import ExitCosts
-from algopioneer_core.engine.leg_rules import LegRules
+from algopioneer_core.engine.leg_rules import LegOrders, LegRules
 from algopioneer_core.engine.strategy import Requirements, Strategy, StrategyContext
 from algopioneer_core.plugins.manager import PluginHost
 from algopioneer_core.runtime.bar_intake import BarOrigin
@@ -24,6 +25,7 @@ from algopioneer_core.testing.simulation_market import COIN, INTERVAL_NS, PERPET
 
 __all__ = ["LEG_NOTIONAL", "SPREADS", "STRATEGIES", "Moods", "strategy_plans"]
 
+_E = TypeVar("_E", bound=enum.Enum)
 LEG_NOTIONAL: Final = Decimal(1_000)
 """What each leg of a spread is worth when it is entered, USD."""
 _SETTINGS: Final[Mapping[str, tuple[tuple[Instrument, ...], Mapping[str, Any]]]] = {
@@ -137,7 +139,6 @@ def strategy_plans(
     """
     plans = []
     for name, (instruments, _) in _SETTINGS.items():
-        exhausted = tuple(OnExhausted)[int(draw() * len(OnExhausted))]
         plan = StrategyPlan(
             name=name,
             make=functools.partial(_make, host, name, moods),
@@ -145,13 +146,18 @@ def strategy_plans(
             interval_ns=INTERVAL_NS,
             capital=Decimal(10_000),
             exit_costs=ExitCosts(fee=Decimal("0.0001"), slippage=Decimal(0)),
-            legs=LegRules(max_residual_fraction=Decimal("0.05")),
+            legs=LegRules(max_residual_fraction=Decimal("0.05"), orders=_one_of(LegOrders, draw)),
             restarts=RestartPolicy(budget=3 + int(draw() * 4)),
-            on_exhausted=exhausted,
+            on_exhausted=_one_of(OnExhausted, draw),
             fingerprint=name,
         )
         plans.append(_from_quotes(plan) if draw() < 1 / 4 else plan)
     return tuple(plans)
+
+
+def _one_of(choices: type[_E], draw: Callable[[], float]) -> _E:
+    members = tuple(choices)
+    return members[int(draw() * len(members))]
 
 
 def _from_quotes(plan: StrategyPlan) -> StrategyPlan:
