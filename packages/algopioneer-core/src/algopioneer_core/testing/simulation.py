@@ -95,6 +95,8 @@ async def _simulate(world: World, duration_ns: int) -> Outcome:
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(world.move_market)
         tasks.start_soon(functools.partial(play, plan, world.befall))
+        if world.has_people:
+            tasks.start_soon(world.interfere, duration_ns)
         await world.live(lives)
         world.check()
         tasks.cancel_scope.cancel()

@@ -16,6 +16,7 @@ from typing import Final
 import anyio
 from attrs import frozen
 
+from algopioneer_core.domain.events import RiskHalted, RiskResumed
 from algopioneer_core.domain.market_data import NS_PER_SECOND
 from algopioneer_core.engine.risk_limits import RiskLimits
 from algopioneer_core.journal.errors import JournalFailed
@@ -25,6 +26,7 @@ from algopioneer_core.plugins.manager import PluginHost
 from algopioneer_core.recorders.memory import MemoryRecorder
 from algopioneer_core.runtime.plan import SessionPlan
 from algopioneer_core.runtime.reconciliation import DriftRules
+from algopioneer_core.runtime.runner import StrategyRunner
 from algopioneer_core.runtime.session import Chance, Session
 from algopioneer_core.runtime.stopping import StopRequest
 from algopioneer_core.runtime.wake import Wake
@@ -43,6 +45,8 @@ __all__ = ["End", "Life", "World"]
 
 _PLENTY: Final = 1_000_000
 _HALF: Final = 0.5
+_BETWEEN_ORDERS_NS: Final = 600 * NS_PER_SECOND
+_HALT, _FLATTEN, _RESUME = range(3)
 
 
 @frozen
@@ -103,6 +107,8 @@ class World:
         """Of the life that runs; None between two."""
         self._host = host
         self._breaks_streams = draw() < _HALF
+        self.has_people = draw() < _HALF
+        """Whether somebody halts, flattens and resumes."""
 
     def stream(self, name: str) -> Callable[[], float]:
         """Return numbers in [0, 1) of their own for one purpose."""
@@ -134,6 +140,37 @@ class World:
         line.go_down()
         await self.venue.apply(fault)
         line.come_up()
+
+    async def interfere(self, until_ns: int) -> None:
+        """Halt, flatten and resume strategies as people do; return at *until_ns*, all resumed."""
+        draw = self.stream("people")
+        while (now_ns := self.clock.now_ns() - VIRTUAL_START_NS) < until_ns:
+            waits_ns = min(int(draw() * _BETWEEN_ORDERS_NS) + 1, until_ns - now_ns)
+            await anyio.sleep(waits_ns / NS_PER_SECOND)
+            what, who = int(draw() * 3), draw()
+            for runner in self._at_work():
+                if what == _RESUME or draw() < who:
+                    self._order(what, runner)
+        for runner in self._at_work():
+            self._order(_RESUME, runner)
+
+    def _at_work(self) -> tuple[StrategyRunner, ...]:
+        """Return the strategies people can reach: none before the session has reconciled."""
+        if self.line is None or self.line.is_dead or self.session is None:
+            return ()
+        runners = tuple(self.session.floor.runners.values())
+        is_open = not self.session.floor.is_closed and any(r.guard.is_running for r in runners)
+        return runners if is_open else ()
+
+    def _order(self, what: int, runner: StrategyRunner) -> None:
+        assert self.session is not None
+        floor, now_ns, name = self.session.floor, self.clock.now_ns(), runner.name
+        if what == _RESUME:
+            floor.deliver(runner, RiskResumed(now_ns, name))
+            return
+        floor.deliver(runner, RiskHalted(now_ns, "by hand", name))
+        if what == _FLATTEN:
+            floor.flatten(runner, now_ns, "flatten")
 
     def check(self) -> None:
         """Look at every invariant."""
