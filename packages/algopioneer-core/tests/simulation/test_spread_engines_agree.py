@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from algopioneer_core.domain.carry import BorrowRate, Carry, Dividend, FundingRate
 from algopioneer_core.domain.commands import CloseSpread, OpenSpread, StrategyCommand
 from algopioneer_core.domain.errors import DataError, NotEnoughData, RefusedError
 from algopioneer_core.domain.events import Event
-from algopioneer_core.domain.funding import FundingRate
 from algopioneer_core.domain.instruments import Instrument, InstrumentId
 from algopioneer_core.domain.market_data import NS_PER_SECOND, JointBar
 from algopioneer_core.domain.money import Increment, from_scaled
@@ -174,22 +174,23 @@ def scripts(draw: st.DrawFn, count: int) -> Script:
 
 
 @st.composite
-def fundings(
+def carries(
     draw: st.DrawFn, legs: Sequence[Instrument], source: JoinedSource
-) -> tuple[FundingRate, ...]:
+) -> tuple[Carry, ...]:
     """Return payments of either leg, at, inside and outside the bars of *source*."""
     seconds = st.integers(-2 * 6, (source.count + 1) * 6).map(lambda step: 10 * step)
     prices = st.one_of(st.none(), st.integers(1, 10**6).map(lambda cents: from_scaled(cents, 2)))
-    keys = draw(st.sets(st.tuples(seconds, st.sampled_from((0, 1))), max_size=12))
-    return tuple(
-        FundingRate(
-            legs[number].id,
-            source.first_ns + second * NS_PER_SECOND,
-            from_scaled(draw(st.integers(-10_000, 10_000)), 6),
-            draw(prices),
-        )
-        for second, number in sorted(keys)
-    )
+    kinds = st.sampled_from((0, 1, 2))
+    keys = draw(st.sets(st.tuples(seconds, st.sampled_from((0, 1)), kinds), max_size=12))
+
+    def payment(second: int, number: int, kind: int) -> Carry:
+        where = legs[number].id, source.first_ns + second * NS_PER_SECOND
+        if kind == 2:
+            return Dividend(*where, from_scaled(draw(st.integers(0, 10_000)), 4))
+        rate = from_scaled(draw(st.integers(-10_000, 10_000)), 6)
+        return (FundingRate, BorrowRate)[kind](*where, rate, draw(prices))
+
+    return tuple(payment(*key) for key in sorted(keys))
 
 
 @st.composite
@@ -208,7 +209,7 @@ def requests(draw: st.DrawFn) -> SpreadBacktestRequest:
         make_strategy=lambda: Scripted(legs, script),
         instruments=tuple(legs),
         source=source,
-        funding=draw(st.one_of(st.just(()), fundings(legs, source))),
+        carry=draw(st.one_of(st.just(()), carries(legs, source))),
         config=BacktestConfig(
             initial_capital=draw(st.sampled_from((Decimal(10_000), Decimal("99.123"), Decimal(3)))),
             fees=FeeModel(taker=taker, per_unit=draw(fractions(200))),
@@ -251,8 +252,13 @@ def test_equity_is_cash_and_both_legs_at_their_closes(request: SpreadBacktestReq
         gross = abs(float(cash)) + sum(map(abs, parts))
         assert equity == pytest.approx(float(cash) + sum(parts), abs=1e-12 * gross)
     gains = sum((Decimal(trade.pnl) for trade in trades), Decimal(0))
-    funding = sum(map(Decimal, (result["funding_received"] or {}).values()), Decimal(0))
-    assert Decimal(result["net_profit"]) == gains + funding
+    carried = brought(result, "funding_received") + brought(result, "dividends_received")
+    assert Decimal(result["net_profit"]) == gains + carried - brought(result, "borrow_paid")
+
+
+def brought(result: dict[str, Any], key: str) -> Decimal:
+    """Return the sum of one kind of payment."""
+    return sum(map(Decimal, (result[key] or {}).values()), Decimal(0))
 
 
 # --- examples --------------------------------------------------------------------------------
@@ -385,7 +391,7 @@ def test_funding_is_paid_on_what_is_held_at_its_moment(
         config=BacktestConfig(fill=timing),
     )
     moment = plain.source.first_ns + seconds * NS_PER_SECOND
-    request = evolve(plain, funding=(FundingRate(PERPETUALS[0].id, moment, Decimal("0.001")),))
+    request = evolve(plain, carry=(FundingRate(PERPETUALS[0].id, moment, Decimal("0.001")),))
     result, _, rows = run(request, engine)
     paid = Decimal(held[timing.value]) * Decimal("-0.1")
     assert ({"USD": f"{paid.normalize():f}"} if paid else {}) == result["funding_received"]
@@ -410,7 +416,7 @@ def test_funding_is_reckoned_at_the_venues_price_else_at_the_last_close(
         FundingRate(leg_b, plain.source.first_ns + 2 * minute, rate),
         FundingRate(leg_b, plain.source.first_ns + 3 * minute, rate, Decimal(70)),
     )
-    result, *_ = run(evolve(plain, funding=rates), engine)
+    result, *_ = run(evolve(plain, carry=rates), engine)
     assert {"USD": "18"} == result["funding_received"]
 
 

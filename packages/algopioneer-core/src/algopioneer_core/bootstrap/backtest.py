@@ -7,9 +7,9 @@ from typing import Any
 import attrs
 from attrs import frozen
 
+from algopioneer_core.bootstrap.carry import find_carry
 from algopioneer_core.bootstrap.components import component_config
 from algopioneer_core.bootstrap.exits import make_exits
-from algopioneer_core.bootstrap.funding import find_funding
 from algopioneer_core.bootstrap.host import Surroundings
 from algopioneer_core.bootstrap.legs import backtest_rules, refuse_leg_rules
 from algopioneer_core.bootstrap.market import Market, find_market
@@ -87,15 +87,15 @@ def plan_backtest(
     )
     policies = make_exits(exits, around.host.exit_policies)
     market = find_market(checked, options, spec, around)
-    funding = find_funding(checked.funding, market.instruments)
+    carry = find_carry(checked, market.instruments)
     common = {
         "name": spec.name,
         "make_strategy": functools.partial(spec.load_factory(), parameters, market.instruments),
         "config": checked.simulation(),
         "exits": policies,
         "parameters": _described(parameters),
-        "notes": (*market.notes, *funding.notes),
-        "funding": funding.rates,
+        "notes": (*market.notes, *carry.notes),
+        "carry": carry.payments,
     }
     return BacktestPlan(_request(market, legs, common), checked)
 

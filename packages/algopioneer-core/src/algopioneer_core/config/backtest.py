@@ -113,6 +113,18 @@ class BacktestOptions:
         section=_DATA,
         metavar="FILE.csv",
     )
+    borrow: str | None = option(
+        None,
+        help="CSV file of what who is short pays: time, symbol, rate; none is zero.",
+        section=_DATA,
+        metavar="FILE.csv",
+    )
+    dividends: str | None = option(
+        None,
+        help="CSV file of dividends: time, symbol, amount per unit; none is zero.",
+        section=_DATA,
+        metavar="FILE.csv",
+    )
     market: Market = option(Market.RANDOM_WALK, help="Kind of synthetic market.", section=_DATA)
     duration: str = option(
         "30d",

@@ -87,7 +87,7 @@ def _capital(result: BacktestResult) -> Section:
             ("Initial capital", amount_text(result.initial_capital, currency)),
             ("Final capital", amount_text(result.final_capital, currency)),
             ("Net profit", amount_text(result.net_profit, currency)),
-            *_funding(result),
+            *_carry(result),
             ("Return", percent_text(equity.return_pct, signed=True)),
             ("Buy and hold", percent_text(equity.buy_and_hold_return_pct, signed=True)),
             ("Growth per year (CAGR)", percent_text(equity.cagr_pct, signed=True)),
@@ -96,12 +96,24 @@ def _capital(result: BacktestResult) -> Section:
     )
 
 
-def _funding(result: BacktestResult) -> tuple[tuple[str, str], ...]:
-    """Return the row of what funding brought or cost, where it was given."""
-    if result.funding is None:
-        return ()
-    amounts = [amount_text(amount, asset) for asset, amount in result.funding.items()]
-    return (("\N{BULLET} of it funding", " and ".join(amounts) or amount_text(ZERO)),)
+def _carry(result: BacktestResult) -> tuple[tuple[str, str], ...]:
+    """Return the rows of what holding brought or cost, as far as it was given."""
+    carry = result.carry
+    given = {
+        "of it funding": carry.funding,
+        "borrowing cost": carry.borrow,
+        "of it dividends": carry.dividends,
+    }
+    return tuple(
+        (f"\N{BULLET} {label}", _amounts_text(amounts))
+        for label, amounts in given.items()
+        if amounts is not None
+    )
+
+
+def _amounts_text(amounts: Mapping[str, Money]) -> str:
+    texts = [amount_text(amount, asset) for asset, amount in amounts.items()]
+    return " and ".join(texts) or amount_text(ZERO)
 
 
 def _risk(result: BacktestResult) -> Section:
@@ -205,11 +217,12 @@ def assumptions(result: BacktestResult) -> tuple[str, ...]:
 
 
 def _carry_rule(result: BacktestResult) -> str:
-    nothing = (
-        "Borrowing, dividends and interest on cash"
-        if result.funding is not None
-        else ("Borrowing, funding, dividends and interest on cash")
-    )
+    carry = result.carry
+    inputs = {"borrowing": carry.borrow, "funding": carry.funding, "dividends": carry.dividends}
+    missing = [name for name, amounts in inputs.items() if amounts is None]
+    if not missing:
+        return "Interest on cash is not counted: it costs and earns nothing."
+    nothing = f"{', '.join(missing)} and interest on cash".capitalize()
     return f"{nothing} were not given as inputs: they cost and earn nothing."
 
 

@@ -13,9 +13,10 @@ from typing import Final
 
 from attrs import evolve, field, frozen
 
+from algopioneer_core.domain.carry import Carry
 from algopioneer_core.domain.errors import DataError, NotEnoughData, RefusedError
-from algopioneer_core.domain.funding import FundingRate
-from algopioneer_core.domain.instruments import Instrument
+from algopioneer_core.domain.fills import Side
+from algopioneer_core.domain.instruments import Instrument, InstrumentId
 from algopioneer_core.domain.orders import Order
 from algopioneer_core.domain.round_trips import RoundTrip
 from algopioneer_core.engine.engine import TradingEngine
@@ -29,11 +30,12 @@ from algopioneer_core.engine.risk_limits import RiskLimits
 from algopioneer_core.engine.strategy import Strategy
 from algopioneer_core.history.columns import BarColumns, BarSource, Signals, SupportsSignals
 from algopioneer_core.simulation.account import MarginCheck
+from algopioneer_core.simulation.carry import CarryDesk
+from algopioneer_core.simulation.carry_totals import CarryReceived, CarryTotals, borrow_notes
 from algopioneer_core.simulation.config import BacktestConfig, EngineChoice, MarginModel
 from algopioneer_core.simulation.costs import CostModel
 from algopioneer_core.simulation.equity_statistics import EquityStatistics
 from algopioneer_core.simulation.event_backtest import EventBacktest
-from algopioneer_core.simulation.funding import FundingDesk
 from algopioneer_core.simulation.matching import BarMatcher
 from algopioneer_core.simulation.performance import Performance
 from algopioneer_core.simulation.result import BacktestResult, Plain
@@ -70,8 +72,8 @@ class BacktestRequest:
     """Where the bars came from, for the report."""
     notes: tuple[str, ...] = ()
     """What a reader must know to judge the figures."""
-    funding: tuple[FundingRate, ...] = ()
-    """Payments of perpetuals, by ascending time; none where funding is not counted."""
+    carry: tuple[Carry, ...] = ()
+    """Funding, borrowing and dividends, by ascending time; none where they are not counted."""
 
 
 def run_backtest(request: BacktestRequest, sinks: Sequence[ResultSink] = ()) -> BacktestResult:
@@ -126,8 +128,8 @@ def _obstacle(strategy: Strategy, request: BacktestRequest) -> str:
     if engine is EngineChoice.AUTO and request.source.count > AUTO_VECTOR_BARS:
         return "so many bars are better streamed"
     return (
-        "funding is paid at times of its own"
-        if request.funding
+        "funding, borrowing and dividends are paid at times of their own"
+        if request.carry
         else (why_not(request.instrument, request.config))
     )
 
@@ -156,7 +158,9 @@ def _run_vector(
     if sinks:
         run.feed(sinks)
     figures = Performance(statistics.finish(run.final_capital), TradeFigures.of(run.totals()))
-    return _result(request, run, figures)
+    return _result(
+        request, run, figures, borrow_notes(request.carry, [request.instrument], run.shorted)
+    )
 
 
 def _run_event(
@@ -167,10 +171,13 @@ def _run_event(
     trades = TradeStatistics(inverse=instrument.inverse)
     tape = EquityTape(instrument, statistics, sinks)
     denials: Counter[str] = Counter()
+    shorted: set[InstrumentId] = set()
 
     def on_round_trip(trade: RoundTrip) -> None:
         trades.add(trade)
         tape.round_trip(trade)
+        if trade.side is Side.SELL:
+            shorted.add(trade.instrument_id)
 
     def on_denied(_order: Order, denied: Denied) -> None:
         denials[denied.limit.value] += 1
@@ -187,11 +194,14 @@ def _run_event(
         risk=RiskGate(request.limits or RiskLimits(), numeraire=portfolio.numeraire),
         on_denied=on_denied,
     )
-    funding = FundingDesk(request.funding, portfolio)
-    run = EventBacktest(engine, instrument, _matcher(request, costs, portfolio), tape, funding)
+    desk = CarryDesk(request.carry, portfolio)
+    run = EventBacktest(engine, instrument, _matcher(request, costs, portfolio), tape, desk)
     run.run(request.source)
     figures = Performance(statistics.finish(run.final_capital), trades.finish())
-    notes = _counted(denials, "denied by the risk gate")
+    notes = [
+        *borrow_notes(request.carry, [instrument], shorted),
+        *_counted(denials, "denied by the risk gate"),
+    ]
     return _result(request, run, figures, notes)
 
 
@@ -234,7 +244,9 @@ def _result(
         config=evolve(request.config, fees=request.config.fees.on(request.instrument)),
         parameters=request.parameters,
         data=request.data,
-        funding=run.funding if isinstance(run, EventBacktest) and request.funding else None,
+        carry=CarryTotals.of(
+            request.carry, run.carried if isinstance(run, EventBacktest) else CarryReceived()
+        ),
         notes=(*request.notes, *_counted(run.rejections, "refused"), *notes),
     )
 

@@ -6,7 +6,7 @@ orders, its timers. On the last bar nothing new is ordered, what waits is cancel
 open is closed at the last price.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from itertools import islice
 
@@ -24,7 +24,8 @@ from algopioneer_core.domain.market_data import Bar
 from algopioneer_core.domain.money import ZERO, Money, add, sub
 from algopioneer_core.engine.engine import TradingEngine
 from algopioneer_core.history.columns import BarColumns, BarSource
-from algopioneer_core.simulation.funding import FundingDesk
+from algopioneer_core.simulation.carry import CarryDesk
+from algopioneer_core.simulation.carry_totals import CarryReceived
 from algopioneer_core.simulation.matching import BarMatcher
 from algopioneer_core.simulation.tape import EquityTape
 
@@ -40,7 +41,7 @@ class EventBacktest:
         instrument: What is traded.
         matcher: Fills the orders.
         tape: Takes the holdings at each fill.
-        funding: Says what is paid, and when.
+        carry: Says what is paid for holding, and when.
     """
 
     def __init__(
@@ -49,7 +50,7 @@ class EventBacktest:
         instrument: Instrument,
         matcher: BarMatcher,
         tape: EquityTape,
-        funding: FundingDesk,
+        carry: CarryDesk,
     ) -> None:
         self._engine = engine
         self._portfolio = engine.portfolio
@@ -57,7 +58,7 @@ class EventBacktest:
         self._is_paid_for = instrument.delivers_base
         self._matcher = matcher
         self._tape = tape
-        self._funding = funding
+        self._carry = carry
         self._fills: list[Fill] = []  # of the latest bar that had any
         self._index = 0  # of the bar being handled, over the whole run
         self._held = self._holding()
@@ -74,9 +75,9 @@ class EventBacktest:
         """Close time of the last bar handled, UTC nanoseconds."""
 
     @property
-    def funding(self) -> Mapping[str, Money]:
-        """Funding received so far, by asset; negative is paid."""
-        return self._funding.received
+    def carried(self) -> CarryReceived:
+        """What funding, borrowing and dividends brought so far."""
+        return self._carry.received
 
     @property
     def final_capital(self) -> Money:
@@ -110,14 +111,14 @@ class EventBacktest:
     def _chunk(self, chunk: BarColumns, *, is_last: bool) -> int:
         """Trade one chunk; return how many of its bars were used."""
         handle, resting, length = self._engine.handle, self._matcher.resting, len(chunk)
-        funding = self._funding
+        carry = self._carry
         decided = length - 1 if is_last else length
         bars = chunk.bars()
         for position, bar in enumerate(islice(bars, decided)):
             if resting:
                 self._match(bar, position)
-            if bar.ts_event >= funding.next_ns:
-                self._pay_funding(bar, position)
+            if bar.ts_event >= carry.next_ns:
+                self._pay_carry(bar, position)
             commands = handle(bar)
             if commands:
                 self._index = self.bars + position
@@ -142,8 +143,8 @@ class EventBacktest:
         """Fill what waits for the last bar, and close what is open: it decides nothing."""
         if self._matcher.resting:
             self._match(bar, position)
-        if bar.ts_event >= self._funding.next_ns:
-            self._pay_funding(bar, position)
+        if bar.ts_event >= self._carry.next_ns:
+            self._pay_carry(bar, position)
         self.ruined = self._may_be_ruined and self._is_ruined(bar)
         self._finish(bar, position, "ruined" if self.ruined else "end_of_data")
 
@@ -169,10 +170,10 @@ class EventBacktest:
         if self._report(self._matcher.on_bar(bar, self._index)):
             self._note_holding(position)
 
-    def _pay_funding(self, bar: Bar, position: int) -> None:
+    def _pay_carry(self, bar: Bar, position: int) -> None:
         """Book the payments that are due, on what was held at the time of each."""
         self._index = self.bars + position
-        for payment in self._funding.due((bar,), bar.ts_event, self._fills):
+        for payment in self._carry.due((bar,), bar.ts_event, self._fills):
             self._obey(self._engine.handle(payment))
         self._note_holding(position)
 

@@ -9,6 +9,7 @@ from attrs import field, frozen
 from algopioneer_core.domain.money import Money, mul, plain, sub
 from algopioneer_core.domain.times import iso_utc
 from algopioneer_core.history.intervals import format_interval
+from algopioneer_core.simulation.carry_totals import CarryTotals
 from algopioneer_core.simulation.config import BacktestConfig
 from algopioneer_core.simulation.performance import Performance
 
@@ -80,8 +81,8 @@ class BacktestResult:
     """The strategy's own configuration."""
     data: Mapping[str, Plain] = field(factory=dict)
     """Where the bars came from: file or seed, stamp, gaps."""
-    funding: Mapping[str, Money] | None = None
-    """Funding received, by asset, negative when paid; None where none was given as an input."""
+    carry: CarryTotals = field(factory=CarryTotals)
+    """Funding, borrowing and dividends, as far as they were given as inputs."""
     notes: tuple[str, ...] = ()
     """What a reader must know to judge the figures, one sentence each."""
 
@@ -109,7 +110,7 @@ class BacktestResult:
             "final_capital": plain(self.final_capital),
             "net_profit": plain(self.net_profit),
             **self.performance.as_dict(),
-            "funding_received": None if self.funding is None else _plain(self.funding),
+            **self.carry.as_dict(),
             "ruined": self.ruined,
             "engine": self.engine,
             "costs": costs_as_dict(self.config),

@@ -13,10 +13,11 @@ from typing import Final
 
 from attrs import evolve, field, frozen
 
+from algopioneer_core.domain.carry import Carry
 from algopioneer_core.domain.commands import OpenSpread, StrategyCommand
 from algopioneer_core.domain.errors import ConfigError, DataError, NotEnoughData, RefusedError
-from algopioneer_core.domain.funding import FundingRate
-from algopioneer_core.domain.instruments import Instrument
+from algopioneer_core.domain.fills import Side
+from algopioneer_core.domain.instruments import Instrument, InstrumentId
 from algopioneer_core.domain.orders import Order
 from algopioneer_core.domain.round_trips import RoundTrip
 from algopioneer_core.domain.times import iso_utc
@@ -33,10 +34,11 @@ from algopioneer_core.engine.risk_limits import RiskLimits
 from algopioneer_core.engine.strategy import Strategy
 from algopioneer_core.history.joined import JoinedSource
 from algopioneer_core.simulation.backtest import AUTO_VECTOR_BARS
+from algopioneer_core.simulation.carry import CarryDesk
+from algopioneer_core.simulation.carry_totals import CarryTotals, borrow_notes
 from algopioneer_core.simulation.config import BacktestConfig, EngineChoice, MarginModel
 from algopioneer_core.simulation.costs import CostModel
 from algopioneer_core.simulation.equity_statistics import EquityStatistics
-from algopioneer_core.simulation.funding import FundingDesk
 from algopioneer_core.simulation.matching import BarMatcher
 from algopioneer_core.simulation.performance import Performance
 from algopioneer_core.simulation.result import BacktestResult, Plain
@@ -96,8 +98,8 @@ class SpreadBacktestRequest:
     """Where the bars came from, for the report."""
     notes: tuple[str, ...] = ()
     """What a reader must know to judge the figures."""
-    funding: tuple[FundingRate, ...] = ()
-    """Payments of perpetuals, by ascending time; none where funding is not counted."""
+    carry: tuple[Carry, ...] = ()
+    """Funding, borrowing and dividends, by ascending time; none where they are not counted."""
 
     def __attrs_post_init__(self) -> None:
         if tuple(each.id for each in self.instruments) != self.source.instrument_ids:
@@ -134,9 +136,7 @@ def run_spread_backtest(
         obstacle = why_not_pair_signals(signals, request.legs)
         if not obstacle and signals is not None:
             _check_length(signals, len(joint), request.name)
-            run = SpreadVectorBacktest(
-                request.legs, request.config, joint, signals, request.funding
-            )
+            run = SpreadVectorBacktest(request.legs, request.config, joint, signals, request.carry)
             return _run_vector(request, run, sinks)
         strategy = request.make_strategy()  # whatever it remembers, it has seen the future
     if request.config.engine is EngineChoice.VECTOR:
@@ -207,7 +207,11 @@ def _run_vector(
     if sinks:
         run.feed(sinks)
     figures = Performance(statistics.finish(run.final_capital), TradeFigures.of(run.totals()))
-    return _result(request, run, figures, _counted(run.refusals, "spread", "not opened"))
+    notes = [
+        *borrow_notes(request.carry, request.instruments, run.shorted),
+        *_counted(run.refusals, "spread", "not opened"),
+    ]
+    return _result(request, run, figures, notes)
 
 
 class _CountingLegs(LegManager):
@@ -231,10 +235,13 @@ def _run_event(
     tape = SpreadTape(valuation, statistics, sinks)
     trades = SpreadTrades()
     denials: Counter[str] = Counter()
+    shorted: set[InstrumentId] = set()
 
     def on_round_trip(trade: RoundTrip) -> None:
         trades.add(trade, portfolio)
         tape.round_trip(trade)
+        if trade.side is Side.SELL:
+            shorted.add(trade.instrument_id)
 
     def on_denied(_order: Order, denied: Denied) -> None:
         denials[denied.limit.value] += 1
@@ -267,11 +274,12 @@ def _run_event(
         else None
     )
     run = SpreadEventBacktest(
-        engine, valuation, matchers, tape, FundingDesk(request.funding, portfolio), log
+        engine, valuation, matchers, tape, CarryDesk(request.carry, portfolio), log
     )
     run.run(request.source)
     figures = Performance(statistics.finish(run.final_capital), trades.statistics.finish())
     notes = [
+        *borrow_notes(request.carry, request.instruments, shorted),
         *_counted(legs.refusals, "spread", "not opened"),
         *_counted(denials, "order", "denied by the risk gate"),
     ]
@@ -330,7 +338,7 @@ def _result(
         config=evolve(request.config, fees=fees[0]) if alike else request.config,
         parameters=request.parameters,
         data=request.data,
-        funding=run.funding if request.funding else None,
+        carry=CarryTotals.of(request.carry, run.carried),
         notes=(
             *request.notes,
             *_join_notes(request.source),

@@ -7,7 +7,7 @@ engine order is carried out once all fills of the bar are known, because they ha
 the last bar nothing new is ordered, what waits is cancelled, and what is open is closed.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import islice
 
 from algopioneer_core.domain.commands import Cancel, Command, SetTimer, Submit
@@ -24,7 +24,8 @@ from algopioneer_core.domain.market_data import JointBar
 from algopioneer_core.domain.money import Money
 from algopioneer_core.engine.engine import TradingEngine
 from algopioneer_core.history.joined import JoinedSource, JointColumns
-from algopioneer_core.simulation.funding import NEVER_NS, FundingDesk
+from algopioneer_core.simulation.carry import NEVER_NS, CarryDesk
+from algopioneer_core.simulation.carry_totals import CarryReceived
 from algopioneer_core.simulation.matching import BarMatcher
 from algopioneer_core.simulation.spread_readings import ReadingLog
 from algopioneer_core.simulation.spread_ruin import RuinWatch
@@ -43,7 +44,7 @@ class SpreadEventBacktest:
         valuation: How the legs make equity.
         matchers: Fills the orders of each instrument, in the configured order.
         tape: Takes the holdings at each fill.
-        funding: Says what is paid, and when.
+        carry: Says what is paid for holding, and when.
         readings: Notes what the strategy saw at each bar; None when nobody wants to know.
     """
 
@@ -53,7 +54,7 @@ class SpreadEventBacktest:
         valuation: Valuation,
         matchers: dict[InstrumentId, BarMatcher],
         tape: SpreadTape,
-        funding: FundingDesk,
+        carry: CarryDesk,
         readings: ReadingLog | None = None,
     ) -> None:
         self._engine = engine
@@ -62,7 +63,7 @@ class SpreadEventBacktest:
         self._matchers = matchers
         self._venues = tuple(matchers.values())
         self._tape = tape
-        self._funding = funding
+        self._carry = carry
         self._fills: list[Fill] = []  # of the latest bar that had any
         self._readings = readings
         self._index = 0  # of the bar being handled, over the whole run
@@ -82,9 +83,9 @@ class SpreadEventBacktest:
         """Close time of the last joint bar handled, UTC nanoseconds."""
 
     @property
-    def funding(self) -> Mapping[str, Money]:
-        """Funding received so far, by asset; negative is paid."""
-        return self._funding.received
+    def carried(self) -> CarryReceived:
+        """What funding, borrowing and dividends brought so far."""
+        return self._carry.received
 
     @property
     def final_capital(self) -> Money:
@@ -120,7 +121,7 @@ class SpreadEventBacktest:
     def _chunk(self, chunk: JointColumns, *, is_last: bool) -> int:
         """Trade one chunk; return how many of its bars were used."""
         handle, readings, length = self._engine.handle, self._readings, len(chunk)
-        funding = self._funding
+        carry = self._carry
         decided = length - 1 if is_last else length
         joints = chunk.joints()
         self._ruin.begin(chunk, self._held)
@@ -128,8 +129,8 @@ class SpreadEventBacktest:
         for position, joint in enumerate(islice(joints, decided)):
             if self._is_waiting:
                 self._match(joint, position)
-            if joint.ts_event >= funding.next_ns:
-                self._pay_funding(joint, position)
+            if joint.ts_event >= carry.next_ns:
+                self._pay_carry(joint, position)
             commands = handle(joint)
             if commands:
                 self._index = self.bars + position
@@ -155,8 +156,8 @@ class SpreadEventBacktest:
         """Fill what waits for the last bar, and close what is open: it decides nothing."""
         if self._is_waiting:
             self._match(joint, position)
-        if joint.ts_event >= self._funding.next_ns:
-            self._pay_funding(joint, position)
+        if joint.ts_event >= self._carry.next_ns:
+            self._pay_carry(joint, position)
         self.ruined = self._ruin.has_come(joint)
         self._finish(joint, position, "ruined" if self.ruined else "end_of_data")
 
@@ -200,10 +201,10 @@ class SpreadEventBacktest:
         self._is_waiting = any(venue.resting for venue in self._venues)
         self._note_holding(position)
 
-    def _pay_funding(self, joint: JointBar, position: int) -> None:
+    def _pay_carry(self, joint: JointBar, position: int) -> None:
         """Book the payments that are due, on what was held at the time of each."""
         self._index = self.bars + position
-        for payment in self._funding.due(joint.bars, joint.ts_event, self._fills):
+        for payment in self._carry.due(joint.bars, joint.ts_event, self._fills):
             self._obey(self._engine.handle(payment))
         self._note_holding(position)
 

@@ -14,10 +14,10 @@ from typing import Final
 
 import numpy as np
 
+from algopioneer_core.domain.carry import Carry, carry_received
 from algopioneer_core.domain.errors import RefusedError
 from algopioneer_core.domain.fills import Side
-from algopioneer_core.domain.funding import FundingRate, funding_received
-from algopioneer_core.domain.instruments import Instrument
+from algopioneer_core.domain.instruments import Instrument, InstrumentId
 from algopioneer_core.domain.money import ZERO, Money, from_scaled, mul, scaled
 from algopioneer_core.domain.positions import average_price
 from algopioneer_core.domain.round_trips import RoundTrip
@@ -25,10 +25,11 @@ from algopioneer_core.domain.spreads import Neutrality
 from algopioneer_core.engine.spread_sizing import size_spread
 from algopioneer_core.history.columns import CHUNK_BARS
 from algopioneer_core.history.joined import JointColumns
+from algopioneer_core.simulation.carry import ScheduledCarry, schedule_carry
+from algopioneer_core.simulation.carry_totals import CarryReceived
 from algopioneer_core.simulation.config import BacktestConfig, FillTiming, MarginModel
 from algopioneer_core.simulation.costs import CostModel
 from algopioneer_core.simulation.equity_statistics import EquityStatistics
-from algopioneer_core.simulation.funding import ScheduledFunding, schedule_funding
 from algopioneer_core.simulation.scaled_costs import ScaledCosts, decimals_of
 from algopioneer_core.simulation.sinks import Float64Array, Holding, ResultSink
 from algopioneer_core.simulation.spread_plan import SpreadPlan
@@ -80,7 +81,7 @@ class SpreadVectorBacktest:
         config: Fees, slippage, fill timing, capital.
         joint: All joint bars of the run.
         signals: The strategy's decisions on them.
-        funding: Payments of perpetuals, by ascending time.
+        carry: Funding, borrowing and dividends, by ascending time.
     """
 
     def __init__(
@@ -89,7 +90,7 @@ class SpreadVectorBacktest:
         config: BacktestConfig,
         joint: JointColumns,
         signals: SpreadSignals,
-        funding: Sequence[FundingRate] = (),
+        carry: Sequence[Carry] = (),
     ) -> None:
         self._instruments = legs
         self._joint = joint
@@ -99,8 +100,8 @@ class SpreadVectorBacktest:
         first, second = (
             self._leg(instrument, config, number) for number, instrument in enumerate(legs)
         )
-        scheduled = schedule_funding(funding, joint, config.fill)
-        per_step = [self._funding_of_a_step(each, legs) for each in scheduled]
+        scheduled = schedule_carry(carry, joint, config.fill)
+        per_step = [self._received_by_a_step(each, legs) for each in scheduled]
         self._places = max(first.costs.places, second.costs.places, decimals_of(ZERO, *per_step))
         self._legs = (first.on(self._places), second.on(self._places))
         self._walk = SpreadWalk(
@@ -109,7 +110,7 @@ class SpreadVectorBacktest:
             hedge_ratio=signals.hedge_ratio,
             cash=scaled(config.initial_capital, self._places),
             payments=[
-                Payment(each.bar, each.held_at, each.leg, scaled(amount, self._places))
+                Payment(each.bar, each.held_at, each.leg, scaled(amount, self._places), each.carry)
                 for each, amount in zip(scheduled, per_step, strict=True)
             ],
         )
@@ -131,20 +132,28 @@ class SpreadVectorBacktest:
         )
 
     @staticmethod
-    def _funding_of_a_step(each: ScheduledFunding, legs: Sequence[Instrument]) -> Money:
-        """Return what one long quantity step receives, exactly."""
+    def _received_by_a_step(each: ScheduledCarry, legs: Sequence[Instrument]) -> Money:
+        """Return what each quantity step receives, exactly."""
         instrument = legs[each.leg]
         step = instrument.quantity_increment.step
-        return funding_received(instrument, step, each.price, each.rate)
+        return carry_received(each.carry, instrument, step, each.mark)
 
     @property
-    def funding(self) -> dict[str, Money]:
-        """Funding received, by asset; negative is paid."""
-        sums: dict[str, int] = {}
-        for _, leg, amount in self._walk.paid:
-            asset = self._instruments[leg].settlement_asset
-            sums[asset] = sums.get(asset, 0) + amount
-        return {asset: self._money(amount) for asset, amount in sums.items()}
+    def carried(self) -> CarryReceived:
+        """What funding, borrowing and dividends brought."""
+        received = CarryReceived()
+        for payment, amount in self._walk.paid:
+            asset = self._instruments[payment.leg].settlement_asset
+            received.add(payment.carry, self._money(amount), asset)
+        return received
+
+    @property
+    def shorted(self) -> set[InstrumentId]:
+        """The legs of which a short position was held."""
+        rows = self._walk.rows
+        sold = (any(row[1] < 0 for row in rows), any(row[4] < 0 for row in rows))
+        legs = zip(self._instruments, sold, strict=True)
+        return {instrument.id for instrument, was_sold in legs if was_sold}
 
     @property
     def last_ns(self) -> int:

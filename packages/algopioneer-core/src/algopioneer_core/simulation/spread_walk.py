@@ -14,6 +14,7 @@ import numpy as np
 from attrs import define, evolve, field, frozen
 from numpy.typing import NDArray
 
+from algopioneer_core.domain.carry import Carry, carry_concerns
 from algopioneer_core.domain.spreads import Neutrality, SpreadSize
 from algopioneer_core.simulation.scaled_costs import ScaledCosts, Way
 from algopioneer_core.simulation.spread_plan import SpreadPlan
@@ -156,7 +157,7 @@ TradeRow: TypeAlias = tuple[int, int, int, int, int, int, int, int, int, int, in
 
 
 class Payment(NamedTuple):
-    """Funding of one leg."""
+    """Funding, borrowing or a dividend of one leg."""
 
     bar: int
     """Bar at whose close it is booked."""
@@ -164,7 +165,9 @@ class Payment(NamedTuple):
     """Bar at whose close stood what it is paid on: `bar`, or the one before."""
     leg: int
     per_step: int
-    """What one long quantity step receives, in 10**-K; negative is paid."""
+    """What each signed quantity step receives, in 10**-K; negative is paid."""
+    carry: Carry
+    """What is paid; says whether a side has a part in it."""
 
 
 @define(eq=False)
@@ -177,7 +180,7 @@ class SpreadWalk:
         size: The size of every entry.
         hedge_ratio: For beta-neutral sizes.
         cash: The capital, in 10**-K.
-        payments: Funding, by ascending bar.
+        payments: Funding, borrowing and dividends, by ascending bar.
     """
 
     legs: tuple[ScaledLeg, ScaledLeg]
@@ -198,8 +201,8 @@ class SpreadWalk:
     """Entries whose size was refused: bar of the signal, the leg that rounds to nothing (0 or 1),
     and the cash then."""
 
-    paid: list[tuple[int, int, int]] = field(factory=list)
-    """Funding that was received: bar, leg and amount."""
+    paid: list[tuple[Payment, int]] = field(factory=list)
+    """The payments that were made, and what each brought."""
     _next_payment: int = 0
     _shares: tuple[tuple[int, int], tuple[int, int]] = field(init=False)
     _amount: int | None = field(init=False)
@@ -282,9 +285,12 @@ class SpreadWalk:
 
     def _pay(self, payment: Payment, trade: OpenSpreadTrade) -> None:
         first, second = trade.steps_a, trade.steps_b
-        amount = payment.per_step * (second if payment.leg else first)
+        steps = second if payment.leg else first
+        if not carry_concerns(payment.carry, steps):
+            return
+        amount = payment.per_step * steps
         self.cash += amount
-        self.paid.append((payment.bar, payment.leg, amount))
+        self.paid.append((payment, amount))
         self._hold(payment.bar, (first, second))
 
     def leave(self, bar: int, reason: str, *, at_close: bool = False) -> None:
@@ -325,7 +331,7 @@ class SpreadWalk:
         del self.starts[keep:], self.held_cash[keep:], self.held_steps[keep:]
         self.cash = self.held_cash[-1]
         self.refused = [each for each in self.refused if each[0] <= bar]
-        self.paid = [each for each in self.paid if each[0] <= bar]
+        self.paid = [each for each in self.paid if each[0].bar <= bar]
         undone = [trade for trade in self.trades if trade.exit_bar > bar]
         del self.rows[len(self.rows) - len(undone) :]
         entries = [trade.entry for trade in undone]

@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 
 from algopioneer_core.domain.fills import Side
-from algopioneer_core.domain.instruments import FeeAsset, Instrument
+from algopioneer_core.domain.instruments import FeeAsset, Instrument, InstrumentId
 from algopioneer_core.domain.money import Money, mul, scaled
 from algopioneer_core.domain.positions import average_price
 from algopioneer_core.domain.round_trips import RoundTrip
@@ -170,6 +170,12 @@ class VectorBacktest:
             fees=money(sum(trade.fees for trade in trades)),
             turnover=money(sum(each.entry.entry_value + each.exit_value for each in trades)),
         )
+
+    @property
+    def shorted(self) -> set[InstrumentId]:
+        """The instrument, if a short position was held."""
+        sold = any(trade.entry.direction < 0 for trade in self._walk.trades)
+        return {self._instrument.id} if sold else set()
 
     def round_trips(self) -> Iterator[RoundTrip]:
         """Return all trades in the order of their exits, made as they are asked for."""

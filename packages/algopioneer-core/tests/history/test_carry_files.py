@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from algopioneer_core.domain.carry import FundingRate
 from algopioneer_core.domain.errors import ConfigError, DataError
-from algopioneer_core.domain.funding import FundingRate
-from algopioneer_core.history.funding_files import read_funding
+from algopioneer_core.history.carry_files import read_funding
 from algopioneer_core.testing.domain import BITCOIN, INVERSE_PERPETUAL, LINEAR_PERPETUAL
 
 HOUR = 3_600_000_000_000
@@ -96,5 +96,5 @@ def test_a_file_that_cannot_be_used_at_all_is_refused(tmp_path: Path) -> None:
     path = written(tmp_path, "time,rate\n2024-01-01,0\n")
     with pytest.raises(ConfigError, match="none of the instruments is a perpetual"):
         read_funding(path, [BITCOIN])
-    with pytest.raises(DataError, match="two perpetuals are traded"):
+    with pytest.raises(DataError, match="several perpetuals are traded"):
         read_funding(path, [LINEAR_PERPETUAL, INVERSE_PERPETUAL])

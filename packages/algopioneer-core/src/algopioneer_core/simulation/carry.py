@@ -1,5 +1,5 @@
 """
-When a backtest pays funding, and on what.
+When a backtest pays funding, borrowing and dividends, and on what.
 
 A payment is on what was held at its time, to the moment: what filled at the open of the bar in
 which it falls counts, what filled at that bar's close (or somewhere inside it) does not yet. Where
@@ -11,56 +11,52 @@ later than the payment. The strategy hears of a payment before it sees the bar.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from decimal import Decimal
 from typing import Final
 
 import numpy as np
 from attrs import frozen
 
-from algopioneer_core.domain.account_events import FundingPaid
+from algopioneer_core.domain.carry import (
+    Carry,
+    CarryEvent,
+    carry_concerns,
+    carry_event,
+    carry_received,
+)
 from algopioneer_core.domain.fills import Fill
-from algopioneer_core.domain.funding import FundingRate, funding_received
 from algopioneer_core.domain.instruments import InstrumentId
 from algopioneer_core.domain.market_data import Bar
-from algopioneer_core.domain.money import (
-    ZERO,
-    Money,
-    Price,
-    Quantity,
-    add,
-    from_scaled,
-    sub,
-    total,
-)
+from algopioneer_core.domain.money import Price, Quantity, from_scaled, sub, total
 from algopioneer_core.engine.portfolio import Portfolio
 from algopioneer_core.history.joined import JointColumns
+from algopioneer_core.simulation.carry_totals import CarryReceived
 from algopioneer_core.simulation.config import FillTiming
 
-__all__ = ["NEVER_NS", "FundingDesk", "ScheduledFunding", "schedule_funding"]
+__all__ = ["NEVER_NS", "CarryDesk", "ScheduledCarry", "schedule_carry"]
 
 NEVER_NS: Final = 2**63
 """Later than any time."""
 
 
-class FundingDesk:
+class CarryDesk:
     """
     Makes the payments of a run of the event engine, in the order of time.
 
     Args:
-        rates: By ascending time; of the portfolio's instruments.
+        carries: By ascending time; of the portfolio's instruments.
         portfolio: Whose positions are paid for.
     """
 
-    def __init__(self, rates: Sequence[FundingRate], portfolio: Portfolio) -> None:
-        self._rates = rates
+    def __init__(self, carries: Sequence[Carry], portfolio: Portfolio) -> None:
+        self._carries = carries
         self._portfolio = portfolio
         self._next = 0
-        self.next_ns = rates[0].ts_ns if rates else NEVER_NS
+        self.next_ns = carries[0].ts_ns if carries else NEVER_NS
         """When the next payment is due, UTC nanoseconds."""
-        self.received: dict[str, Money] = {}
-        """What was received so far, by asset; negative is paid."""
+        self.received = CarryReceived()
+        """What was received so far."""
 
-    def due(self, bars: Iterable[Bar], now_ns: int, fills: Sequence[Fill]) -> list[FundingPaid]:
+    def due(self, bars: Iterable[Bar], now_ns: int, fills: Sequence[Fill]) -> list[CarryEvent]:
         """
         Return the payments up to now.
 
@@ -70,51 +66,49 @@ class FundingDesk:
             fills: Those of these bars; the portfolio has them already.
         """
         closes = {bar.instrument_id: bar for bar in bars}
-        payments: list[FundingPaid] = []
+        events: list[CarryEvent] = []
         while self.next_ns <= now_ns:
-            rate = self._rates[self._next]
-            paid = self._payment(rate, closes if rate.ts_ns == now_ns else {}, now_ns, fills)
-            if paid is not None:
-                payments.append(paid)
-                before = self.received.get(paid.asset, ZERO)
-                self.received[paid.asset] = add(before, paid.amount)
+            carry = self._carries[self._next]
+            event = self._payment(carry, closes if carry.ts_ns == now_ns else {}, now_ns, fills)
+            if event is not None:
+                events.append(event)
             self._next += 1
-            later = self._next < len(self._rates)
-            self.next_ns = self._rates[self._next].ts_ns if later else NEVER_NS
-        return payments
+            later = self._next < len(self._carries)
+            self.next_ns = self._carries[self._next].ts_ns if later else NEVER_NS
+        return events
 
     def _payment(
         self,
-        rate: FundingRate,
+        carry: Carry,
         closes: Mapping[InstrumentId, Bar],
         now_ns: int,
         fills: Sequence[Fill],
-    ) -> FundingPaid | None:
-        instrument = self._portfolio.instruments[rate.instrument_id]
-        quantity = self._held_at(rate, now_ns, fills)
-        if not quantity:
+    ) -> CarryEvent | None:
+        instrument = self._portfolio.instruments[carry.instrument_id]
+        quantity = self._held_at(carry, now_ns, fills)
+        if not carry_concerns(carry, quantity):
             return None
         bar = closes.get(instrument.id)
         mark = self._portfolio.mark(instrument.id) if bar is None else bar.close
-        price = mark if rate.price is None else rate.price
-        assert price is not None  # what is held was decided on at a close
-        amount = funding_received(instrument, quantity, price, rate.rate)
-        return FundingPaid(instrument.id, rate.ts_ns, amount, instrument.settlement_asset)
+        assert mark is not None  # what is held was decided on at a close
+        amount = carry_received(carry, instrument, quantity, mark)
+        self.received.add(carry, amount, instrument.settlement_asset)
+        return carry_event(carry, amount, instrument.settlement_asset)
 
-    def _held_at(self, rate: FundingRate, now_ns: int, fills: Sequence[Fill]) -> Quantity:
-        held = self._portfolio.quantity(rate.instrument_id)
-        if rate.ts_ns == now_ns:
+    def _held_at(self, carry: Carry, now_ns: int, fills: Sequence[Fill]) -> Quantity:
+        held = self._portfolio.quantity(carry.instrument_id)
+        if carry.ts_ns == now_ns:
             return held
         later = [
             fill.signed_quantity
             for fill in fills
-            if fill.instrument_id == rate.instrument_id and fill.ts_event >= rate.ts_ns
+            if fill.instrument_id == carry.instrument_id and fill.ts_event >= carry.ts_ns
         ]
         return sub(held, total(*later)) if later else held
 
 
 @frozen
-class ScheduledFunding:
+class ScheduledCarry:
     """A payment of the vector engine, in bars."""
 
     leg: int
@@ -123,19 +117,19 @@ class ScheduledFunding:
     """Bar at whose close it is booked."""
     held_at: int
     """Bar at whose close stood what it is paid on: `bar`, or the one before; -1 is before any."""
-    price: Price
-    """What the worth is reckoned at."""
-    rate: Decimal
+    mark: Price
+    """The last close that is not later than the payment."""
+    carry: Carry
 
 
-def schedule_funding(
-    rates: Iterable[FundingRate], joint: JointColumns, timing: FillTiming
-) -> list[ScheduledFunding]:
-    """Return the payments of *rates* in a run over *joint*, where all orders are market orders."""
+def schedule_carry(
+    carries: Iterable[Carry], joint: JointColumns, timing: FillTiming
+) -> list[ScheduledCarry]:
+    """Return the payments of *carries* in a run over *joint*; all orders are market orders."""
     legs = {leg.instrument_id: number for number, leg in enumerate(joint.legs)}
     times, interval_ns = joint.ts_ns, joint.legs[0].interval_ns
     scheduled = []
-    for each in rates:
+    for each in carries:
         bar = int(np.searchsorted(times, each.ts_ns))
         if bar == len(times):
             continue  # after the end
@@ -144,12 +138,12 @@ def schedule_funding(
         in_bar = each.ts_ns > close_ns - interval_ns and timing is FillTiming.NEXT_OPEN
         leg, known = joint.legs[number], bar if at_close else max(bar - 1, 0)
         scheduled.append(
-            ScheduledFunding(
+            ScheduledCarry(
                 leg=number,
                 bar=bar,
                 held_at=bar if at_close or in_bar else bar - 1,
-                price=each.price or from_scaled(int(leg.close[known]), leg.price_decimals),
-                rate=each.rate,
+                mark=from_scaled(int(leg.close[known]), leg.price_decimals),
+                carry=each,
             )
         )
     return scheduled
