@@ -13,6 +13,7 @@ from algopioneer_core.reports.figures import (
     percent_text,
     setting_sections,
 )
+from algopioneer_core.simulation.carry_totals import CarryTotals
 from algopioneer_core.simulation.config import BacktestConfig, FeeModel, FillTiming
 from algopioneer_core.simulation.equity_statistics import EquityStatistics
 from algopioneer_core.simulation.performance import Performance
@@ -104,6 +105,19 @@ def test_assumptions_say_how_orders_filled_and_what_they_cost(run: Any) -> None:
     assert "slippage 0.05 %, taker fee 0.1 %, maker fee 0 %" in texts[1]
     assert "Borrowing, funding, dividends" in texts[2]
     assert texts[-1] == "Bars were stamped by their <open>."
+
+
+def test_what_holding_brought_has_rows_of_its_own(run: Any) -> None:
+    """As far as it was given; what was not is named among the assumptions."""
+    nothing, some = {}, {"USD": Decimal("1.5"), "BTC": Decimal("-0.1")}
+    result = evolve(run.result, carry=CarryTotals(borrow=some, dividends=nothing))
+    rows = dict(figure_sections(result)[0].rows)
+    assert "1.50 USD and -0.1 BTC" == rows["\N{BULLET} borrowing cost"]
+    assert "0.00" == rows["\N{BULLET} of it dividends"]
+    assert "\N{BULLET} of it funding" not in rows
+    assert assumptions(result)[2].startswith("Funding and interest on cash were not given")
+    everything = evolve(result, carry=CarryTotals(funding=some, borrow=some, dividends=some))
+    assert assumptions(everything)[2].startswith("Interest on cash is not counted")
 
 
 def test_assumptions_follow_the_configuration(run: Any) -> None:

@@ -174,9 +174,7 @@ def scripts(draw: st.DrawFn, count: int) -> Script:
 
 
 @st.composite
-def carries(
-    draw: st.DrawFn, legs: Sequence[Instrument], source: JoinedSource
-) -> tuple[Carry, ...]:
+def carries(draw: st.DrawFn, legs: Sequence[Instrument], source: JoinedSource) -> tuple[Carry, ...]:
     """Return payments of either leg, at, inside and outside the bars of *source*."""
     seconds = st.integers(-2 * 6, (source.count + 1) * 6).map(lambda step: 10 * step)
     prices = st.one_of(st.none(), st.integers(1, 10**6).map(lambda cents: from_scaled(cents, 2)))

@@ -47,13 +47,13 @@ _BORROW: Final = DatedForm(
     amount="rate",
     names=("rate", "borrowrate"),
     fault=_no_fraction,
-    whose="instruments that are borrowed",
+    whose="shares or coins",
 )
 _DIVIDENDS: Final = DatedForm(
     amount="amount",
     names=("amount", "dividend"),
     fault=_negative,
-    whose="instruments that pay dividends",
+    whose="shares or coins",
 )
 
 

@@ -187,7 +187,7 @@ def _instrument_of(
         raise _bad(
             path,
             row,
-            f"has the symbol {symbol!r}, and the {form.whose} traded here are {have}",
+            f"has the symbol {symbol!r}, and the {form.whose} that are traded are {have}",
             "write the symbol as in --symbols, or remove the row",
         )
     return ids.get(symbol)
