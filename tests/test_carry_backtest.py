@@ -120,7 +120,7 @@ def reckoned(folder: str, symbols: tuple[str, ...]) -> tuple[Fraction, Fraction]
     cost = income = Fraction(0)
     for symbol, day, rate in BORROW:
         if symbol in symbols and day <= DAYS:
-            short = min(held(folder, symbol, day), 0)
+            short = min(held(folder, symbol, day), Fraction(0))
             cost += -short * price(symbol, int(day) - 1) * rate  # the last close not later
     for symbol, day, amount in DIVIDENDS:
         if symbol in symbols:

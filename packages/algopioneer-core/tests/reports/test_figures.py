@@ -109,8 +109,8 @@ def test_assumptions_say_how_orders_filled_and_what_they_cost(run: Any) -> None:
 
 def test_what_holding_brought_has_rows_of_its_own(run: Any) -> None:
     """As far as it was given; what was not is named among the assumptions."""
-    nothing, some = {}, {"USD": Decimal("1.5"), "BTC": Decimal("-0.1")}
-    result = evolve(run.result, carry=CarryTotals(borrow=some, dividends=nothing))
+    some = {"USD": Decimal("1.5"), "BTC": Decimal("-0.1")}
+    result = evolve(run.result, carry=CarryTotals(borrow=some, dividends={}))
     rows = dict(figure_sections(result)[0].rows)
     assert "1.50 USD and -0.1 BTC" == rows["\N{BULLET} borrowing cost"]
     assert "0.00" == rows["\N{BULLET} of it dividends"]
