@@ -115,7 +115,7 @@ class TradingEngine:
         self._accounts = AccountBook(portfolio, orders, self._on_fill, self._on_transfer)
         self._context = EngineContext(portfolio, orders)
         self._on_event = strategy.on_event
-        self._mark_bar = portfolio.mark_bar
+        self._marks = portfolio.marks
         self._mark_bars = portfolio.mark_bars
         self._instruments = portfolio.instruments
         self._handlers: dict[type, Callable[..., Sequence[Command]]] = {
@@ -144,15 +144,26 @@ class TradingEngine:
             UnknownOrder, RefusedError: The strategy asked for what it was not given, or to cancel
                 what it never ordered; nothing of what it asked for was done.
         """
-        self._context.now_ns = event.ts_event
-        if type(event) is Bar:  # nearly always
-            commands = self._on_bar(event)
+        context = self._context
+        context.now_ns = now_ns = event.ts_event
+        if type(event) is Bar:  # nearly always, so what is done with a bar stands here
+            instrument_id = event.instrument_id
+            if instrument_id not in self._instruments:
+                return NOTHING
+            self._marks[instrument_id] = event
+            wishes = self._on_event(event, context)
+            if self._exit_gate is not None:
+                ids = (instrument_id,)
+                wishes = self._exit_gate.review(wishes, ids, now_ns, finished_bar=True)
+            if not self._risk.is_off:
+                wishes = self._limit_loss(wishes)
+            commands = self._carry_out(wishes, now_ns) if wishes else NOTHING
         else:
             handler = self._handlers.get(type(event))
             commands = self._decide(event) if handler is None else handler(event)
         if self._spreads is None:
             return commands
-        return self._spreads.follow(event, commands, event.ts_event)
+        return self._spreads.follow(event, commands, now_ns)
 
     def warm_up(self, event: Event) -> None:
         """Let the strategy see an event of the past; whatever it wishes is dropped."""
@@ -232,18 +243,6 @@ class TradingEngine:
             self.legs.restore(state["legs"])
 
     # --- market data -------------------------------------------------------------------------
-
-    def _on_bar(self, bar: Bar) -> Sequence[Command]:
-        if bar.instrument_id not in self._instruments:
-            return NOTHING
-        self._mark_bar(bar)
-        wishes = self._on_event(bar, self._context)
-        if self._exit_gate is not None:
-            ids = (bar.instrument_id,)
-            wishes = self._exit_gate.review(wishes, ids, bar.ts_event, finished_bar=True)
-        if not self._risk.is_off:
-            wishes = self._limit_loss(wishes)
-        return self._carry_out(wishes, self._context.now_ns) if wishes else NOTHING
 
     def _on_joint_bar(self, joint: JointBar) -> Sequence[Command]:
         self._mark_bars(joint.bars)

@@ -64,7 +64,10 @@ class Portfolio:
         self._instruments = {each.id: each for each in instruments}
         self._positions = {each.id: Position(each) for each in instruments}
         self._open = {each.id: OpenRoundTrip(each) for each in instruments}
-        self._marks: dict[InstrumentId, Bar | Price] = {}
+        self.marks: dict[InstrumentId, Bar | Price] = {}
+        """At what each instrument is valued: a price, or the bar whose close it is. Always this
+        dictionary. The engine writes bars into it, because every bar would cost a call; others
+        read `mark`."""
         self._mark_times: dict[InstrumentId, int] = {}
         self._on_round_trip = on_round_trip
         self.ledger.transfer(Account.CAPITAL, Account.HOLDINGS, self.numeraire, capital)
@@ -136,12 +139,12 @@ class Portfolio:
 
     def mark(self, instrument_id: InstrumentId) -> Price | None:
         """Return the price at which the instrument is valued; None before its first price."""
-        mark = self._marks.get(instrument_id)
+        mark = self.marks.get(instrument_id)
         return mark.close if isinstance(mark, Bar) else mark
 
     def mark_ns(self, instrument_id: InstrumentId) -> int | None:
         """Return when the mark was made, UTC nanoseconds; None before the first price."""
-        mark = self._marks.get(instrument_id)
+        mark = self.marks.get(instrument_id)
         return mark.ts_event if isinstance(mark, Bar) else self._mark_times.get(instrument_id)
 
     def entry_ns(self, instrument_id: InstrumentId) -> int:
@@ -166,11 +169,11 @@ class Portfolio:
 
     def mark_bar(self, bar: Bar) -> None:
         """Value the bar's instrument at its close from now on."""
-        self._marks[bar.instrument_id] = bar
+        self.marks[bar.instrument_id] = bar
 
     def mark_bars(self, bars: Iterable[Bar]) -> None:
         """Value each of the portfolio's instruments at its bar's close; skip other bars."""
-        marks, instruments = self._marks, self._instruments
+        marks, instruments = self.marks, self._instruments
         for bar in bars:
             instrument_id = bar.instrument_id
             if instrument_id in instruments:
@@ -178,7 +181,7 @@ class Portfolio:
 
     def mark_price(self, instrument_id: InstrumentId, price: Price, ts_ns: int) -> None:
         """Value an instrument at *price* from now on."""
-        self._marks[instrument_id] = price
+        self.marks[instrument_id] = price
         self._mark_times[instrument_id] = ts_ns
 
     def apply(self, fill: Fill, reason: str) -> tuple[Position, Position]:
@@ -275,7 +278,7 @@ class Portfolio:
                 if each.other_fees
             },
             "open": {str(key): each.snapshot() for key, each in self._open.items()},
-            "marks": {str(key): [str(self.mark(key)), self.mark_ns(key)] for key in self._marks},
+            "marks": {str(key): [str(self.mark(key)), self.mark_ns(key)] for key in self.marks},
             "ledger": [
                 [account.value, asset, str(amount)]
                 for (account, asset), amount in self.ledger.balances().items()
