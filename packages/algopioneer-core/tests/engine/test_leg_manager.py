@@ -599,7 +599,7 @@ def test_other_instruments_and_missing_prices_are_refused() -> None:
     assert "is not of the strategy's two instruments" in made.manager.refusal
     for seen, unseen in ((LEFT, RIGHT), (RIGHT, LEFT)):
         blind = PairBench()
-        blind.portfolio._marks.pop(unseen.id)
+        blind.portfolio.marks.pop(unseen.id)
         blind.open()
         assert f"{unseen.id}: a leg has no price yet" in blind.manager.refusal
         assert blind.portfolio.mark(seen.id)
@@ -637,10 +637,10 @@ def test_limit_orders_keep_to_the_price_grid() -> None:
 def test_leg_without_a_price_is_not_closed_alone() -> None:
     """Limit orders on both legs or on none; the price comes, and both go."""
     made = entered(orders=LegOrders.LIMIT)
-    price = made.portfolio._marks.pop(RIGHT.id)
+    price = made.portfolio.marks.pop(RIGHT.id)
     made.close()
     assert [] == wanted(made)
-    made.portfolio._marks[RIGHT.id] = price
+    made.portfolio.marks[RIGHT.id] = price
     made.ask("review")
     assert [("A", "sell", "10.00"), ("B", "buy", "10.00")] == wanted(made)
 
@@ -800,7 +800,7 @@ def test_correction_without_a_price_waits_for_a_person() -> None:
     """A limit order cannot be made without a mark, so the pair halts."""
     made = opened(orders=LegOrders.LIMIT, on_late=LatePolicy.UNWIND)
     made.fill(made.order(LEFT))
-    made.portfolio._marks.pop(LEFT.id)
+    made.portfolio.marks.pop(LEFT.id)
     made.reject(made.order(RIGHT))
     assert state(made) is S.HALTED
     assert made.manager.blocked in made.halts

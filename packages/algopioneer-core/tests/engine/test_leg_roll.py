@@ -231,7 +231,7 @@ def test_a_roll_that_cannot_be_is_refused() -> None:
     bench.fill(bench.order(FAR))
     bench.roll(NEAR)
     assert "right:FAR cannot be rolled into right:NEAR" in bench.manager.refusal
-    bench.portfolio._marks.clear()
+    bench.portfolio.marks.clear()
     bench.roll(LAST)
     assert "no price yet" in bench.manager.refusal
     bench.mark(LAST, "100")
