@@ -23,7 +23,7 @@ from algopioneer_core.history.file_rows import (
 from algopioneer_core.history.spool import Spool
 from algopioneer_core.history.tick_headers import RowKind, TickLayout
 
-__all__ = ["TickOrder", "TickReader", "TickRows", "TickStore"]
+__all__ = ["TickOrder", "TickReader", "TickRows", "TickStore", "read_ids"]
 
 _PRICES: Final = {RowKind.TRADES: ("price",), RowKind.QUOTES: ("bid", "ask")}
 _SIZES: Final = {RowKind.TRADES: ("size",), RowKind.QUOTES: ("bid_size", "ask_size")}

@@ -196,7 +196,8 @@ class Session:
                 reason = await self._trade()
                 services.cancel_scope.cancel()
         except Exception as failure:
-            await tell_failure(self.alarm, self.plan.name, failure, self._clock)
+            # It shields itself, and the failure is raised again.
+            await tell_failure(self.alarm, self.plan.name, failure, self._clock)  # noqa: ASYNC120
             raise
         await self._finish(reason)
         return self._result(reason)
