@@ -28,7 +28,7 @@ from algopioneer_core.domain.events import (
 )
 from algopioneer_core.domain.fills import Side
 from algopioneer_core.domain.instruments import InstrumentId
-from algopioneer_core.domain.market_data import Bar, Quote
+from algopioneer_core.domain.market_data import Bar, Quote, Trade
 from algopioneer_core.domain.orders import Order, OrderIntent, OrderStatus, OrderType
 from algopioneer_core.ports import Found, MarketDataEvent, NotYetKnown, ProvenAbsent
 from algopioneer_core.simulation.sandbox_candles import MINUTE_NS, CandleStore
@@ -368,11 +368,14 @@ async def test_what_is_not_read_is_conflated_to_the_latest_quote(local: Any) -> 
         for number in range(50):
             local.quote(str(100 + number), str(101 + number))
         local.trade()
+        local.quote("150", "151")
         await anyio.sleep(1)
-        first = await events.receive()
-        assert isinstance(first, Quote)
-        assert Decimal(149) == first.bid
-        assert 49 == events.conflated
+        trade, latest = await events.receive(), await events.receive()
+        assert isinstance(trade, Trade)
+        assert isinstance(latest, Quote)
+        assert Decimal(150) == latest.bid
+        assert trade.ts_event <= latest.ts_event
+        assert 50 == events.conflated
 
 
 # --- keys ------------------------------------------------------------------------------------

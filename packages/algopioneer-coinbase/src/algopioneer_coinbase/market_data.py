@@ -1,6 +1,6 @@
 """The markets of Coinbase: products, streams that mend themselves, and history without holes."""
 
-from collections import deque
+from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Final
@@ -72,27 +72,29 @@ class EventQueue:
     """
     What has come and has not been read: of quotes only the latest of each instrument.
 
-    Everything else is kept, in the order in which it came.
+    Everything is kept in the order in which it came; a quote that a newer one replaces gives up its
+    place, so that none is ever ahead of what happened before it.
     """
 
     def __init__(self) -> None:
-        self._events: deque[MarketDataEvent | InstrumentId] = deque()
-        self._quotes: dict[InstrumentId, Quote] = {}
+        self._events: OrderedDict[int, MarketDataEvent] = OrderedDict()  # by number of arrival
+        self._quotes: dict[InstrumentId, int] = {}
+        self._arrived = 0
         self._arrival = anyio.Event()
         self._error: Exception | None = None
         self.conflated = 0
         """Quotes that a newer one replaced before they were read."""
 
     def put(self, event: MarketDataEvent) -> None:
-        """Add an event; a quote takes the place of one that still waits."""
+        """Add an event; a quote replaces one of its instrument that still waits."""
+        self._arrived += 1
         if isinstance(event, Quote):
-            if event.instrument_id in self._quotes:
+            before = self._quotes.get(event.instrument_id)
+            if before is not None:
                 self.conflated += 1
-            else:
-                self._events.append(event.instrument_id)
-            self._quotes[event.instrument_id] = event
-        else:
-            self._events.append(event)
+                del self._events[before]
+            self._quotes[event.instrument_id] = self._arrived
+        self._events[self._arrived] = event
         self._arrival.set()
 
     def fail(self, error: Exception) -> None:
@@ -113,8 +115,10 @@ class EventQueue:
                 raise self._error
             self._arrival = anyio.Event()
             await self._arrival.wait()
-        event = self._events.popleft()
-        return self._quotes.pop(event) if isinstance(event, InstrumentId) else event
+        _, event = self._events.popitem(last=False)
+        if isinstance(event, Quote):
+            del self._quotes[event.instrument_id]
+        return event
 
     def __aiter__(self) -> AsyncIterator[MarketDataEvent]:
         return self

@@ -12,7 +12,7 @@ import shlex
 import socket
 import ssl
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,7 +21,7 @@ import click
 import trio
 from anyio.abc import ByteStream, Listener, SocketAttribute
 from anyio.streams.tls import TLSListener
-from attrs import frozen
+from attrs import evolve, frozen
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
@@ -39,7 +39,7 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 from starlette.routing import Route
 
-from algopioneer_coinbase.sandbox import CoinbaseSandbox
+from algopioneer_coinbase.sandbox import DEFAULT_CONFIG, CoinbaseSandbox
 from algopioneer_coinbase.sandbox_auth import ApiKey
 from algopioneer_coinbase.sandbox_faults import apply_fault, read_plan
 from algopioneer_coinbase.sandbox_http import Request
@@ -48,6 +48,7 @@ from algopioneer_coinbase.signing import PrivateKey
 from algopioneer_core.domain.errors import ConfigError
 from algopioneer_core.domain.market_data import NS_PER_SECOND
 from algopioneer_core.ports import Clock
+from algopioneer_core.simulation.paper_config import PaperConfig
 from algopioneer_core.simulation.sandbox_market import drive
 from algopioneer_core.testing.fault_plans import FaultPlan, play
 from algopioneer_core.wire.machine import SystemClock, nonce
@@ -72,22 +73,30 @@ class ServerOptions:
     tls: bool = False
     ed25519: bool = False
     """Whether the key is of that kind; else it is of P-256."""
+    config: PaperConfig = DEFAULT_CONFIG
+    """Balances and fees."""
 
 
-async def serve(options: ServerOptions, clock: Clock, folder: Path) -> None:
+async def serve(
+    options: ServerOptions,
+    clock: Clock,
+    folder: Path,
+    ready: Callable[[Mapping[str, str]], None],
+) -> None:
     """
-    Serve until cancelled; prints lines for a shell, then `ready`.
+    Serve until cancelled.
 
     Args:
         options: What to serve.
         clock: The exchange's time.
         folder: Where the certificate is put.
+        ready: Told once of the environment variables that point the adapter here.
 
     Raises:
         ConfigError: A port is in use.
     """
     key = ApiKey(f"organizations/sandbox/apiKeys/{nonce()}", _new_key(of_edwards=options.ed25519))
-    sandbox = CoinbaseSandbox(clock, key)
+    sandbox = CoinbaseSandbox(clock, key, config=options.config)
     sandbox.exchange.load(options.market.history, options.market.interval_ns)
     certificate = _certificate(clock, folder) if options.tls else None
     listening = _listening(options.port)
@@ -99,7 +108,7 @@ async def serve(options: ServerOptions, clock: Clock, folder: Path) -> None:
         tasks.start_soon(_drive, sandbox, options)
         if options.plan is not None:
             tasks.start_soon(play, options.plan, functools.partial(apply_fault, sandbox))
-        _tell(key, listening.getsockname()[1], stream_port, certificate)
+        ready(_variables(key, listening.getsockname()[1], stream_port, certificate))
         await anyio.sleep_forever()
 
 
@@ -108,7 +117,9 @@ async def _drive(sandbox: CoinbaseSandbox, options: ServerOptions) -> None:
     await drive(sandbox.exchange, market.future, market.interval_ns, speed=options.speed)
 
 
-def _tell(key: ApiKey, rest_port: int, stream_port: int, certificate: Path | None) -> None:
+def _variables(
+    key: ApiKey, rest_port: int, stream_port: int, certificate: Path | None
+) -> dict[str, str]:
     secure = "s" if certificate else ""
     stream = f"ws{secure}://{_HOST}:{stream_port}"
     values = {
@@ -120,6 +131,11 @@ def _tell(key: ApiKey, rest_port: int, stream_port: int, certificate: Path | Non
     }
     if certificate is not None:
         values |= {"SSL_CERT_FILE": str(certificate), "REQUESTS_CA_BUNDLE": str(certificate)}
+    return values
+
+
+def _print(values: Mapping[str, str]) -> None:
+    """Print lines for a shell, then `ready`."""
     for name, value in values.items():
         click.echo(f"export {name}={shlex.quote(value)}")
     click.echo("ready")
@@ -256,6 +272,12 @@ def _certificate(clock: Clock, folder: Path) -> Path:
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="JSON list of faults: at_s, kind, duration_s.",
 )
+@click.option(
+    "--balance",
+    multiple=True,
+    metavar="ASSET=AMOUNT",
+    help="What the account starts with, instead of the default; may be repeated.",
+)
 @click.option("--port", type=click.IntRange(0, 65534), default=0, help="0 takes free ones.")
 @click.option("--tls", is_flag=True, help="Serve TLS, with a certificate made for the occasion.")
 @click.option("--ed25519", is_flag=True, help="Issue an Ed25519 key; P-256 otherwise.")
@@ -265,6 +287,7 @@ def command(
     bars: Sequence[str],
     speed: float,
     faults: Path | None,
+    balance: tuple[str, ...],
     port: int,
     tls: bool,
     ed25519: bool,
@@ -283,9 +306,10 @@ def command(
         port=port,
         tls=tls,
         ed25519=ed25519,
+        config=evolve(DEFAULT_CONFIG, balances=balance) if balance else DEFAULT_CONFIG,
     )
     with tempfile.TemporaryDirectory(prefix="algopioneer-sandbox-") as folder:
-        anyio.run(serve, options, clock, Path(folder), backend="trio")
+        anyio.run(serve, options, clock, Path(folder), _print, backend="trio")
 
 
 def _files(bars: Sequence[str]) -> Mapping[str, Path]:
