@@ -7,16 +7,16 @@ from typing import Final
 
 from attrs import evolve
 
+from algopioneer_coinbase.fee_rates import AccountFees
 from algopioneer_coinbase.known_orders import KnownOrders
 from algopioneer_coinbase.messages import CancelResult, CreateResponse, FillRow, OrderRow
 from algopioneer_coinbase.numbers import amount
 from algopioneer_coinbase.order_forms import OPEN_STATUSES, fill_of, order_of, order_request
 from algopioneer_coinbase.private_stream import PrivateStream
 from algopioneer_coinbase.rest import CoinbaseRest
-from algopioneer_coinbase.symbols import VENUE, Symbols
+from algopioneer_coinbase.symbols import Symbols
 from algopioneer_core.domain.capabilities import Capabilities
 from algopioneer_core.domain.errors import (
-    DataError,
     OrderRejected,
     UnsupportedOperation,
     VenueError,
@@ -24,7 +24,7 @@ from algopioneer_core.domain.errors import (
 )
 from algopioneer_core.domain.events import AccountEvent, ExecutionReport
 from algopioneer_core.domain.fills import Fill, Side
-from algopioneer_core.domain.instruments import Instrument, InstrumentId, InstrumentKind
+from algopioneer_core.domain.instruments import Instrument, InstrumentId
 from algopioneer_core.domain.market_data import NS_PER_SECOND
 from algopioneer_core.domain.money import ZERO, Quantity, add, neg
 from algopioneer_core.domain.orders import Order
@@ -45,8 +45,6 @@ __all__ = ["CoinbaseExecution"]
 
 _OVERLAP_NS: Final = 60 * NS_PER_SECOND
 """By how much earlier than needed lists are asked for: the venue's clock is not ours."""
-_FEES_FOR_NS: Final = 3600 * NS_PER_SECOND
-"""How long fee rates are believed where an order is sized by them."""
 _DUPLICATE: Final = "DUPLICATE_CLIENT_ORDER_ID"
 _MAYBE_LATER: Final = frozenset(
     {
@@ -98,7 +96,7 @@ class CoinbaseExecution:
         self._capabilities = capabilities
         self._lookback_ns = lookback_ns
         self._futures = futures
-        self._fees: dict[InstrumentKind, tuple[int, FeeRates]] = {}
+        self._fees = AccountFees(rest, clock)
 
     # --- placing -----------------------------------------------------------------------------
 
@@ -122,7 +120,7 @@ class CoinbaseExecution:
             order = await self._reducing(order, listing.instrument)
             intent = order.intent
         sized_by_fee = intent.quote_amount is not None
-        rates = await self._rates(listing.instrument) if sized_by_fee else None
+        rates = await self._fees.lately(listing.instrument.kind) if sized_by_fee else None
         body = order_request(order, listing, rates.taker if rates else ZERO)
         known = self._known.get(order.client_order_id)
         known.instrument_id, known.created_ns = intent.instrument_id, order.ts_created
@@ -374,21 +372,7 @@ class CoinbaseExecution:
     async def fees(self, instrument_id: InstrumentId) -> FeeRates:
         """Return the account's present rates for instruments of this kind."""
         instrument = self._symbols.listing(instrument_id).instrument
-        self._fees.pop(instrument.kind, None)
-        return await self._rates(instrument)
-
-    async def _rates(self, instrument: Instrument) -> FeeRates:
-        now_ns = self._clock.now_ns()
-        known = self._fees.get(instrument.kind)
-        if known is not None and now_ns - known[0] < _FEES_FOR_NS:
-            return known[1]
-        tier = await self._rest.fee_tier(instrument.kind.name)
-        try:
-            rates = FeeRates(maker=amount(tier.maker_fee_rate), taker=amount(tier.taker_fee_rate))
-        except DataError as error:
-            raise VenueError(error.message, where=VENUE) from None
-        self._fees[instrument.kind] = now_ns, rates
-        return rates
+        return await self._fees.now(instrument.kind)
 
     def reports(
         self,

@@ -92,8 +92,8 @@ def test_every_field_of_a_spec_is_documented() -> None:
 
 
 def test_faults_are_those_of_the_reader() -> None:
-    """The list in the help is the reader's, which is not imported for it."""
-    assert sorted(ACCEPTABLE) == list(FAULTS)
+    """The list in the help is the reader's, which is not imported for it; bars have no quotes."""
+    assert sorted(ACCEPTABLE.keys() - {"crossed"}) == list(FAULTS)
 
 
 @pytest.fixture
