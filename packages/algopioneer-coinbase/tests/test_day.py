@@ -5,6 +5,7 @@ Half an hour by default; ALGOPIONEER_LONG_TESTS=1 makes it a day, and looks at m
 hour.
 """
 
+import gc
 import os
 import random
 import tracemalloc
@@ -32,6 +33,7 @@ def held_by_the_adapter() -> int:
         tracemalloc.Filter(True, module.__file__ or "")
         for module in (market_data, numbers, rest, stream, stream_messages)
     ]
+    gc.collect()
     snapshot = tracemalloc.take_snapshot().filter_traces(files)
     return sum(each.size for each in snapshot.statistics("filename"))
 

@@ -154,12 +154,6 @@ class MarketStream(_Session):
         self._books: dict[str, _Book] = {}
         self._running: dict[str, CandleRow] = {}
         self._closed_ns: dict[str, int] = {}
-        self._readers: dict[type, Callable[[Any, int, int], Iterable[MarketDataEvent]]] = {
-            TickerMessage: self._on_tickers,
-            TradesMessage: self._on_trades,
-            CandlesMessage: self._on_candles,
-            Level2Message: self._on_book,
-        }
 
     def receive(self, data: bytes | str, ts_recv: int) -> list[MarketDataEvent]:
         """
@@ -180,9 +174,9 @@ class MarketStream(_Session):
         if isinstance(message, UnknownMessage | ErrorMessage):
             self.unknown_channels += 1
             return []
-        read = self._readers.get(type(message))
+        read = _READERS.get(type(message))
         if read is not None:
-            return list(read(message, time_ns(message.timestamp), ts_recv))
+            return list(read(self, message, time_ns(message.timestamp), ts_recv))
         return list(self.close_bars(time_ns(message.timestamp), ts_recv))
 
     def _on_tickers(self, message: TickerMessage, sent_ns: int, ts_recv: int) -> Iterator[Quote]:
@@ -284,6 +278,15 @@ class MarketStream(_Session):
             bar_of(row, each, FIVE_MINUTES_NS, ts_recv=ts_recv)
             for each in self._names.get(product, ())
         ]
+
+
+_READERS: Final[dict[type, Callable[[MarketStream, Any, int, int], Iterable[MarketDataEvent]]]] = {
+    TickerMessage: MarketStream._on_tickers,
+    TradesMessage: MarketStream._on_trades,
+    CandlesMessage: MarketStream._on_candles,
+    Level2Message: MarketStream._on_book,
+}
+"""Not in the session itself, which would hold itself alive after its connection."""
 
 
 class _Side:
