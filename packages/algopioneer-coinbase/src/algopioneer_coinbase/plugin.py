@@ -23,6 +23,9 @@ __all__ = ["CAPABILITIES", "algopioneer_venues"]
 _SECOND_NS: Final = 1_000_000_000
 _MINUTE_NS: Final = 60 * _SECOND_NS
 
+# What the venue offers beyond this (preview, amendments, depth, status and balance messages, the
+# hours of futures) is in docs/reference/capabilities.md; the adapter does not speak it yet, and
+# what it does not do it does not declare.
 CAPABILITIES: Final = Capabilities(
     kinds=(InstrumentKind.SPOT, InstrumentKind.FUTURE),
     support={
@@ -36,8 +39,6 @@ CAPABILITIES: Final = Capabilities(
         Capability.QUOTE_SIZED_ORDERS: Support.NATIVE,
         # Coins that are not there cannot be sold; orders in futures are cut to the position.
         Capability.REDUCE_ONLY: Support.EMULATED,
-        Capability.VALIDATE_ONLY: Support.NATIVE,
-        Capability.AMEND_ORDERS: Support.NATIVE,
         # There is no such request: our open orders are listed and cancelled by id.
         Capability.CANCEL_ALL: Support.EMULATED,
         # The look-up by client id is deprecated: orders are listed and searched.
@@ -50,22 +51,19 @@ CAPABILITIES: Final = Capabilities(
         Capability.FRACTIONAL_QUANTITY: Support.NATIVE,
         Capability.QUOTES: Support.NATIVE,
         Capability.TRADES: Support.NATIVE,
-        Capability.BOOK: Support.NATIVE,
         Capability.BARS_STREAM: Support.NATIVE,
         Capability.BARS_HISTORY: Support.NATIVE,
-        Capability.INSTRUMENT_STATUS: Support.NATIVE,
-        Capability.MARKET_HOURS: Support.EMULATED,
+        Capability.MARKET_HOURS: Support.EMULATED,  # spot never closes
         Capability.SERVER_TIME: Support.NATIVE,
     },
     by_kind={
         InstrumentKind.FUTURE: {
+            Capability.MARKET_HOURS: Support.UNSUPPORTED,
             Capability.QUOTE_SIZED_ORDERS: Support.UNSUPPORTED,
-            Capability.BALANCE_STREAM: Support.NATIVE,
             Capability.POSITIONS: Support.NATIVE,
             Capability.SHORT_SELLING: Support.NATIVE,
             Capability.MARGIN: Support.NATIVE,
             Capability.FRACTIONAL_QUANTITY: Support.UNSUPPORTED,
-            Capability.MARKET_HOURS: Support.NATIVE,
         },
     },
     idempotent_submit=IdempotentSubmit.ALWAYS,
