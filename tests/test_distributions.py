@@ -152,10 +152,10 @@ def test_every_import_is_declared(distribution: str) -> None:
     }
     sources = [path.read_text("utf-8") for path in (folder / "src").rglob("*.py")]
     imported = set().union(*map(imported_by, sources)) - sys.stdlib_module_names
-    owners = packages_distributions()
+    installed = packages_distributions()
     undeclared = {
         name
         for name in imported - {import_name(distribution)}
-        if not declared & {canonicalize_name(owner) for owner in owners.get(name, [OWNERS.get(name, name)])}
+        if not declared & set(map(canonicalize_name, installed.get(name, [OWNERS.get(name, name)])))
     }
     assert undeclared == set()

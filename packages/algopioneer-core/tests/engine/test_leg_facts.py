@@ -20,7 +20,7 @@ LIMITS = st.decimals("0.0001", 1, places=4)
 
 def quantities(low: str = "0") -> st.SearchStrategy[Decimal]:
     """Return unsigned quantities, some of so many digits that a product has more than 60."""
-    fine = st.decimals(Decimal(10) ** -18, 10**20, places=18)
+    fine = st.integers(1, 10**38).map(lambda steps: Decimal(f"{steps}E-18"))
     coarse = st.decimals(low, 3, places=1)
     return st.one_of(coarse, fine)
 
