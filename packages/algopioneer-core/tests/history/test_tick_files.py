@@ -208,7 +208,7 @@ def test_missing_column_is_named(tmp_path: Path, header: str, message: str) -> N
 
 
 @given(
-    times=st.lists(st.integers(0, 5), min_size=1, max_size=30).map(sorted), size=st.integers(8, 60)
+    times=st.lists(st.integers(0, 5), min_size=1, max_size=30).map(sorted), size=st.integers(24, 60)
 )
 def test_ticks_of_one_time_are_in_one_chunk(
     tmp_path_factory: pytest.TempPathFactory, times: list[int], size: int
