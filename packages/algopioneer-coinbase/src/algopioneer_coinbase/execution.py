@@ -16,17 +16,13 @@ from algopioneer_coinbase.private_stream import PrivateStream
 from algopioneer_coinbase.rest import CoinbaseRest
 from algopioneer_coinbase.symbols import Symbols
 from algopioneer_core.domain.capabilities import Capabilities
-from algopioneer_core.domain.errors import (
-    OrderRejected,
-    UnsupportedOperation,
-    VenueError,
-    VenueUnavailable,
-)
+from algopioneer_core.domain.errors import OrderRejected, VenueError, VenueUnavailable
 from algopioneer_core.domain.events import AccountEvent, ExecutionReport
 from algopioneer_core.domain.fills import Fill, Side
 from algopioneer_core.domain.instruments import Instrument, InstrumentId
 from algopioneer_core.domain.market_data import NS_PER_SECOND
 from algopioneer_core.domain.money import ZERO, Quantity, add, neg
+from algopioneer_core.domain.order_needs import check_id, check_needs
 from algopioneer_core.domain.orders import Order
 from algopioneer_core.domain.times import iso_utc
 from algopioneer_core.ports import (
@@ -39,7 +35,7 @@ from algopioneer_core.ports import (
     ProvenAbsent,
     ReceiveStream,
 )
-from algopioneer_core.simulation.order_rules import NOTHING_TO_REDUCE, needs_of
+from algopioneer_core.simulation.order_rules import NOTHING_TO_REDUCE
 
 __all__ = ["CoinbaseExecution"]
 
@@ -115,7 +111,8 @@ class CoinbaseExecution:
         """
         intent = order.intent
         listing = self._symbols.listing(intent.instrument_id)
-        self._check(order, listing.instrument)
+        check_needs(order, listing.instrument, self._capabilities)
+        check_id(order, self._capabilities)
         if intent.reduce_only:
             order = await self._reducing(order, listing.instrument)
             intent = order.intent
@@ -131,19 +128,6 @@ class CoinbaseExecution:
             known.in_flight -= 1
             known.last_sent_ns = self._clock.now_ns()
         await self._take(order, answer)
-
-    def _check(self, order: Order, instrument: Instrument) -> None:
-        missing = self._capabilities.require(needs_of(order.intent), instrument.kind)
-        if missing:
-            raise UnsupportedOperation(
-                f"orders of {instrument.id} cannot ask for {missing[0].value}",
-                where=order.client_order_id,
-                remedy="choose another kind of order or another venue",
-            )
-        if not self._capabilities.accepts_client_order_id(order.client_order_id):
-            raise OrderRejected(
-                "the venue does not take ids of this form", where=order.client_order_id
-            )
 
     async def _reducing(self, order: Order, instrument: Instrument) -> Order:
         """

@@ -3,11 +3,10 @@
 from collections.abc import Callable
 from typing import Final
 
-from algopioneer_core.domain.capabilities import Capability
 from algopioneer_core.domain.fills import Side
 from algopioneer_core.domain.instruments import Instrument
 from algopioneer_core.domain.money import Price, Quantity, sub
-from algopioneer_core.domain.orders import OrderIntent, OrderType, TimeInForce
+from algopioneer_core.domain.orders import OrderIntent
 
 __all__ = [
     "NOTHING_TO_REDUCE",
@@ -16,7 +15,6 @@ __all__ = [
     "OFF_GRID",
     "OFF_TICK",
     "TOO_SMALL",
-    "needs_of",
     "problem_of_size",
     "problem_of_terms",
 ]
@@ -28,36 +26,6 @@ OFF_TICK: Final = "the price is not a multiple of the increment"
 NOT_SHORTABLE: Final = "the instrument cannot be sold short"
 NOTHING_TO_REDUCE: Final = "there is nothing left to reduce"
 _SELL: Final = Side.SELL
-_NEEDS_OF_TYPE: Final = {
-    OrderType.MARKET: Capability.MARKET_ORDERS,
-    OrderType.LIMIT: Capability.LIMIT_ORDERS,
-    OrderType.STOP: Capability.STOP_ORDERS,
-    OrderType.STOP_LIMIT: Capability.STOP_LIMIT_ORDERS,
-}
-_NEEDS_OF_TIME: Final = {
-    TimeInForce.IOC: Capability.IOC,
-    TimeInForce.FOK: Capability.FOK,
-    TimeInForce.GTD: Capability.GTD,
-}
-
-
-def needs_of(intent: OrderIntent) -> tuple[Capability, ...]:
-    """
-    Return what a venue must be able to do to take an order.
-
-    A market order trades at once whatever its time in force is, so that asks for nothing more.
-    """
-    needs = [_NEEDS_OF_TYPE[intent.type]]
-    if intent.type is not OrderType.MARKET and intent.time_in_force in _NEEDS_OF_TIME:
-        needs.append(_NEEDS_OF_TIME[intent.time_in_force])
-    if intent.post_only:
-        needs.append(Capability.POST_ONLY)
-    if intent.reduce_only:
-        needs.append(Capability.REDUCE_ONLY)
-    if intent.quote_amount is not None:
-        sale = intent.side is _SELL
-        needs.append(Capability.QUOTE_SIZED_SALES if sale else Capability.QUOTE_SIZED_ORDERS)
-    return tuple(needs)
 
 
 def problem_of_terms(intent: OrderIntent, instrument: Instrument) -> str:

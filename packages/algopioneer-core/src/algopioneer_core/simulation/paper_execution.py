@@ -11,6 +11,7 @@ from algopioneer_core.domain.events import AccountEvent, ExecutionReport
 from algopioneer_core.domain.fills import Fill
 from algopioneer_core.domain.instruments import Instrument, InstrumentId
 from algopioneer_core.domain.money import Quantity
+from algopioneer_core.domain.order_needs import check_id, check_needs
 from algopioneer_core.domain.orders import Order
 from algopioneer_core.ports import (
     Balance,
@@ -20,7 +21,6 @@ from algopioneer_core.ports import (
     ProvenAbsent,
     ReceiveStream,
 )
-from algopioneer_core.simulation.order_rules import needs_of
 from algopioneer_core.simulation.paper_exchange import PaperExchange
 from algopioneer_core.simulation.report_hub import ReportHub
 
@@ -57,13 +57,7 @@ class PaperExecution:
         """
         await anyio.lowlevel.checkpoint()
         instrument = self._instrument(order)
-        missing = self._capabilities.require(needs_of(order.intent), instrument.kind)
-        if missing:
-            raise UnsupportedOperation(
-                f"orders of {instrument.id} cannot ask for {missing[0].value}",
-                where=order.client_order_id,
-                remedy="choose another kind of order or another venue",
-            )
+        check_needs(order, instrument, self._capabilities)
         if not self._is_repeated(order):
             self._hub.publish(self._exchange.submit(order))
 
@@ -74,10 +68,7 @@ class PaperExecution:
                 f"there is no instrument {order.intent.instrument_id}",
                 where=order.client_order_id,
             )
-        if not self._capabilities.accepts_client_order_id(order.client_order_id):
-            raise OrderRejected(
-                "the venue does not take ids of this form", where=order.client_order_id
-            )
+        check_id(order, self._capabilities)
         return instrument
 
     def _is_repeated(self, order: Order) -> bool:
