@@ -20,7 +20,7 @@ from algopioneer_coinbase.signing import Signer, read_private_key
 from algopioneer_coinbase.symbols import VENUE, Symbols
 from algopioneer_core.domain.capabilities import Capabilities
 from algopioneer_core.domain.errors import ConfigError
-from algopioneer_core.domain.instruments import InstrumentId, InstrumentKind
+from algopioneer_core.domain.instruments import InstrumentKind
 from algopioneer_core.domain.market_data import NS_PER_SECOND
 from algopioneer_core.ports import Clock
 from algopioneer_core.wire import machine
@@ -66,11 +66,6 @@ class CoinbaseVenue:
     def capabilities(self) -> Capabilities:
         """What it can do."""
         return CAPABILITIES
-
-    def bar_interval_ns(self, instrument_id: InstrumentId) -> int:
-        """Return the length of the bars that are pushed: five minutes, of every instrument."""
-        del instrument_id
-        return CAPABILITIES.stream_bar_intervals_ns[0]
 
 
 @asynccontextmanager

@@ -251,6 +251,3 @@ def layout(
             "tickformat": ",~r" if number == 2 else ",",
         }
     return described
-
-
-# FIXME

@@ -18,7 +18,6 @@ from algopioneer_core.domain.round_trips import RoundTrip
 from algopioneer_core.engine.context import EngineContext
 from algopioneer_core.engine.engine import TradingEngine
 from algopioneer_core.engine.exit_monitor import ExitMonitor
-from algopioneer_core.engine.leg_clock import LEG_TIMER
 from algopioneer_core.engine.leg_manager import LegManager
 from algopioneer_core.engine.leg_rules import LegRules
 from algopioneer_core.engine.order_manager import OrderManager
@@ -259,10 +258,6 @@ class StrategyRunner:
                 self.engine.warm_up(event)
                 self.seen(event)
         return self.guard.is_running
-
-    def remind_legs(self) -> bool:
-        """Say whether the legs' timer has to be set again, as after a restart."""
-        return self.engine.legs is not None and LEG_TIMER not in self.timers
 
     # --- memory ------------------------------------------------------------------------------
 
