@@ -13,6 +13,7 @@ from algopioneer_core.domain.instruments import InstrumentId
 from algopioneer_core.domain.market_data import NS_PER_SECOND, Bar
 from algopioneer_core.ports import MarketDataEvent, MarketSession, ReceiveStream
 from algopioneer_core.runtime.feeds import read_feed
+from algopioneer_core.simulation.ending_stream import EndingStream
 from algopioneer_core.testing.clocks import VirtualClock, wait_all_blocked
 from algopioneer_core.testing.domain import BITCOIN
 from algopioneer_core.testing.engine import make_bar
@@ -50,18 +51,9 @@ class _Market:
         raise NotImplementedError
 
 
-class _Stream:
+class _Stream(EndingStream[MarketDataEvent]):
     def __init__(self, script: deque[_Step]) -> None:
         self._script = script
-
-    def __aiter__(self) -> "_Stream":
-        return self
-
-    async def __anext__(self) -> MarketDataEvent:
-        try:
-            return await self.receive()
-        except anyio.EndOfStream:
-            raise StopAsyncIteration from None
 
     async def receive(self) -> MarketDataEvent:
         await anyio.lowlevel.checkpoint()

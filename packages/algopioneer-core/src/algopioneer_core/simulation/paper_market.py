@@ -17,6 +17,7 @@ from algopioneer_core.ports import (
     SupportsSnapshot,
     Venue,
 )
+from algopioneer_core.simulation.ending_stream import EndingStream
 from algopioneer_core.simulation.paper_exchange import PaperExchange
 from algopioneer_core.simulation.report_hub import ReportHub
 
@@ -94,7 +95,7 @@ class PaperMarket:
         return self._shadow.snapshot() if isinstance(self._shadow, SupportsSnapshot) else None
 
 
-class PaperStream:
+class PaperStream(EndingStream[MarketDataEvent]):
     """
     One subscription; made by `PaperMarket.subscribe`.
 
@@ -163,12 +164,3 @@ class PaperStream:
             for report in self._market.exchange.match([event for event, _ in self._taken]):
                 self._market.hub.publish(report)
         return self._matched + self._taken
-
-    def __aiter__(self) -> AsyncIterator[MarketDataEvent]:
-        return self
-
-    async def __anext__(self) -> MarketDataEvent:
-        try:
-            return await self.receive()
-        except anyio.EndOfStream:
-            raise StopAsyncIteration from None

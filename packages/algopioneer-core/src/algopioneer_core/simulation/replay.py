@@ -24,6 +24,7 @@ from algopioneer_core.history.intervals import format_interval
 from algopioneer_core.history.tick_headers import RowKind
 from algopioneer_core.history.ticks import TickSource
 from algopioneer_core.ports import MarketDataEvent, MarketSession, ReceiveStream
+from algopioneer_core.simulation.ending_stream import EndingStream
 from algopioneer_core.simulation.no_account import NoAccount
 from algopioneer_core.simulation.replay_feed import FeedEvent, FeedSource, merged
 from algopioneer_core.simulation.replay_history import bars_between, built_bars
@@ -264,7 +265,7 @@ class ReplayMarket:
         return merged(sources, skip=skip, begin_ns=self._begin_ns, aligned=self._aligned)
 
 
-class ReplayStream:
+class ReplayStream(EndingStream[MarketDataEvent]):
     """
     One subscription to a replay; made by `ReplayMarket.subscribe`.
 
@@ -303,15 +304,6 @@ class ReplayStream:
                 return event
         await anyio.lowlevel.checkpoint()
         raise anyio.EndOfStream
-
-    def __aiter__(self) -> AsyncIterator[MarketDataEvent]:
-        return self
-
-    async def __anext__(self) -> MarketDataEvent:
-        try:
-            return await self.receive()
-        except anyio.EndOfStream:
-            raise StopAsyncIteration from None
 
     def _due(self, ts_ns: int) -> float:
         if self._start is None:

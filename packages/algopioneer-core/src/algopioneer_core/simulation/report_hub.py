@@ -6,13 +6,14 @@ the order of events that a backtest has: the fills of a bar are handled before t
 """
 
 from collections import deque
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import anyio
 import anyio.lowlevel
 
 from algopioneer_core.domain.events import AccountEvent, ExecutionReport
+from algopioneer_core.simulation.ending_stream import EndingStream
 
 __all__ = ["ReportHub", "ReportStream"]
 
@@ -64,7 +65,7 @@ class ReportHub:
         self._quiet.set()
 
 
-class ReportStream:
+class ReportStream(EndingStream[Report]):
     """One reader's reports; made by `ReportHub.stream`."""
 
     def __init__(self, hub: ReportHub) -> None:
@@ -117,12 +118,3 @@ class ReportStream:
             raise anyio.EndOfStream
         self._is_busy = True
         return self._waiting.popleft()
-
-    def __aiter__(self) -> AsyncIterator[Report]:
-        return self
-
-    async def __anext__(self) -> Report:
-        try:
-            return await self.receive()
-        except anyio.EndOfStream:
-            raise StopAsyncIteration from None

@@ -8,7 +8,7 @@ left of the process reaches the venue any more. What was on the wire arrives.
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Generic, TypeVar
+from typing import TypeVar
 
 import anyio
 
@@ -29,6 +29,7 @@ from algopioneer_core.ports import (
     ReceiveStream,
     Venue,
 )
+from algopioneer_core.simulation.ending_stream import EndingStream
 
 __all__ = ["Line"]
 
@@ -113,7 +114,7 @@ class Line:
             del self._streams[number]
 
 
-class _Stream(Generic[_T]):
+class _Stream(EndingStream[_T]):
     """A stream that may break while it is waited for."""
 
     def __init__(self, inner: ReceiveStream[_T]) -> None:
@@ -131,15 +132,6 @@ class _Stream(Generic[_T]):
             with anyio.CancelScope() as self._waiting:
                 return await self._inner.receive()
         raise VenueUnavailable("the connection was lost", outcome=Outcome.NOT_PLACED)
-
-    def __aiter__(self) -> AsyncIterator[_T]:
-        return self
-
-    async def __anext__(self) -> _T:
-        try:
-            return await self.receive()
-        except anyio.EndOfStream:
-            raise StopAsyncIteration from None
 
 
 class _LineMarket:
