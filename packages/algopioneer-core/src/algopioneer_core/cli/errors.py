@@ -16,6 +16,7 @@ from typing import Final
 import click
 
 from algopioneer_core.domain.errors import AlgopioneerError, ExitCode, RefusedError
+from algopioneer_core.domain.text import one_line
 
 __all__ = ["PROGRAM", "run", "warn"]
 
@@ -78,17 +79,13 @@ def _fail(
     if "--json" in words:
         about = {"type": kind, "message": text, **(details or {}), "exit_code": int(code)}
         click.echo(json.dumps({"error": about}, indent=2))
-    click.echo(f"error: {_one_line(text)}", err=True)
+    click.echo(f"error: {one_line(text)}", err=True)
     return int(code)
 
 
 def warn(text: str) -> None:
     """Write a line on standard error about something that does not stop the command."""
-    click.echo(f"warning: {_one_line(text)}", err=True)
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())
+    click.echo(f"warning: {one_line(text)}", err=True)
 
 
 def _silence_stdout() -> None:

@@ -28,6 +28,8 @@ and `remedy` says what to do about it.
 import enum
 from typing import ClassVar
 
+from algopioneer_core.domain.text import one_line
+
 __all__ = [
     "AlgopioneerError",
     "AuthenticationFailed",
@@ -97,7 +99,7 @@ class AlgopioneerError(Exception):
         """Return one line: `where: message (remedy)`; absent parts are left out."""
         text = f"{self.where}: {self.message}" if self.where else self.message
         text = f"{text} ({self.remedy})" if self.remedy else text
-        return " ".join(text.split())  # a venue's or a parser's reason may have lines of its own
+        return one_line(text)  # a venue's or a parser's reason may have lines of its own
 
 
 class ConfigError(AlgopioneerError):

@@ -10,6 +10,7 @@ from algopioneer_core.domain.errors import OutputError
 from algopioneer_core.domain.fills import Side
 from algopioneer_core.domain.money import plain
 from algopioneer_core.domain.round_trips import RoundTrip
+from algopioneer_core.domain.text import one_line
 from algopioneer_core.domain.times import iso_utc
 
 __all__ = ["TRADE_FIELDS", "round_trip_fields", "trade_fields"]
@@ -70,11 +71,6 @@ def trade_fields(key: str, trade: RoundTrip) -> dict[str, str]:
             f"{key!r} is no key for a trade",
             remedy="use printable text without blanks at its edges: 'STRATEGY:NUMBER'",
         )
-    fields = {name: _one_line(text) for name, text in round_trip_fields(trade).items()}
+    fields = {name: one_line(text) for name, text in round_trip_fields(trade).items()}
     strategy = key.rpartition(":")[0] or key
     return {"key": key, "strategy": strategy, **fields}
-
-
-def _one_line(text: str) -> str:
-    """Return *text* with each run of blanks and line breaks as one blank."""
-    return " ".join(text.split())

@@ -15,6 +15,7 @@ import pluggy
 from attrs import field, frozen
 
 from algopioneer_core.domain.errors import PluginError
+from algopioneer_core.domain.text import one_line
 from algopioneer_core.plugins import hookspecs
 from algopioneer_core.plugins.catalogue import Catalogue, Provided
 from algopioneer_core.plugins.discovery import (
@@ -256,6 +257,6 @@ def _misspelt(cause: pluggy.PluginValidationError) -> str:
     words = str(cause).replace("'", " ").replace("(", " ").split()
     hook = next((word for word in words if word.startswith("algopioneer_")), None)
     if hook is None or hook in _HOOKS:
-        return " ".join(str(cause).split())
+        return one_line(str(cause))
     near = nearest(hook, _HOOKS)
     return f"there is no hook {hook}" + (f"; did you mean {near}?" if near else "")

@@ -16,6 +16,7 @@ from attrs import frozen
 from algopioneer_core.domain.commands import StrategyCommand
 from algopioneer_core.domain.errors import AlgopioneerError
 from algopioneer_core.domain.events import Event
+from algopioneer_core.domain.text import one_line
 from algopioneer_core.engine.strategy import Requirements, Strategy, StrategyContext
 from algopioneer_core.journal.codec import decode, encode
 from algopioneer_core.runtime.wishes import check_wish
@@ -220,7 +221,7 @@ def _state_of(strategy: Strategy) -> dict[str, object]:
 def _described(error: BaseException) -> str:
     """Return an error in words, whatever its own code does."""
     try:
-        text = " ".join(str(error).split())
+        text = one_line(str(error))
     except Exception:
         text = "its own text cannot be told"
     if not isinstance(error, AlgopioneerError):

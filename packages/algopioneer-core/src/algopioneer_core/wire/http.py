@@ -28,6 +28,7 @@ import anyio
 import httpx
 
 from algopioneer_core.domain.errors import ConfigError, Outcome, VenueError, VenueUnavailable
+from algopioneer_core.domain.text import one_line
 from algopioneer_core.wire.dialing import reason_of
 from algopioneer_core.wire.statuses import error_of_status
 
@@ -170,4 +171,4 @@ def _detail(response: httpx.Response) -> str:
     kind = response.headers.get("content-type", "")
     if "html" in kind or not response.content:
         return ""
-    return " ".join(response.text.split())[:_DETAIL_CHARACTERS]
+    return one_line(response.text)[:_DETAIL_CHARACTERS]
