@@ -12,7 +12,7 @@ from typing import Final
 
 from attrs import frozen
 
-from algopioneer_core.config.instruments import nanoseconds
+from algopioneer_core.config.period import Period
 from algopioneer_core.domain.errors import ConfigError
 from algopioneer_core.domain.money import BPS, ZERO, mul
 from algopioneer_core.settings import (
@@ -59,7 +59,7 @@ class Market(enum.Enum):
 
 
 @frozen(kw_only=True)
-class BacktestOptions:
+class BacktestOptions(Period):
     """
     One backtest, as a user asks for it.
 
@@ -213,8 +213,7 @@ class BacktestOptions:
 
     def __attrs_post_init__(self) -> None:
         self._check_one_source()
-        if self.start and self.end and self.end <= self.start:
-            raise ConfigError("to must be after from", where="to")
+        self._check_period()
 
     def _check_one_source(self) -> None:
         sources = {"data": self.data, "synthetic": self.synthetic, "exchange": self.exchange}
@@ -225,16 +224,6 @@ class BacktestOptions:
                 where=chosen[-1] if chosen else "data",
                 remedy="give one of --data FILE, --synthetic, --exchange NAME",
             )
-
-    @property
-    def start_ns(self) -> int | None:
-        """First close time to use, UTC nanoseconds."""
-        return None if self.start is None else nanoseconds(self.start)
-
-    @property
-    def end_ns(self) -> int | None:
-        """Close time to stop before, UTC nanoseconds."""
-        return None if self.end is None else nanoseconds(self.end)
 
     def simulation(self) -> BacktestConfig:
         """Return the simulated market and account these options describe."""

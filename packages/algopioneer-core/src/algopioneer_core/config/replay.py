@@ -7,10 +7,11 @@ from attrs import frozen
 
 from algopioneer_core.config.backtest import FAULTS
 from algopioneer_core.config.instruments import nanoseconds
+from algopioneer_core.config.period import Period
 from algopioneer_core.domain.errors import ConfigError, MoneyError
 from algopioneer_core.domain.money import decimal_of
-from algopioneer_core.history.intervals import parse_interval
-from algopioneer_core.settings import NumberOrWord, option
+from algopioneer_core.history.intervals import length_of_time, parse_interval
+from algopioneer_core.settings import NumberOrWord, option, optional
 
 __all__ = ["ReplayConfig"]
 
@@ -30,13 +31,8 @@ def _speed(_: object, __: object, text: str) -> None:
         )
 
 
-def _length(_: object, __: object, text: str | None) -> None:
-    if text is not None:
-        parse_interval(text)
-
-
 @frozen(kw_only=True)
-class ReplayConfig:
+class ReplayConfig(Period):
     """
     Files of bars, trades and quotes that are shown as a live feed.
 
@@ -55,7 +51,7 @@ class ReplayConfig:
     interval: str | None = option(
         None,
         help="Length of a bar (1m, 5m, 1h, 1d); by default as the file has it.",
-        validator=_length,
+        validator=optional(length_of_time),
         metavar="LENGTH",
     )
     rows: str | None = option(
@@ -90,18 +86,7 @@ class ReplayConfig:
     aligned: bool = option(False, help="Show only times at which every symbol has a bar.")
 
     def __attrs_post_init__(self) -> None:
-        if self.start and self.end and self.end <= self.start:
-            raise ConfigError("to must be after from", where="to")
-
-    @property
-    def start_ns(self) -> int | None:
-        """First time to use, of bars the close, UTC nanoseconds."""
-        return None if self.start is None else nanoseconds(self.start)
-
-    @property
-    def end_ns(self) -> int | None:
-        """Time to stop before, of bars the close, UTC nanoseconds."""
-        return None if self.end is None else nanoseconds(self.end)
+        self._check_period()
 
     @property
     def begin_ns(self) -> int | None:

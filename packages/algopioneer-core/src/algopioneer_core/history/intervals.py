@@ -12,7 +12,15 @@ from typing import Final
 
 from algopioneer_core.domain.errors import ConfigError
 
-__all__ = ["DAY_NS", "HOUR_NS", "MINUTE_NS", "SECOND_NS", "format_interval", "parse_interval"]
+__all__ = [
+    "DAY_NS",
+    "HOUR_NS",
+    "MINUTE_NS",
+    "SECOND_NS",
+    "format_interval",
+    "length_of_time",
+    "parse_interval",
+]
 
 SECOND_NS: Final = 1_000_000_000
 MINUTE_NS: Final = 60 * SECOND_NS
@@ -56,6 +64,16 @@ def parse_interval(text: str) -> int:
     if position != len(words) or total <= 0 or total.denominator != 1:
         raise ConfigError(f"{text!r} is not a length of time", remedy=_REMEDY)
     return int(total)
+
+
+def length_of_time(_: object, __: object, text: str) -> None:
+    """
+    Check a setting that `parse_interval` reads; an attrs validator.
+
+    Raises:
+        ConfigError: *text* is not a length of time.
+    """
+    parse_interval(text)
 
 
 def _unit(name: str, text: str) -> int:

@@ -7,7 +7,7 @@ from attrs import frozen
 
 from algopioneer_core.domain.errors import ConfigError, MoneyError
 from algopioneer_core.domain.money import BPS, ZERO, Money, decimal_of, mul
-from algopioneer_core.history.intervals import parse_interval
+from algopioneer_core.history.intervals import length_of_time, parse_interval
 from algopioneer_core.settings import (
     at_least,
     below,
@@ -69,11 +69,6 @@ def _amount(text: str) -> tuple[str, Money]:
     return asset, value
 
 
-def _length(_: object, __: object, text: str | None) -> None:
-    if text is not None:
-        parse_interval(text)
-
-
 @frozen(kw_only=True)
 class PaperConfig:
     """
@@ -95,7 +90,7 @@ class PaperConfig:
     interval: str | None = option(
         None,
         help="Length of the bars that fill orders, where the venue does not say it.",
-        validator=_length,
+        validator=optional(length_of_time),
         metavar="LENGTH",
     )
     margin: PaperMargin = option(
