@@ -39,8 +39,8 @@ __all__ = ["LiveDriver"]
 _STOPPING: Final = "the session is stopping"
 _POLL_S: Final = 0.5
 _ALL_STATES_S: Final = 60
-"""How often the state of strategies that did nothing is saved too, so that restarts re-read few
-bars."""
+"""How often the state of strategies that saw something and did nothing is saved too, so that
+restarts re-read few bars."""
 
 
 class LiveDriver:
@@ -309,8 +309,7 @@ class LiveDriver:
             with anyio.move_on_after(_ALL_STATES_S) as quiet:
                 await self._saver.bell.wait()
             if quiet.cancelled_caught:
-                for name in self._floor.runners:
-                    self._saver.touch(name)
+                self._saver.touch_quiet()
             await self._saver.flush()
             self._on_commit()
 

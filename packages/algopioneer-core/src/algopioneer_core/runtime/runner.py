@@ -84,6 +84,7 @@ class StrategyRunner:
         self.last_bar_ns = 0
         """Close of the latest bar it decided on, UTC nanoseconds."""
         self._trips = 0
+        self._taken = 0
         self._joint = (
             JointBars(plan.instrument_ids, grace_ns) if len(plan.instruments) > 1 else None
         )
@@ -142,6 +143,7 @@ class StrategyRunner:
             now_ns: The time, where it goes on by itself: bars that are over by then are closed.
         """
         for event in self.inbox.take():
+            self._taken += 1
             if isinstance(event, Bar | Trade | Quote):
                 for bar in self._intake.put(event):
                     yield from self._decided(bar)
@@ -260,6 +262,11 @@ class StrategyRunner:
         return self.guard.is_running
 
     # --- memory ------------------------------------------------------------------------------
+
+    @property
+    def mark(self) -> tuple[int, int]:
+        """What is the same for as long as the strategy has seen nothing."""
+        return self._taken, self.engine.now_ns
 
     def snapshot(self) -> dict[str, object]:
         """Return everything a restart needs, as JSON values and domain objects."""

@@ -8,6 +8,7 @@ latest rows, and nothing has to be derived again.
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
+from weakref import WeakKeyDictionary
 
 import anyio.lowlevel
 
@@ -42,11 +43,17 @@ class Saver:
         self._runners: Mapping[str, StrategyRunner] = {}
         self._risk: Any = None
         self._changed: dict[str, None] = {}
+        self._saved: WeakKeyDictionary[StrategyRunner, tuple[int, int]] = WeakKeyDictionary()
 
     def watch(self, runners: Mapping[str, StrategyRunner], risk: Any) -> None:
         """Save these from now on, with every commit that concerns them."""
         self._runners, self._risk = runners, risk
         self._journal.before_commit = self._put
+
+    @property
+    def waiting(self) -> tuple[str, ...]:
+        """The strategies whose state goes with the next commit."""
+        return tuple(self._changed)
 
     # --- rows --------------------------------------------------------------------------------
 
@@ -59,6 +66,12 @@ class Saver:
         """Save a strategy's state with the next commit."""
         self._changed[strategy] = None
         self.bell.ring()
+
+    def touch_quiet(self) -> None:
+        """Save with the next commit who has seen something since, though no row came of it."""
+        for name, runner in self._runners.items():
+            if self._saved.get(runner) != runner.mark:
+                self.touch(name)
 
     async def durable(self, sequence: int) -> None:
         """Return once the entry, and the states that belong to it, are on the disk."""
@@ -82,6 +95,7 @@ class Saver:
         for name in changed:
             if name in self._runners:
                 runner = self._runners[name]
+                self._saved[runner] = runner.mark
                 self._journal.put_snapshot(runner_snapshot(name), last, runner.snapshot())
         self._journal.put_snapshot(_RISK, last, self._risk.snapshot())
         for name, state in states.items():
