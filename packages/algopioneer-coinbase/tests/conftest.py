@@ -1,18 +1,24 @@
 """A local Coinbase in memory, and the adapter connected to it."""
 
+import json
 import random
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from decimal import Decimal
 from typing import Any
+from urllib.parse import parse_qs
+from uuid import uuid4
 
+import anyio
 import pytest
 from attrs import define, evolve, field
 
 from algopioneer_coinbase.config import CoinbaseConfig
 from algopioneer_coinbase.sandbox import DEFAULT_CONFIG, CoinbaseSandbox, Manners
 from algopioneer_coinbase.sandbox_auth import ApiKey
-from algopioneer_coinbase.signing import read_private_key
+from algopioneer_coinbase.sandbox_http import Answer, Request
+from algopioneer_coinbase.sandbox_rest import ROOT
+from algopioneer_coinbase.signing import Signer, read_private_key
 from algopioneer_coinbase.venue import CoinbaseVenue, Surroundings, open_coinbase
 from algopioneer_core.domain.instruments import InstrumentId
 from algopioneer_core.domain.market_data import Bar, Quote, Trade
@@ -20,6 +26,8 @@ from algopioneer_core.simulation.sandbox_candles import MINUTE_NS
 from algopioneer_core.testing.clocks import VIRTUAL_START_NS, VirtualClock
 from algopioneer_core.testing.network import Conditions, Network
 from algopioneer_core.wire.tasks import tasks_for_block
+from algopioneer_core.wire.websocket import WebSocket
+from algopioneer_core.wire.websocket_client import open_websocket
 from algopioneer_core.wire.websocket_server import serve_websockets
 
 KEY_NAME = "organizations/test-organization/apiKeys/test-api-key"
@@ -108,6 +116,50 @@ class Local:
         self.sandbox.exchange.push(
             Trade(BITCOIN, now_ns, Decimal(price), Decimal(size), str(now_ns), now_ns)
         )
+
+    def ask(self, method: str, path: str, query: str = "", body: Any = None) -> Answer:
+        """
+        Return what the exchange answers to a request with a good token; no socket is between.
+
+        Args:
+            method: In upper case.
+            path: Below the root of all resources.
+            query: As it stands in a URL.
+            body: What becomes JSON; None for no body.
+        """
+        full = f"{ROOT}{path}"
+        signer = Signer(self.sandbox.gate.key.name, read_private_key(SECRET), lambda: uuid4().hex)
+        token = signer.rest_token(method, full, self.clock.now_ns())
+        headers = {"authorization": f"Bearer {token}"}
+        content = b"" if body is None else json.dumps(body).encode()
+        return self.sandbox.handle(Request(method, full, parse_qs(query), headers, content))
+
+    @asynccontextmanager
+    async def listening(self, *channels: str) -> AsyncIterator[list[dict[str, Any]]]:
+        """Subscribe to channels of BTC-USD without the adapter, and yield what has come so far."""
+        signer = Signer(KEY_NAME, read_private_key(SECRET), lambda: uuid4().hex)
+        heard: list[dict[str, Any]] = []
+
+        async def read(websocket: WebSocket) -> None:
+            while True:
+                heard.append(json.loads(await websocket.receive()))
+
+        url = self.config.market_url
+        async with (
+            open_websocket(url, dial=self.network.dial) as websocket,
+            anyio.create_task_group() as tasks,
+        ):
+            tasks.start_soon(read, websocket)
+            for channel in channels:
+                asked = {
+                    "type": "subscribe",
+                    "channel": channel,
+                    "product_ids": ["BTC-USD"],
+                    "jwt": signer.stream_token(self.clock.now_ns()),
+                }
+                await websocket.send(json.dumps(asked))
+            yield heard
+            tasks.cancel_scope.cancel()
 
     def fail(self, **conditions: Any) -> None:
         """Set how all lines behave from now on."""

@@ -18,7 +18,7 @@ from attrs import evolve
 
 from algopioneer_coinbase import market_data, numbers, rest, stream, stream_messages
 from algopioneer_coinbase.sandbox import DEFAULT_CONFIG, CoinbaseSandbox
-from algopioneer_coinbase.sandbox_shapes import spot_json
+from algopioneer_coinbase.sandbox_products import spot_json
 from algopioneer_core.domain.events import FeedDown, FeedGap, FeedUp
 from algopioneer_core.domain.instruments import InstrumentId
 from algopioneer_core.domain.market_data import Bar, Quote, Trade

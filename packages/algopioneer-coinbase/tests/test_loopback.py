@@ -20,8 +20,8 @@ from algopioneer_coinbase.messages import Product
 from algopioneer_coinbase.sandbox import DEFAULT_CONFIG
 from algopioneer_coinbase.sandbox_faults import read_plan
 from algopioneer_coinbase.sandbox_market import Market, file_market, synthetic_market
+from algopioneer_coinbase.sandbox_products import spot_json
 from algopioneer_coinbase.sandbox_server import ServerOptions, serve
-from algopioneer_coinbase.sandbox_shapes import spot_json
 from algopioneer_coinbase.symbols import listing_of
 from algopioneer_coinbase.venue import Surroundings, open_coinbase
 from algopioneer_core.domain.errors import ConfigError

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from algopioneer_coinbase.messages import CandlesPage, CreateResponse, ProductsPage, decode
-from algopioneer_coinbase.sandbox_shapes import DEFAULT_PRODUCTS
+from algopioneer_coinbase.sandbox_products import DEFAULT_PRODUCTS
 from algopioneer_coinbase.stream import (
     FIVE_MINUTES_NS,
     MarketStream,

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from algopioneer_coinbase.messages import Product
-from algopioneer_coinbase.sandbox_shapes import spot_json
+from algopioneer_coinbase.sandbox_products import spot_json
 from algopioneer_coinbase.symbols import listing_of
 from algopioneer_core.domain.instruments import Instrument
 from algopioneer_core.domain.money import Price

@@ -15,6 +15,7 @@ from algopioneer_core.domain.errors import (
     AuthenticationFailed,
     OrderRejected,
     Outcome,
+    RefusedError,
     UnsupportedOperation,
     VenueUnavailable,
 )
@@ -388,6 +389,16 @@ async def test_a_key_that_is_not_accepted_is_said_so(local: Any) -> None:
         async with local.opened():
             pass
     assert local.config.api_secret not in repr(caught.value)
+
+
+async def test_data_that_is_held_back_is_said_so(local: Any, desk_of: Any) -> None:
+    """An empty list is no proof of anything where the holder has not confirmed who he is."""
+    local.manners = Manners(holds_data_back=True)
+    local.renew()
+    async with desk_of() as desk:
+        for ask in (desk.venue.execution.open_orders(), desk.venue.execution.fills(0)):
+            with pytest.raises(RefusedError, match="confirmed who he is"):
+                await ask
 
 
 async def test_a_clock_that_is_wrong_is_not_accepted(local: Any) -> None:

@@ -22,8 +22,8 @@ import msgspec
 from algopioneer_coinbase.messages import Product
 from algopioneer_coinbase.sandbox_auth import ApiKey, Gatekeeper
 from algopioneer_coinbase.sandbox_http import Answer, Request
+from algopioneer_coinbase.sandbox_products import DEFAULT_PRODUCTS
 from algopioneer_coinbase.sandbox_rest import RestApi
-from algopioneer_coinbase.sandbox_shapes import DEFAULT_PRODUCTS
 from algopioneer_coinbase.sandbox_streams import Streams
 from algopioneer_coinbase.sandbox_trading import Manners, Trading
 from algopioneer_coinbase.symbols import listing_of
@@ -76,7 +76,7 @@ class CoinbaseSandbox:
         """Checks tokens; its `key` has the permissions."""
         self.trading = Trading(self.exchange, self.products, manners or Manners())
         """Orders; its `run` does what falls due without a request."""
-        self.streams = Streams(self.exchange, self.gate, self.trading.status)
+        self.streams = Streams(self.exchange, self.products, self.gate, self.trading.status)
         """The websockets."""
         self.trading.on_queued = self.streams.show_order
         self._rest = RestApi(self.trading, self.gate)

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from attrs import field, frozen
 
-from algopioneer_coinbase.numbers import seconds_ns
+from algopioneer_coinbase.numbers import seconds_ns, time_ns
 from algopioneer_core.domain.errors import DataError
 
 __all__ = [
@@ -17,12 +17,16 @@ __all__ = [
     "error_answer",
     "first_of",
     "gateway_answer",
+    "number_of",
     "page_of",
     "seconds_of",
+    "times_of",
 ]
 
 _JSON: Final = "application/json"
 _HTML: Final = "text/html"
+_DIGITS: Final = 10
+"""A count has fewer."""
 
 
 @frozen
@@ -91,12 +95,25 @@ def seconds_of(request: Request, name: str) -> int:
         raise Failure(error_answer(400, "INVALID_ARGUMENT", f"{name} is invalid")) from None
 
 
+def times_of(request: Request, *names: str) -> list[int]:
+    """Return times of the query, RFC 3339 there, nanoseconds here; 0 for one that is not given."""
+    try:
+        return [time_ns(first_of(request, name)) for name in names]
+    except DataError as error:
+        raise Failure(error_answer(400, "INVALID_ARGUMENT", error.message)) from None
+
+
+def number_of(request: Request, name: str, default: int) -> int:
+    """Return a count of the query."""
+    text = first_of(request, name) or str(default)
+    if not (text.isascii() and text.isdecimal() and len(text) < _DIGITS):
+        raise Failure(error_answer(400, "INVALID_ARGUMENT", f"{name} is invalid"))
+    return int(text)
+
+
 def page_of(rows: list[Any], request: Request, limit: int) -> tuple[list[Any], str]:
     """Return one page and the cursor of the next; the cursor of the last is empty."""
-    try:
-        start = int(first_of(request, "cursor", "0"))
-        size = min(max(int(first_of(request, "limit", str(limit))), 1), 250)
-    except ValueError:
-        raise Failure(error_answer(400, "INVALID_ARGUMENT", "cursor or limit is invalid")) from None
+    start = number_of(request, "cursor", 0)
+    size = min(max(number_of(request, "limit", limit), 1), 250)
     following = start + size
     return rows[start:following], str(following) if following < len(rows) else ""

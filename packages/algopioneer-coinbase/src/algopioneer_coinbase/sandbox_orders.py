@@ -1,32 +1,18 @@
-"""
-How the local exchange reads an order, and the code of each thing that may be wrong with it.
+"""How the local exchange reads an order out of a request, and repeats or estimates it."""
 
-The codes are the venue's (protocol: new-order failure reasons, preview). Where the venue has two
-answers for the same, the one that is recorded is given.
-"""
-
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Final
 
-from attrs import frozen
-
 from algopioneer_coinbase.numbers import amount, time_ns
+from algopioneer_coinbase.sandbox_rules import Refusal, Terms, check_intent, check_size
 from algopioneer_core.domain.errors import DataError
-from algopioneer_core.domain.fills import Side
+from algopioneer_core.domain.fills import Liquidity, Side
 from algopioneer_core.domain.instruments import Instrument, InstrumentKind
-from algopioneer_core.domain.market_data import Quote
-from algopioneer_core.domain.money import ONE, Increment, Price, add, mul
+from algopioneer_core.domain.money import ONE, Price, add, mul, sub
 from algopioneer_core.domain.orders import OrderIntent, OrderType, TimeInForce
-from algopioneer_core.simulation.order_rules import (
-    NO_BUYING_POWER,
-    NOT_SHORTABLE,
-    OFF_GRID,
-    OFF_TICK,
-    TOO_SMALL,
-)
 
-__all__ = ["Refusal", "Terms", "code_of", "read_order"]
+__all__ = ["echo_of", "estimate", "read_order"]
 
 _KINDS: Final = {
     "market_market_ioc": (OrderType.MARKET, TimeInForce.IOC),
@@ -39,38 +25,7 @@ _KINDS: Final = {
 }
 _POST_ONLY: Final = ("limit_limit_gtc", "limit_limit_gtd")
 _DIRECTIONS: Final = {Side.BUY: "STOP_DIRECTION_STOP_UP", Side.SELL: "STOP_DIRECTION_STOP_DOWN"}
-_CODES: Final = {
-    OFF_TICK: "INVALID_PRICE_PRECISION",
-    OFF_GRID: "INVALID_SIZE_PRECISION",
-    NO_BUYING_POWER: "INSUFFICIENT_FUND",
-    NOT_SHORTABLE: "INSUFFICIENT_FUND",
-    TOO_SMALL: "INVALID_SIZE_PRECISION",
-}
-
-
-class Refusal(Exception):
-    """The order is not taken, for the reason that *code* names."""
-
-    def __init__(self, code: str, message: str = "", *, preview: str = "") -> None:
-        super().__init__(message or code)
-        self.code = code
-        self.message = message or code
-        self.preview = preview or f"PREVIEW_{code}"
-
-
-@frozen
-class Terms:
-    """What an order is judged by."""
-
-    instrument: Instrument
-    product: Mapping[str, Any]
-    quote: Quote | None
-    taker: Decimal
-
-
-def code_of(problem: str) -> str:
-    """Return the venue's code for what the shared exchange has against an order."""
-    return _CODES.get(problem, "INVALID_REQUEST")
+_MARGIN_TYPES: Final = ("", "CROSS", "ISOLATED")
 
 
 def read_order(body: Mapping[str, Any], terms: Terms) -> OrderIntent:
@@ -82,6 +37,7 @@ def read_order(body: Mapping[str, Any], terms: Terms) -> OrderIntent:
     """
     kind, form = _configuration(body, terms.instrument)
     side = _side(body)
+    _check_margin(body)
     order_type, in_force = _KINDS[kind]
     prices = _prices(order_type, side, form, terms.instrument)
     quantity, quote_amount = _sizes(kind, side, form, terms)
@@ -97,8 +53,7 @@ def read_order(body: Mapping[str, Any], terms: Terms) -> OrderIntent:
         expire_ns=_end(form) if in_force is TimeInForce.GTD else None,
         post_only=_post_only(kind, form),
     )
-    _check_state(terms.product, intent)
-    _check_crossing(intent, terms.quote)
+    check_intent(intent, terms)
     return intent
 
 
@@ -107,20 +62,37 @@ def _configuration(
 ) -> tuple[str, Mapping[str, Any]]:
     configuration = body.get("order_configuration")
     if not isinstance(configuration, Mapping) or len(configuration) != 1:
-        raise Refusal("UNSUPPORTED_ORDER_CONFIGURATION")
+        raise _bad_configuration()
     ((kind, form),) = configuration.items()
-    future_only = kind == "market_market_fok" and instrument.kind is InstrumentKind.FUTURE
-    if future_only:
+    # Fill-or-kill at the market is for derivatives; spot refuses it as any kind it does not know.
+    if kind == "market_market_fok" and instrument.kind is InstrumentKind.FUTURE:
         kind = "market_market_ioc"
     if kind not in _KINDS or not isinstance(form, Mapping):
-        raise Refusal("UNSUPPORTED_ORDER_CONFIGURATION")
+        raise _bad_configuration()
     return kind, form
+
+
+def _bad_configuration(message: str = "") -> Refusal:
+    code, preview = "UNSUPPORTED_ORDER_CONFIGURATION", "PREVIEW_INVALID_ORDER_CONFIG"
+    return Refusal(code, message, preview=preview)
 
 
 def _side(body: Mapping[str, Any]) -> Side:
     if body.get("side") not in ("BUY", "SELL"):
         raise Refusal("INVALID_SIDE")
     return Side[body["side"]]
+
+
+def _check_margin(body: Mapping[str, Any]) -> None:
+    """Refuse margin terms that are none; what is traded here knows no others than the account's."""
+    if body.get("margin_type", "") not in _MARGIN_TYPES:
+        raise Refusal("INVALID_MARGIN_TYPE")
+    try:
+        leverage = amount(str(body.get("leverage") or "1"))
+    except DataError:
+        raise Refusal("INVALID_LEVERAGE") from None
+    if leverage < 1:
+        raise Refusal("INVALID_LEVERAGE")
 
 
 def _number(form: Mapping[str, Any], name: str) -> Decimal | None:
@@ -184,53 +156,47 @@ def _sizes(
     base, quote = _number(form, "base_size"), _number(form, "quote_size")
     by_quote = kind == "market_market_ioc" and side is Side.BUY
     if (base is None) == (quote is None) or (quote is not None and not by_quote):
-        raise Refusal("UNSUPPORTED_ORDER_CONFIGURATION", "one size is needed")
+        raise _bad_configuration("one size is needed")
     if base is not None:
-        _check_size(base, "base", terms.instrument.quantity_increment, terms.product)
+        check_size(base, "base", terms.instrument.quantity_increment, terms.product)
         return base, None
-    assert quote is not None
-    assert terms.instrument.quote_increment is not None
-    _check_size(quote, "quote", terms.instrument.quote_increment, terms.product)
+    grid = terms.instrument.quote_increment
+    if quote is None or grid is None:  # contracts are counted and not measured in money
+        raise _bad_configuration("the size is not in quote")
+    check_size(quote, "quote", grid, terms.product)
     # The size is without the fee (`size_inclusive_of_fees` is false); ours is with it.
-    return None, mul(quote, add(ONE, terms.taker))
+    return None, mul(quote, add(ONE, terms.costs.taker))
 
 
-def _check_size(size: Decimal, name: str, grid: Increment, product: Mapping[str, Any]) -> None:
-    if not grid.contains(size):
-        raise Refusal("INVALID_SIZE_PRECISION")
-    if size < amount(product[f"{name}_min_size"]):
-        raise Refusal(
-            "UNKNOWN_FAILURE_REASON", preview=f"PREVIEW_INVALID_{name.upper()}_SIZE_TOO_SMALL"
-        )
-    if size > amount(product[f"{name}_max_size"]):
-        raise Refusal(
-            "UNKNOWN_FAILURE_REASON", preview=f"PREVIEW_INVALID_{name.upper()}_SIZE_TOO_LARGE"
-        )
+def echo_of(body: Mapping[str, Any]) -> Any:
+    """Return the configuration as the venue repeats it: with a flag that nobody sends."""
+    configuration = body.get("order_configuration")
+    if not isinstance(configuration, Mapping):
+        return configuration
+    return {kind: _echoed(kind, form) for kind, form in configuration.items()}
 
 
-def _check_state(product: Mapping[str, Any], intent: OrderIntent) -> None:
-    """Refuse what the product's flags do not allow (protocol: product)."""
-    rules: tuple[tuple[str, Callable[[], bool], str], ...] = (
-        ("trading_disabled", lambda: True, "TRADING_DISABLED"),
-        ("is_disabled", lambda: True, "UNTRADABLE_PRODUCT"),
-        ("view_only", lambda: True, "UNTRADABLE_PRODUCT"),
-        ("cancel_only", lambda: True, "ORDER_ENTRY_DISABLED"),
-        ("limit_only", lambda: intent.limit_price is None, "ORDER_ENTRY_DISABLED"),
-        ("post_only", lambda: not intent.post_only, "ORDER_ENTRY_DISABLED"),
-    )
-    for flag, concerns, code in rules:
-        if product[flag] and concerns():
-            raise Refusal(code)
+def _echoed(kind: str, form: Any) -> Any:
+    flagged = kind == "limit_limit_gtc" and isinstance(form, Mapping)
+    return {**form, "rfq_disabled": False} if flagged else form
 
 
-def _check_crossing(intent: OrderIntent, quote: Quote | None) -> None:
-    if intent.type is OrderType.MARKET and quote is None:
-        raise Refusal("INVALID_NO_LIQUIDITY")
-    if not intent.post_only or quote is None or intent.limit_price is None:
-        return
-    if intent.side is Side.BUY:
-        crosses = intent.limit_price >= quote.ask
-    else:
-        crosses = intent.limit_price <= quote.bid
-    if crosses:
-        raise Refusal("INVALID_LIMIT_PRICE_POST_ONLY")
+def estimate(intent: OrderIntent, terms: Terms) -> dict[str, Decimal]:
+    """Return what a preview says an order comes to, at its limit or the best of the book."""
+    quote, costs, buying = terms.quote, terms.costs, intent.side is Side.BUY
+    price = intent.limit_price
+    if price is None and quote is not None:
+        price = quote.ask if buying else quote.bid
+    assert price is not None  # without a quote, only orders with a limit come so far
+    size = intent.quantity
+    if size is None:
+        assert intent.quote_amount is not None
+        size = costs.affordable(intent.quote_amount, price)
+    value = terms.instrument.value(size, price)
+    fee, _ = costs.fee(size, price, Liquidity.TAKER)
+    return {
+        "order_total": add(value, fee) if buying else sub(value, fee),
+        "commission_total": fee,
+        "quote_size": value,
+        "base_size": size,
+    }

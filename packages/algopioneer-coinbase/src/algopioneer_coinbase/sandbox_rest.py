@@ -1,7 +1,7 @@
 """The REST protocol of the local Coinbase: who may ask what, how often, and the reads."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, Final
 
 from algopioneer_coinbase.sandbox_auth import Gatekeeper, uris_of
@@ -10,40 +10,25 @@ from algopioneer_coinbase.sandbox_http import (
     Failure,
     Request,
     error_answer,
-    first_of,
     gateway_answer,
     page_of,
-    seconds_of,
 )
+from algopioneer_coinbase.sandbox_reads import MarketReads
 from algopioneer_coinbase.sandbox_shapes import (
     PORTFOLIO,
     account_json,
-    candle_json,
     position_json,
 )
 from algopioneer_coinbase.sandbox_trading import Trading
-from algopioneer_core.domain.instruments import Instrument, InstrumentKind
+from algopioneer_core.domain.instruments import InstrumentKind
 from algopioneer_core.domain.market_data import NS_PER_SECOND
 from algopioneer_core.domain.money import ZERO, plain, sub
-from algopioneer_core.domain.times import iso_utc
 from algopioneer_core.wire.rate_limits import TokenBucket
 
 __all__ = ["ROOT", "RestApi"]
 
 ROOT: Final = "/api/v3/brokerage"
 """Path below which all resources lie."""
-_GRANULARITIES: Final = {
-    "ONE_MINUTE": 60,
-    "FIVE_MINUTE": 300,
-    "FIFTEEN_MINUTE": 900,
-    "THIRTY_MINUTE": 1800,
-    "ONE_HOUR": 3600,
-    "TWO_HOUR": 7200,
-    "FOUR_HOUR": 14400,
-    "SIX_HOUR": 21600,
-    "ONE_DAY": 86400,
-}
-_MOST_CANDLES: Final = 350
 
 _Handler = Callable[["RestApi", Request], Any]
 
@@ -63,7 +48,7 @@ class RestApi:
         self._trading = trading
         self._gate = gate
         self._exchange = trading.exchange
-        self._products_by_name = trading.products
+        self._markets = MarketReads(trading.exchange, trading.products)
         self._clock = self._exchange.clock
         self._instruments = {
             each.id.symbol: each for each in self._exchange.books.instruments.values()
@@ -125,72 +110,27 @@ class RestApi:
             "x-ratelimit-reset": "1",
         }
 
-    # --- markets -----------------------------------------------------------------------------
-
-    def _time(self, _: Request) -> Any:
-        now_ns = self._clock.now_ns()
-        return {
-            "iso": iso_utc(now_ns - now_ns % NS_PER_SECOND),
-            "epochSeconds": str(now_ns // NS_PER_SECOND),
-            "epochMillis": str(now_ns // 1_000_000),
-        }
-
-    def _products(self, request: Request) -> Any:
-        wanted = request.query.get("product_ids", [])
-        kinds = request.query.get("product_type", [])
-        rows = [
-            self._priced(each)
-            for each in self._products_by_name.values()
-            if (not wanted or each["product_id"] in wanted)
-            and (not kinds or each["product_type"] in kinds)
-        ]
-        start = int(first_of(request, "offset", "0"))
-        rows = rows[start : start + int(first_of(request, "limit", "1000"))]
-        return {"products": rows, "num_products": len(rows)}
-
-    def _product(self, request: Request) -> Any:
-        return self._priced(
-            self._products_by_name[self._listed(request.path.rpartition("/")[2]).id.symbol]
-        )
-
-    def _priced(self, product: Mapping[str, Any]) -> dict[str, Any]:
-        instrument = self._instruments[product["product_id"]]
-        price = self._exchange.candles[instrument.id].last_price
-        return {**product, "price": "" if price is None else plain(price)}
-
-    def _candles(self, request: Request) -> Any:
-        instrument = self._listed(request.path.split("/")[-2])
-        seconds = _GRANULARITIES.get(first_of(request, "granularity"))
-        if seconds is None:
-            raise Failure(error_answer(400, "INVALID_ARGUMENT", "granularity is invalid"))
-        start, end = (seconds_of(request, name) for name in ("start", "end"))
-        interval_ns = seconds * NS_PER_SECOND
-        # Both ends are asked for, so as many buckets as steps and one more.
-        if (end - start) // interval_ns + 1 > _MOST_CANDLES:
-            text = "start and end argument is invalid - number of candles requested should be "
-            raise Failure(error_answer(400, "INVALID_ARGUMENT", f"{text}less than {_MOST_CANDLES}"))
-        rows = self._exchange.candles[self._book(instrument)].rows(interval_ns, start, end + 1)
-        return {"candles": [candle_json(each) for each in reversed(rows)]}
-
-    def _listed(self, name: str) -> Instrument:
-        instrument = self._instruments.get(name)
-        if instrument is None:
-            raise Failure(error_answer(404, "NOT_FOUND", f"Product {name} not supported"))
-        return instrument
-
-    def _book(self, instrument: Instrument) -> Any:
-        """Return the id under which an instrument's market lies: an alias has none of its own."""
-        alias = self._products_by_name[instrument.id.symbol]["alias"]
-        return self._instruments[alias].id if alias in self._instruments else instrument.id
-
     # --- account -----------------------------------------------------------------------------
 
-    def _accounts(self, request: Request) -> Any:
-        rows = [
+    def _wallets(self) -> list[dict[str, Any]]:
+        return [
             account_json(number, each.asset, sub(each.total, each.held), each.held)
             for number, each in enumerate(self._exchange.books.balances(), 1)
         ]
-        page, cursor = page_of(rows, request, 49)
+
+    def _account(self, request: Request) -> Any:
+        uuid = request.path.rpartition("/")[2]
+        account = next((each for each in self._wallets() if each["uuid"] == uuid), None)
+        if account is None:
+            raise Failure(error_answer(404, "NOT_FOUND", f"account {uuid} not found"))
+        return {"account": account}
+
+    def _portfolios(self, _: Request) -> Any:
+        own = {"name": "Default", "uuid": PORTFOLIO, "type": "DEFAULT", "deleted": False}
+        return {"portfolios": [own]}
+
+    def _accounts(self, request: Request) -> Any:
+        page, cursor = page_of(self._wallets(), request, 49)
         return {"accounts": page, "has_next": bool(cursor), "cursor": cursor, "size": len(page)}
 
     def _fees(self, _: Request) -> Any:
@@ -239,19 +179,30 @@ class RestApi:
         return {"positions": rows}
 
 
+_OF_MARKETS: Final[dict[str, _Handler]] = {
+    "/products": lambda api, request: api._markets.products(request),
+    "/products/*": lambda api, request: api._markets.product(request),
+    "/products/*/candles": lambda api, request: api._markets.candles(request),
+    "/products/*/ticker": lambda api, request: api._markets.trades(request),
+    "/product_book": lambda api, request: api._markets.book(request),
+}
+"""What is served with the key and, below `/market`, without it."""
 _ROUTES: Final[dict[tuple[str, str], tuple[_Handler, str]]] = {
-    ("GET", "/time"): (RestApi._time, ""),
-    ("GET", "/market/products"): (RestApi._products, ""),
-    ("GET", "/market/products/*"): (RestApi._product, ""),
-    ("GET", "/market/products/*/candles"): (RestApi._candles, ""),
-    ("GET", "/products"): (RestApi._products, "view"),
-    ("GET", "/products/*"): (RestApi._product, "view"),
-    ("GET", "/products/*/candles"): (RestApi._candles, "view"),
+    ("GET", "/time"): (lambda api, request: api._markets.time(request), ""),
+    **{
+        ("GET", f"{prefix}{path}"): (handler, permission)
+        for prefix, permission in (("/market", ""), ("", "view"))
+        for path, handler in _OF_MARKETS.items()
+    },
+    ("GET", "/best_bid_ask"): (lambda api, request: api._markets.best(request), "view"),
     ("GET", "/accounts"): (RestApi._accounts, "view"),
+    ("GET", "/accounts/*"): (RestApi._account, "view"),
+    ("GET", "/portfolios"): (RestApi._portfolios, "view"),
     ("GET", "/transaction_summary"): (RestApi._fees, "view"),
     ("GET", "/key_permissions"): (RestApi._permissions, "view"),
     ("GET", "/cfm/positions"): (RestApi._positions, "view"),
     ("POST", "/orders"): (lambda api, request: api._trading.create(request), "trade"),
+    ("POST", "/orders/preview"): (lambda api, request: api._trading.preview(request), "view"),
     ("POST", "/orders/batch_cancel"): (lambda api, request: api._trading.cancel(request), "trade"),
     ("GET", "/orders/historical/batch"): (
         lambda api, request: api._trading.orders(request),

@@ -4,12 +4,13 @@ How the local exchange writes things: the same keys and types as recorded messag
 What a field says that no adapter reads is a constant of the right type.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
 from algopioneer_core.domain.fills import Fill, Liquidity, Side
 from algopioneer_core.domain.instruments import Instrument
+from algopioneer_core.domain.market_data import Quote
 from algopioneer_core.domain.money import ZERO, add, divide_half_even, mul, plain, sub, total
 from algopioneer_core.domain.orders import Order, OrderStatus, OrderType, TimeInForce
 from algopioneer_core.domain.times import iso_utc
@@ -17,23 +18,23 @@ from algopioneer_core.simulation.sandbox import PlacedOrder
 from algopioneer_core.simulation.sandbox_candles import Candle
 
 __all__ = [
-    "DEFAULT_PRODUCTS",
     "PORTFOLIO",
     "account_json",
     "candle_json",
     "fill_json",
-    "future_json",
     "order_id",
     "order_json",
     "position_json",
-    "spot_json",
+    "preview_json",
     "status_of",
+    "stream_position_json",
     "user_order_json",
 ]
 
 Json = dict[str, Any]
 PORTFOLIO: Final = "2c63d2f0-0000-4000-8000-000000000001"
 _USER: Final = "f8e2f9dd-0000-4000-8000-000000000001"
+_PREVIEW: Final = "dcbfa9fc-0000-4000-8000-000000000001"
 _NEVER: Final = "0001-01-01T00:00:00Z"
 _STATUSES: Final = {
     OrderStatus.FILLED: "FILLED",
@@ -54,111 +55,6 @@ _TYPES: Final = {
 }
 _PLACES: Final = 16
 """Decimals of an average price."""
-
-
-def spot_json(base: str, quote: str, *, step: str = "0.01", alias: str = "") -> Json:
-    """Return a spot product; *alias* is the -USD product whose other name it is."""
-    name = f"{base}-{quote}"
-    return _product(
-        product_id=name,
-        base_increment="0.00000001",
-        quote_increment=step,
-        price_increment=step,
-        base_min_size="0.00000001",
-        base_max_size="3400",
-        quote_min_size="1",
-        quote_max_size="150000000",
-        base_name=base,
-        status="online",
-        product_type="SPOT",
-        quote_currency_id=quote,
-        base_currency_id=base,
-        alias=alias,
-        alias_to=[] if alias else [f"{base}-USDC"],
-        base_display_symbol=base,
-        display_name=name,
-        product_venue="CBE",
-    )
-
-
-def future_json(name: str, base: str, expiry: str, *, step: str = "5", size: str = "0.01") -> Json:
-    """Return a US future of which one contract is *size* of *base*."""
-    return _product(
-        product_id=name,
-        base_increment="1",
-        quote_increment="0.01",
-        price_increment=step,
-        base_min_size="1",
-        base_max_size="5000",
-        quote_min_size="0",
-        quote_max_size="100000000",
-        base_name="",
-        status="",
-        product_type="FUTURE",
-        quote_currency_id="USD",
-        base_currency_id="",
-        alias="",
-        alias_to=[],
-        base_display_symbol="",
-        display_name=name,
-        product_venue="FCM",
-    ) | {
-        "fcm_trading_session_details": {
-            "is_session_open": True,
-            "open_time": _NEVER,
-            "close_time": _NEVER,
-            "session_state": "FCM_TRADING_SESSION_STATE_OPEN",
-            "after_hours_order_entry_disabled": False,
-            "closed_reason": "FCM_TRADING_SESSION_CLOSED_REASON_UNDEFINED",
-        },
-        "future_product_details": {
-            "venue": "cde",
-            "contract_code": name.partition("-")[0],
-            "contract_expiry": expiry,
-            "contract_size": size,
-            "contract_root_unit": base,
-            "group_description": f"{base} Futures",
-            "contract_expiry_timezone": "Europe/London",
-            "risk_managed_by": "MANAGED_BY_FCM",
-            "contract_expiry_type": "EXPIRING",
-            "contract_display_name": name,
-        },
-    }
-
-
-def _product(**own: Any) -> Json:
-    return {
-        "price": "",
-        "price_percentage_change_24h": "0",
-        "volume_24h": "0",
-        "volume_percentage_change_24h": "0",
-        "quote_name": "US Dollar",
-        "watched": False,
-        "is_disabled": False,
-        "new": False,
-        "cancel_only": False,
-        "limit_only": False,
-        "post_only": False,
-        "trading_disabled": False,
-        "auction_mode": False,
-        "fcm_trading_session_details": None,
-        "mid_market_price": "",
-        "quote_display_symbol": "USD",
-        "view_only": False,
-        "approximate_quote_24h_volume": "0",
-        "new_at": "2023-01-01T00:00:00Z",
-        **own,
-    }
-
-
-DEFAULT_PRODUCTS: Final = (
-    spot_json("BTC", "USD"),
-    spot_json("ETH", "USD"),
-    spot_json("SOL", "USD"),
-    spot_json("BTC", "USDC", alias="BTC-USD"),
-    future_json("BIT-27DEC30-CDE", "BTC", "2030-12-27T16:00:00Z"),
-)
-"""What the local exchange trades unless it is told otherwise."""
 
 
 def account_json(number: int, asset: str, available: Decimal, hold: Decimal) -> Json:
@@ -272,6 +168,40 @@ def order_json(
     }
 
 
+def preview_json(errors: Sequence[str], quote: Quote | None, **numbers: Decimal) -> Json:
+    """
+    Return what an order would come to; with errors, no numbers (protocol: preview).
+
+    Args:
+        errors: Why it would not be taken.
+        quote: The best of the book.
+        numbers: `order_total`, `commission_total`, `quote_size` and `base_size`.
+    """
+    zero, best = ("", None) if errors else ("0", quote)
+    return {
+        "order_total": "",
+        "commission_total": "",
+        "errs": list(errors),
+        "warning": [] if errors else ["UNKNOWN"],
+        "quote_size": "",
+        "base_size": "",
+        "best_bid": plain(best.bid) if best else "",
+        "best_ask": plain(best.ask) if best else "",
+        "is_max": False,
+        "order_margin_total": zero,
+        "leverage": zero,
+        "long_leverage": zero,
+        "short_leverage": zero,
+        "slippage": zero,
+        "preview_id": _PREVIEW,
+        "current_liquidation_buffer": zero,
+        "projected_liquidation_buffer": zero,
+        "max_leverage": "",
+        "pnl_configuration": None,
+        **{name: plain(number) for name, number in numbers.items()},
+    }
+
+
 def user_order_json(placed: PlacedOrder, status: str) -> Json:
     """Return an order as the private stream shows it: all text, in totals."""
     order, intent = placed.order, placed.order.intent
@@ -344,4 +274,16 @@ def position_json(instrument: Instrument, quantity: Decimal, price: Decimal) -> 
         "avg_entry_price": money,
         "unrealized_pnl": {"value": "0", "currency": instrument.quote},
         "daily_realized_pnl": {"value": "0", "currency": instrument.quote},
+    }
+
+
+def stream_position_json(name: str, quantity: Decimal, price: Decimal) -> Json:
+    """Return a position in a US future as the private stream shows it."""
+    return {
+        "product_id": name,
+        "side": "LONG" if quantity > 0 else "SHORT",
+        "number_of_contracts": plain(quantity.copy_abs()),
+        "realized_pnl": "0",
+        "unrealized_pnl": "0",
+        "entry_price": plain(price),
     }

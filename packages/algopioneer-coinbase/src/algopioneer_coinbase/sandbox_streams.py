@@ -8,7 +8,8 @@ connection that nothing is sent on for ninety (protocol: keepalive).
 """
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from itertools import count
 from typing import Any, Final
 
 import anyio
@@ -16,11 +17,21 @@ from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStre
 from attrs import define, field
 
 from algopioneer_coinbase.sandbox_auth import Gatekeeper
-from algopioneer_coinbase.sandbox_shapes import candle_json, user_order_json
+from algopioneer_coinbase.sandbox_market_shapes import (
+    level2_json,
+    status_json,
+    ticker_json,
+    trade_json,
+)
+from algopioneer_coinbase.sandbox_shapes import (
+    candle_json,
+    stream_position_json,
+    user_order_json,
+)
 from algopioneer_core.domain.events import ExecutionReport
 from algopioneer_core.domain.instruments import InstrumentId
 from algopioneer_core.domain.market_data import NS_PER_SECOND, Quote, Trade
-from algopioneer_core.domain.money import ZERO, plain
+from algopioneer_core.domain.money import ZERO
 from algopioneer_core.domain.times import iso_utc
 from algopioneer_core.simulation.sandbox import LocalExchange, PlacedOrder
 from algopioneer_core.wire.websocket import WebSocket, WebSocketClosed
@@ -33,8 +44,19 @@ _IDLE_S: Final = 90.0
 _WAITING_MESSAGES: Final = 10_000
 _ORDERS_IN_A_MESSAGE: Final = 50
 _FIVE_MINUTES_NS: Final = 300 * NS_PER_SECOND
+_BATCH_S: Final = 5
+"""How often `ticker_batch` tells of what has changed (protocol: channels)."""
 _CHANNELS: Final = frozenset(
-    {"ticker", "market_trades", "candles", "level2", "heartbeats", "user", "status"}
+    {
+        "ticker",
+        "ticker_batch",
+        "market_trades",
+        "candles",
+        "level2",
+        "heartbeats",
+        "user",
+        "status",
+    }
 )
 _PRIVATE: Final = frozenset({"user"})
 Json = dict[str, Any]
@@ -48,6 +70,10 @@ class _Connection:
     subscriptions: dict[str, set[str]] = field(factory=dict)
     sequence: int = 0
     heartbeats: int = 0
+    batched: dict[InstrumentId, Quote] = field(factory=dict)
+    """What `ticker_batch` has told last."""
+    statuses: dict[str, Json] = field(factory=dict)
+    """What `status` has told last, by product."""
 
     def wants(self, channel: str, product: str) -> bool:
         """Return whether something of a product goes out here; no product named means all."""
@@ -61,14 +87,20 @@ class Streams:
 
     Args:
         exchange: What they show.
+        products: Their descriptions, by name.
         gate: Checks tokens.
         status: Says an order's status in the venue's words.
     """
 
     def __init__(
-        self, exchange: LocalExchange, gate: Gatekeeper, status: Callable[[PlacedOrder], str]
+        self,
+        exchange: LocalExchange,
+        products: Mapping[str, Mapping[str, Any]],
+        gate: Gatekeeper,
+        status: Callable[[PlacedOrder], str],
     ) -> None:
         self._exchange = exchange
+        self._products = products
         self._gate = gate
         self._status = status
         self._connections: dict[_Connection, None] = {}
@@ -136,16 +168,48 @@ class Streams:
         scope.cancel()
 
     async def _beat(self, connection: _Connection) -> None:
-        while True:
+        """Say each second what is said by the clock and not because something happened."""
+        for second in count(1):
             await anyio.sleep(1)
             if "heartbeats" in connection.subscriptions:
-                now = iso_utc(self._exchange.clock.now_ns()).replace("T", " ").rstrip("Z")
-                event = {
-                    "current_time": f"{now} +0000 UTC m=+1.0",
-                    "heartbeat_counter": connection.heartbeats,
-                }
-                connection.heartbeats += 1
-                self._put(connection, "heartbeats", [event])
+                self._put(connection, "heartbeats", [self._heartbeat(connection)])
+            if "status" in connection.subscriptions:
+                self._tell_statuses(connection, "update")
+            if second % _BATCH_S == 0 and "ticker_batch" in connection.subscriptions:
+                self._tell_batch(connection, "update")
+
+    def _heartbeat(self, connection: _Connection) -> Json:
+        now = iso_utc(self._exchange.clock.now_ns()).replace("T", " ").rstrip("Z")
+        connection.heartbeats += 1
+        return {
+            "current_time": f"{now} +0000 UTC m=+1.0",
+            "heartbeat_counter": connection.heartbeats - 1,
+        }
+
+    def _tell_statuses(self, connection: _Connection, kind: str) -> None:
+        """Tell of the products that are not as they were told last."""
+        now = {
+            name: status_json(product)
+            for name, product in self._products.items()
+            if connection.wants("status", name)
+        }
+        news = [each for name, each in now.items() if each != connection.statuses.get(name)]
+        connection.statuses = now
+        if news:
+            self._put(connection, "status", [{"type": kind, "products": news}])
+
+    def _tell_batch(self, connection: _Connection, kind: str) -> None:
+        """Tell of the markets whose quote is not the one that was told last."""
+        now = {
+            each: quote
+            for each, quote in self._exchange.quotes.items()
+            if connection.wants("ticker_batch", each.symbol)
+        }
+        news = [quote for each, quote in now.items() if quote != connection.batched.get(each)]
+        connection.batched = now
+        if news:
+            tickers = [self._ticker(each, with_book=False) for each in news]
+            self._put(connection, "ticker_batch", [{"type": kind, "tickers": tickers}])
 
     # --- what a client says ------------------------------------------------------------------
 
@@ -177,6 +241,12 @@ class Streams:
     def _subscribe(self, connection: _Connection, channel: str, products: list[str]) -> None:
         connection.subscriptions.setdefault(channel, set()).update(self._names_of(products))
         self._tell_subscriptions(connection)
+        if channel == "status":
+            connection.statuses = {}
+            self._tell_statuses(connection, "snapshot")
+        elif channel == "ticker_batch":
+            connection.batched = {}
+            self._tell_batch(connection, "snapshot")
         for event in self._snapshots(channel, products):
             self._put(connection, channel, [event])
 
@@ -211,11 +281,16 @@ class Streams:
         quotes = [quote for each in ids if (quote := self._exchange.quotes.get(each))]
         trades = [trade for each in ids if (trade := self._exchange.trades.get(each))]
         if channel == "level2":
-            return [_level2(quote, None) for quote in quotes]
+            return [level2_json(quote, None) for quote in quotes]
         if channel == "ticker" and quotes:
             return [{"type": "snapshot", "tickers": [self._ticker(each) for each in quotes]}]
         if channel == "market_trades" and trades:
-            return [{"type": "snapshot", "trades": [_trade(each) for each in trades]}]
+            return [
+                {
+                    "type": "snapshot",
+                    "trades": [trade_json(each, each.instrument_id.symbol) for each in trades],
+                }
+            ]
         if channel == "candles" and trades:
             return [{"type": "snapshot", "candles": [self._candle(each) for each in trades]}]
         return []
@@ -229,12 +304,29 @@ class Streams:
         ]
         size = _ORDERS_IN_A_MESSAGE
         starts = range(0, len(rows) + 1, size)  # one that is not full ends it
-        return [{"type": "snapshot", "orders": rows[start : start + size]} for start in starts]
+        return [self._user_event("snapshot", rows[start : start + size]) for start in starts]
+
+    def _user_event(self, kind: str, orders: list[Json]) -> Json:
+        """Return orders, and the positions that come with all of them."""
+        account = self._exchange.books.account
+        expiring = [
+            stream_position_json(each.symbol, quantity, account.mark(each) or ZERO)
+            for each, quantity in account.positions().items()
+            if not self._exchange.books.instruments[each].delivers_base
+        ]
+        return {
+            "type": kind,
+            "orders": orders,
+            "positions": {
+                "perpetual_futures_positions": [],
+                "expiring_futures_positions": expiring,
+            },
+        }
 
     def show_order(self, placed: PlacedOrder) -> None:
         """Tell of an order as it is now."""
         order = user_order_json(placed, self._status(placed))
-        events = [{"type": "update", "orders": [order]}]
+        events = [self._user_event("update", [order])]
         for connection in self._connections:
             if connection.wants("user", placed.order.intent.instrument_id.symbol):
                 self._put(connection, "user", events)
@@ -249,7 +341,7 @@ class Streams:
         shown: list[tuple[str, Json]]
         if isinstance(event, Trade):
             shown = [
-                ("market_trades", {"type": "update", "trades": [_trade(event)]}),
+                ("market_trades", {"type": "update", "trades": [trade_json(event, name)]}),
                 ("candles", {"type": "update", "candles": [self._candle(event)]}),
             ]
         else:
@@ -257,31 +349,16 @@ class Streams:
             self._shown[event.instrument_id] = event
             shown = [
                 ("ticker", {"type": "update", "tickers": [self._ticker(event)]}),
-                ("level2", _level2(event, before)),
+                ("level2", level2_json(event, before)),
             ]
         for connection in self._connections:
             for channel, content in shown:
                 if connection.wants(channel, name):
                     self._put(connection, channel, [content])
 
-    def _ticker(self, quote: Quote) -> Json:
+    def _ticker(self, quote: Quote, *, with_book: bool = True) -> Json:
         trade = self._exchange.trades.get(quote.instrument_id)
-        price = plain(trade.price if trade else quote.mid)
-        return {
-            "type": "ticker",
-            "product_id": quote.instrument_id.symbol,
-            "price": price,
-            "volume_24_h": "0",
-            "low_24_h": price,
-            "high_24_h": price,
-            "low_52_w": price,
-            "high_52_w": price,
-            "price_percent_chg_24_h": "0",
-            "best_bid": plain(quote.bid),
-            "best_bid_quantity": plain(quote.bid_size),
-            "best_ask": plain(quote.ask),
-            "best_ask_quantity": plain(quote.ask_size),
-        }
+        return ticker_json(quote, trade, with_book=with_book)
 
     def _candle(self, trade: Trade) -> Json:
         candle = self._exchange.candles[trade.instrument_id].running(_FIVE_MINUTES_NS)
@@ -309,37 +386,3 @@ class Streams:
             connection.outbox.send_nowait(text)
         except (anyio.WouldBlock, anyio.BrokenResourceError, anyio.ClosedResourceError):
             connection.outbox.close()  # it does not read: the sender ends, and with it the rest
-
-
-def _trade(trade: Trade) -> Json:
-    return {
-        "trade_id": trade.trade_id,
-        "product_id": trade.instrument_id.symbol,
-        "price": plain(trade.price),
-        "size": plain(trade.quantity),
-        "side": "BUY",
-        "time": iso_utc(trade.ts_event),
-    }
-
-
-def _level2(quote: Quote, before: Quote | None) -> Json:
-    """Return a book of one level on each side: whole, or what changes it from *before*."""
-    when = "1970-01-01T00:00:00Z" if before is None else iso_utc(quote.ts_event)
-    levels = [("bid", quote.bid, quote.bid_size), ("offer", quote.ask, quote.ask_size)]
-    if before is not None and before.bid != quote.bid:
-        levels.insert(0, ("bid", before.bid, ZERO))
-    if before is not None and before.ask != quote.ask:
-        levels.insert(0, ("offer", before.ask, ZERO))
-    return {
-        "type": "snapshot" if before is None else "update",
-        "product_id": quote.instrument_id.symbol,
-        "updates": [
-            {
-                "side": side,
-                "event_time": when,
-                "price_level": plain(price),
-                "new_quantity": plain(size),
-            }
-            for side, price, size in levels
-        ],
-    }

@@ -1,23 +1,29 @@
 """Orders at the local Coinbase: placed, cancelled, and looked up."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Final
 
 import anyio
-from attrs import define, frozen
+from attrs import define, field, frozen
 
-from algopioneer_coinbase.numbers import time_ns
 from algopioneer_coinbase.sandbox_http import (
     Failure,
     Request,
     body_of,
     error_answer,
-    first_of,
     gateway_answer,
     page_of,
+    times_of,
 )
-from algopioneer_coinbase.sandbox_orders import Refusal, Terms, code_of, read_order
-from algopioneer_coinbase.sandbox_shapes import fill_json, order_id, order_json, status_of
+from algopioneer_coinbase.sandbox_orders import echo_of, estimate, read_order
+from algopioneer_coinbase.sandbox_rules import Limits, Refusal, Terms, refusal_of
+from algopioneer_coinbase.sandbox_shapes import (
+    fill_json,
+    order_id,
+    order_json,
+    preview_json,
+    status_of,
+)
 from algopioneer_core.domain.errors import OrderRejected
 from algopioneer_core.domain.market_data import NS_PER_SECOND
 from algopioneer_core.domain.money import ZERO
@@ -26,6 +32,8 @@ from algopioneer_core.simulation.paper_holds import hold_of
 from algopioneer_core.simulation.sandbox import LocalExchange, PlacedOrder
 
 __all__ = ["Manners", "Trading"]
+
+_UNPROVEN: Final = {"proof_token_required": True}
 
 
 @frozen(kw_only=True)
@@ -38,8 +46,11 @@ class Manners:
     """How long a cancel is queued before it is done."""
     read_lag_ns: int = 0
     """How long a new order is not shown by look-ups and lists."""
+    holds_data_back: bool = False
+    """Whether lists are empty until the holder has confirmed who he is (protocol: pitfalls)."""
     private_per_second: int = 30
     public_per_second: int = 10
+    limits: Limits = field(factory=Limits)
 
 
 @define(eq=False)
@@ -133,7 +144,7 @@ class Trading:
                 "client_order_id": name,
                 "attached_order_id": "",
             },
-            "order_configuration": body["order_configuration"],
+            "order_configuration": echo_of(body),
         }
 
     def _placed(self, name: str, body: dict[str, Any]) -> PlacedOrder:
@@ -144,25 +155,43 @@ class Trading:
             return known
         if self.exchange.befalls("reject"):
             raise Refusal("COMMANDER_REJECTED_NEW_ORDER")
-        instrument = self._instruments.get(str(body.get("product_id")))
-        if instrument is None:
-            raise Refusal("INVALID_PRODUCT_ID")
-        terms = Terms(
-            instrument,
-            self.products[instrument.id.symbol],
-            self.exchange.quotes.get(instrument.id),
-            self.exchange.costs(instrument).taker,
-        )
-        intent = read_order(body, terms)
+        intent = read_order(body, self._terms(body))
         number = len(self.exchange.placed) + 1
         order = Order(name, intent, self._clock.now_ns(), OrderStatus.PENDING)
         try:
             placed = self.exchange.place(order)
         except OrderRejected as rejected:
-            raise Refusal(code_of(rejected.message), rejected.message) from None
+            raise refusal_of(rejected.message) from None
         assert placed.number == number
-        self._filed[order_id(placed)] = _Filed(placed, body["order_configuration"])
+        self._filed[order_id(placed)] = _Filed(placed, echo_of(body))
         return placed
+
+    def _terms(self, body: Mapping[str, Any]) -> Terms:
+        instrument = self._instruments.get(str(body.get("product_id")))
+        if instrument is None:
+            raise Refusal("INVALID_PRODUCT_ID")
+        return Terms(
+            instrument=instrument,
+            product=self.products[instrument.id.symbol],
+            quote=self.exchange.quotes.get(instrument.id),
+            costs=self.exchange.costs(instrument),
+            now_ns=self._clock.now_ns(),
+            limits=self.manners.limits,
+        )
+
+    def preview(self, request: Request) -> Any:
+        """Say what would become of an order; nothing is placed."""
+        body = body_of(request)
+        try:
+            terms = self._terms(body)
+            intent = read_order(body, terms)
+            now_ns = self._clock.now_ns()
+            problem = self.exchange.problem_of(Order("-", intent, now_ns, OrderStatus.PENDING))
+            if problem:
+                raise refusal_of(problem)
+        except Refusal as refusal:
+            return preview_json([refusal.preview], None)
+        return preview_json([], terms.quote, **estimate(intent, terms))
 
     def cancel(self, request: Request) -> Any:
         """Queue cancels."""
@@ -220,7 +249,7 @@ class Trading:
     def orders(self, request: Request) -> Any:
         """List orders, newest first."""
         query = request.query
-        start, end = (time_ns(first_of(request, name)) for name in ("start_date", "end_date"))
+        start, end = times_of(request, "start_date", "end_date")
         rows = [
             self._row(each)
             for each in self._visible()
@@ -232,21 +261,15 @@ class Trading:
             ("order_status", "status"),
         ):
             rows = [row for row in rows if name not in query or row[key] in query[name]]
+        if self.manners.holds_data_back:
+            return {"orders": [], "sequence": "0", "has_next": False, "cursor": "", **_UNPROVEN}
         page, cursor = page_of(rows, request, 100)
-        return {
-            "orders": page,
-            "sequence": "0",
-            "has_next": bool(cursor),
-            "cursor": cursor,
-            "proof_token_required": False,
-        }
+        return {"orders": page, "sequence": "0", "has_next": bool(cursor), "cursor": cursor}
 
     def fills(self, request: Request) -> Any:
         """List fills, newest first."""
         query = request.query
-        start, end = (
-            time_ns(first_of(request, f"{name}_sequence_timestamp")) for name in ("start", "end")
-        )
+        start, end = times_of(request, "start_sequence_timestamp", "end_sequence_timestamp")
         fills = [
             (fill.ts_event, fill_json(each.placed, fill))
             for each in self._visible()
@@ -256,6 +279,8 @@ class Trading:
         rows = [row for _, row in sorted(fills, key=lambda pair: -pair[0])]
         for name, key in (("order_ids", "order_id"), ("product_ids", "product_id")):
             rows = [row for row in rows if name not in query or row[key] in query[name]]
+        if self.manners.holds_data_back:
+            return {"fills": [], "cursor": "", **_UNPROVEN}
         page, cursor = page_of(rows, request, 100)
         return {"fills": page, "cursor": cursor}
 
@@ -269,5 +294,5 @@ def _refused(refusal: Refusal, body: Mapping[str, Any]) -> dict[str, Any]:
             "error_details": "",
             "preview_failure_reason": refusal.preview,
         },
-        "order_configuration": body.get("order_configuration"),
+        "order_configuration": echo_of(body),
     }

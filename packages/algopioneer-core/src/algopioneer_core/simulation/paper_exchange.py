@@ -137,7 +137,7 @@ class PaperExchange:
         used = self.find(key)
         if used is not None and not (reuses_id and used.status.is_final):
             raise Refused("the client order id was used before", where=key)
-        problem = self._problem(order) if self._checks_at_once else ""
+        problem = self.problem_of(order) if self._checks_at_once else ""
         if problem:
             raise Refused(problem, where=key)
         self.now_ns = max(self.now_ns, order.ts_created)
@@ -149,8 +149,12 @@ class PaperExchange:
         self._book(order.intent.instrument_id).submit(taken, self.now_ns)
         return self._told(OrderAccepted(key, self.now_ns, f"paper-{key}"))
 
-    def _problem(self, order: Order) -> str:
-        """Return why the venue would not take *order*, judged at its limit or the last price."""
+    def problem_of(self, order: Order) -> str:
+        """
+        Return why the venue would not take *order*, judged at its limit or the last price.
+
+        Empty when it would; nothing is placed either way.
+        """
         intent = order.intent
         costs = self._costs(self.instruments[intent.instrument_id])
         problem = problem_of_terms(intent, costs.instrument)

@@ -119,6 +119,10 @@ class LocalExchange:
         self._match(order.intent.instrument_id)
         return placed
 
+    def problem_of(self, order: Order) -> str:
+        """Return why `place` would refuse *order*; empty when it would not. Nothing is placed."""
+        return self.books.problem_of(order)
+
     def cancel(self, client_order_id: str) -> None:
         """Take an order out; nothing happens to one that has ended."""
         self.books.now_ns = max(self.books.now_ns, self.clock.now_ns())
