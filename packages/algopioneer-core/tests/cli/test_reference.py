@@ -13,6 +13,7 @@ from algopioneer_core.cli.backtest import backtest
 from algopioneer_core.cli.control import flatten, halt, resume
 from algopioneer_core.cli.demo import demo
 from algopioneer_core.cli.dual_leg import dual_leg
+from algopioneer_core.cli.history import download
 from algopioneer_core.cli.main import main
 from algopioneer_core.cli.portfolio import portfolio
 from algopioneer_core.cli.run import run
@@ -37,7 +38,7 @@ def _page(name: str) -> str:
 
 @pytest.mark.parametrize(
     "command",
-    [backtest, trade, dual_leg, portfolio, run, demo, halt, resume, flatten],
+    [backtest, trade, dual_leg, portfolio, run, demo, halt, resume, flatten, download],
     ids=lambda each: str(each.name),
 )
 def test_every_flag_is_documented_with_its_help(command: click.Command) -> None:

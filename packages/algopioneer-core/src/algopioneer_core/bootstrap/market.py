@@ -12,7 +12,7 @@ from algopioneer_core.bootstrap.lengths import interval_ns
 from algopioneer_core.bootstrap.synthetic import make_up
 from algopioneer_core.bootstrap.venue_history import fetch_history
 from algopioneer_core.config.backtest import BacktestOptions
-from algopioneer_core.config.runs import Settings
+from algopioneer_core.config.runs import Settings, separated
 from algopioneer_core.domain.errors import ConfigError
 from algopioneer_core.domain.instruments import Instrument, InstrumentId
 from algopioneer_core.history.columns import BarSource, Stamp
@@ -103,8 +103,7 @@ def _symbols(
     strategy: StrategySpec,
     asked: Settings,
 ) -> tuple[str, ...]:
-    named = tuple(part.strip() for text in options.symbols for part in text.split(","))
-    symbols = tuple(symbol for symbol in named if symbol)
+    symbols = separated(options.symbols)
     for symbol in symbols:
         if symbols.count(symbol) > 1:
             raise ConfigError(

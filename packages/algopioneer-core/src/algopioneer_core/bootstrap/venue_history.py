@@ -6,20 +6,22 @@ from typing import TypeVar
 
 from attrs import frozen
 
+from algopioneer_core.bootstrap.history_checks import (
+    instrument_id_at,
+    offered_interval,
+    traded_instruments,
+)
 from algopioneer_core.bootstrap.lengths import interval_ns
 from algopioneer_core.bootstrap.venues import open_venue, run_waiting
 from algopioneer_core.config.backtest import BacktestOptions
 from algopioneer_core.config.runs import Settings
-from algopioneer_core.domain.capabilities import Capability, Support
-from algopioneer_core.domain.errors import ConfigError, DataError, RefusedError
+from algopioneer_core.domain.errors import ConfigError, DataError
 from algopioneer_core.domain.instruments import Instrument, InstrumentId
 from algopioneer_core.history.columns import CHUNK_BARS, BarColumns, BarSource, ColumnsSource, Stamp
-from algopioneer_core.history.intervals import format_interval
 from algopioneer_core.history.venue_bars import columns_of, joined
 from algopioneer_core.plugins.requirements import require_capabilities
 from algopioneer_core.plugins.specs import StrategySpec, VenueSpec
 from algopioneer_core.ports import MarketData
-from algopioneer_core.settings import nearest
 
 __all__ = ["VenueHistory", "fetch_history"]
 
@@ -75,15 +77,17 @@ def fetch_history(
     opening = open_venue(venue, settings, environment)
     _refuse_what_is_for_files(asked, venue)
     wanted = _Wanted(
-        ids=tuple(_instrument_id(symbol, venue, asked) for symbol in symbols),
-        interval_ns=_interval(options, asked, venue),
+        ids=tuple(instrument_id_at(symbol, venue, asked) for symbol in symbols),
+        interval_ns=offered_interval(
+            _required(interval_ns(options, asked), "interval", asked), venue, asked
+        ),
         start_ns=_required(options.start_ns, "from", asked),
         end_ns=_required(options.end_ns, "to", asked),
     )
 
     async def fetch() -> tuple[tuple[Instrument, ...], list[BarColumns]]:
         async with opening as opened:
-            instruments = await _instruments(opened.market_data, wanted.ids, asked)
+            instruments = await traded_instruments(opened.market_data, wanted.ids, asked)
             for each in instruments:
                 require_capabilities(strategy, venue, each.kind)
             bars = [await _bars(opened.market_data, each, wanted) for each in wanted.ids]
@@ -113,51 +117,6 @@ def _required(value: T | None, key: str, asked: Settings) -> T:
             "--interval 1h --from 2024-01-01 --to 2024-02-01",
         )
     return value
-
-
-def _interval(options: BacktestOptions, asked: Settings, venue: VenueSpec) -> int:
-    interval = _required(interval_ns(options, asked), "interval", asked)
-    capabilities = venue.capabilities
-    if capabilities.supports(Capability.BARS_HISTORY) is Support.UNSUPPORTED:
-        raise RefusedError(
-            f"venue {venue.name!r} has no history of bars",
-            where="--exchange",
-            remedy="give bars of your own with --data FILE",
-        )
-    offered = capabilities.history_bar_intervals_ns
-    if offered and interval not in offered:
-        raise RefusedError(
-            f"venue {venue.name!r} has no bars of {format_interval(interval)}",
-            where=asked.place("interval"),
-            remedy=f"it has {', '.join(map(format_interval, offered))}",
-        )
-    return interval
-
-
-def _instrument_id(symbol: str, venue: VenueSpec, asked: Settings) -> InstrumentId:
-    instrument_id = InstrumentId.parse(symbol, default_venue=venue.name)
-    if instrument_id.venue != venue.name:
-        raise ConfigError(
-            f"{symbol!r} is not traded at venue {venue.name!r}",
-            where=asked.place("symbols"),
-            remedy=f"write {venue.name}:SYMBOL, or the symbol alone",
-        )
-    return instrument_id
-
-
-async def _instruments(
-    market_data: MarketData, ids: tuple[InstrumentId, ...], asked: Settings
-) -> tuple[Instrument, ...]:
-    traded = {each.id: each for each in await market_data.instruments()}
-    for wanted in ids:
-        if wanted not in traded:
-            near = nearest(wanted.symbol, (each.symbol for each in traded))
-            raise RefusedError(
-                f"{wanted.symbol!r} is not traded at venue {wanted.venue!r}",
-                where=asked.place("symbols"),
-                remedy=f"did you mean {near!r}?" if near else "name it as the venue does",
-            )
-    return tuple(traded[wanted] for wanted in ids)
 
 
 async def _bars(market_data: MarketData, wanted: InstrumentId, range_: _Wanted) -> BarColumns:

@@ -5,18 +5,24 @@ Opening a venue: the one way from its name to a `Venue`, for history and for liv
 asynchronous itself waits for one.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AbstractAsyncContextManager
+import math
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, TypeVar
 
 from algopioneer_core.bootstrap.components import component_config
 from algopioneer_core.config.runs import Settings
-from algopioneer_core.domain.errors import AlgopioneerError, PluginError, RefusedError
+from algopioneer_core.domain.errors import (
+    AlgopioneerError,
+    PluginError,
+    RefusedError,
+    VenueUnavailable,
+)
 from algopioneer_core.plugins.requirements import require_available
 from algopioneer_core.plugins.specs import VenueSpec
 from algopioneer_core.ports import Venue
 
-__all__ = ["made_venue", "open_venue", "run_waiting"]
+__all__ = ["made_venue", "open_venue", "opened_within", "run_waiting"]
 
 T = TypeVar("T")
 
@@ -68,6 +74,26 @@ def made_venue(
             remedy="decorate the factory with contextlib.asynccontextmanager",
         )
     return opened
+
+
+@asynccontextmanager
+async def opened_within(
+    opening: AbstractAsyncContextManager[Venue], seconds: float, name: str
+) -> AsyncIterator[Venue]:
+    """
+    Open a venue for the length of a block, and give up after some *seconds* of waiting for it.
+
+    Raises:
+        VenueUnavailable: It took longer; names the venue.
+    """
+    import anyio
+
+    with anyio.move_on_after(seconds) as scope:
+        async with opening as venue:
+            scope.deadline = math.inf
+            yield venue
+    if scope.cancelled_caught:
+        raise VenueUnavailable(f"no answer within {seconds:g} s", where=f"venue {name!r}")
 
 
 def _check_shadow(spec: VenueSpec, shadow: Venue | None) -> None:

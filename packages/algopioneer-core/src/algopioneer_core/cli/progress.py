@@ -1,34 +1,41 @@
-"""A progress bar for runs that take over a second."""
+"""Progress bars for what takes over a second; on a terminal only."""
 
 from collections.abc import Sequence
 from types import TracebackType
 from typing import Final, Self
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
 
+from algopioneer_core.domain.instruments import InstrumentId
 from algopioneer_core.domain.round_trips import RoundTrip
 from algopioneer_core.history.joined import JointColumns
 from algopioneer_core.simulation.sinks import Float64Array, Holding
 
-__all__ = ["ProgressSink"]
+__all__ = ["DownloadProgress", "ProgressSink"]
 
 _PATIENCE_S: Final = 1.0
 """Runs shorter than this show nothing."""
 
 
-class ProgressSink:
+class _Bars:
     """
-    A result sink that shows how far a run has come, on standard error and only on a terminal.
+    Bars of progress on standard error, shown once they have taken a while, and only on a terminal.
 
-    Use it as a context manager, so that the bar is gone when the run ends or fails.
+    Use it as a context manager, so that they are gone when the run ends or fails.
 
     Args:
-        bars: How many bars there are.
-        console: Where to show it.
+        console: Where to show them.
     """
 
-    def __init__(self, bars: int, console: Console | None = None) -> None:
+    def __init__(self, console: Console | None = None) -> None:
         self._console = console or Console(stderr=True)
         self._progress = Progress(
             TextColumn("{task.description}"),
@@ -39,7 +46,6 @@ class ProgressSink:
             transient=True,
             refresh_per_second=2,
         )
-        self._task = self._progress.add_task("bars", total=bars)
         self._since = self._progress.get_time()
         self._shown = False
 
@@ -55,6 +61,41 @@ class ProgressSink:
         if self._shown:
             self._progress.stop()
 
+    def _show_if_late(self) -> None:
+        late = self._progress.get_time() - self._since > _PATIENCE_S
+        if late and not self._shown and self._console.is_terminal:
+            self._progress.start()
+            self._shown = True
+
+
+class DownloadProgress(_Bars):
+    """How far a download is: a bar for each instrument."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        super().__init__(console)
+        self._tasks: dict[InstrumentId, TaskID] = {}
+
+    def watch(self, instrument_id: InstrumentId, done: int, total: int) -> None:
+        """Show that *done* of *total* bars of an instrument were asked for."""
+        if instrument_id not in self._tasks:
+            self._tasks[instrument_id] = self._progress.add_task(str(instrument_id))
+        self._progress.update(self._tasks[instrument_id], completed=done, total=total)
+        self._show_if_late()
+
+
+class ProgressSink(_Bars):
+    """
+    A result sink that shows how far a run has come.
+
+    Args:
+        bars: How many bars there are.
+        console: Where to show it.
+    """
+
+    def __init__(self, bars: int, console: Console | None = None) -> None:
+        super().__init__(console)
+        self._task = self._progress.add_task("bars", total=bars)
+
     def bars(
         self,
         chunk: JointColumns,
@@ -63,10 +104,7 @@ class ProgressSink:
     ) -> None:
         """Move on by the bars of *chunk*."""
         self._progress.advance(self._task, len(chunk))
-        late = self._progress.get_time() - self._since > _PATIENCE_S
-        if late and not self._shown and self._console.is_terminal:
-            self._progress.start()
-            self._shown = True
+        self._show_if_late()
 
     def round_trip(self, trade: RoundTrip) -> None:
         """Take no notice."""

@@ -27,7 +27,7 @@ A file has six tables, all optional; the keys of `[backtest]` are the command's 
     allow = ["strategies"]
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -38,7 +38,16 @@ from algopioneer_core.config.structure import structure
 from algopioneer_core.domain.errors import ConfigError
 from algopioneer_core.settings import nearest
 
-__all__ = ["Part", "RunFile", "Settings", "parse_part", "read_allowed", "read_run_file"]
+__all__ = [
+    "Part",
+    "RunFile",
+    "Settings",
+    "assigned",
+    "parse_part",
+    "read_allowed",
+    "read_run_file",
+    "separated",
+]
 
 T = TypeVar("T")
 _TABLES: Final = ("backtest", "strategy", "legs", "exit", "venue", "plugins")
@@ -222,3 +231,27 @@ def parse_part(text: str, *, flag: str) -> Part:
 
 def _pairs(text: str) -> Sequence[str]:
     return [pair for pair in text.split(",") if pair.strip()]
+
+
+def assigned(words: Iterable[str], flag: str) -> dict[str, str]:
+    """
+    Read the settings that were given to a flag one by one, `KEY=VALUE` each.
+
+    Raises:
+        ConfigError: One is not; names the flag.
+    """
+    values = {}
+    for word in words:
+        key, equals, value = word.partition("=")
+        if not equals or not key.strip():
+            raise ConfigError(
+                f"{word!r} is not a setting", where=flag, remedy=f"write {flag} KEY=VALUE"
+            )
+        values[key.strip().replace("-", "_")] = value.strip()
+    return values
+
+
+def separated(texts: Iterable[str]) -> tuple[str, ...]:
+    """Return the names in *texts*, which may be lists separated by commas, in their order."""
+    words = (part.strip() for text in texts for part in text.split(","))
+    return tuple(word for word in words if word)

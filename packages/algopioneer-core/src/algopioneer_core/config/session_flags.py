@@ -6,7 +6,7 @@ flags has the same defaults and checks. Paper unless *live* is said. Units are t
 help: the cycle in seconds, ages in milliseconds, sizes in base or quote currency.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
@@ -14,9 +14,11 @@ from typing import Any, Final
 from attrs import frozen
 
 from algopioneer_core.config.pairs_config import Pair, not_positive, pair_strategy, read_pairs
+from algopioneer_core.config.runs import assigned, separated
 from algopioneer_core.config.session import SessionConfig, make_session
 from algopioneer_core.domain.errors import ConfigError
 from algopioneer_core.domain.money import ZERO
+from algopioneer_core.domain.text import file_name
 from algopioneer_core.settings import at_least, not_negative, option, optional, positive
 
 __all__ = [
@@ -191,8 +193,7 @@ class DualLegOptions(RunOptions):
     @property
     def legs(self) -> tuple[str, ...]:
         """The symbols, in one flag or in two."""
-        words = (part.strip() for text in self.symbols for part in text.split(","))
-        return tuple(word for word in words if word)
+        return separated(self.symbols)
 
     def __attrs_post_init__(self) -> None:
         if len(set(self.legs)) != _LEGS or len(self.legs) != _LEGS:
@@ -260,7 +261,7 @@ def dual_leg_session(
     )
     strategy = pair_strategy(pair, kind=options.strategy)
     strategy.pop("capital", None)  # the only strategy has the whole account
-    strategy |= _assigned(options.parameters, "--set")
+    strategy |= assigned(options.parameters, "--set")
     name = _session_name(options.strategy, options.exchange, *options.legs)
     tables = _tables(options, name, [strategy], live=live)
     tables["log"] = {"throttle_s": options.throttle_interval_secs}
@@ -290,12 +291,12 @@ def portfolio_session(
 def _tables(
     options: RunOptions, name: str, strategies: list[dict[str, Any]], *, live: bool
 ) -> dict[str, Any]:
-    paper: Any = False if live else _assigned(options.paper_account, "--paper-account")
+    paper: Any = False if live else assigned(options.paper_account, "--paper-account")
     if live and options.paper_account:
         raise ConfigError("there is no paper account with --live", where="--paper-account")
     tables: dict[str, Any] = {
         "session": {"name": name},
-        "venue": {options.exchange: {**_assigned(options.venue, "--venue"), "paper": paper}},
+        "venue": {options.exchange: {**assigned(options.venue, "--venue"), "paper": paper}},
         "strategy": strategies,
         "recorder": [_recorder(path) for path in options.record],
     }
@@ -317,19 +318,6 @@ def _recorder(path: str) -> dict[str, Any]:
     return {"kind": kind, "name": _session_name(path), "path": path}
 
 
-def _assigned(words: Iterable[str], flag: str) -> dict[str, str]:
-    values = {}
-    for word in words:
-        key, equals, value = word.partition("=")
-        if not equals or not key.strip():
-            raise ConfigError(
-                f"{word!r} is not a setting", where=flag, remedy=f"write {flag} KEY=VALUE"
-            )
-        values[key.strip().replace("-", "_")] = value.strip()
-    return values
-
-
 def _session_name(*words: str) -> str:
-    """Return a name out of *words* that can be a file's: what cannot is a hyphen."""
-    text = "-".join(words)
-    return "".join(c if c.isalnum() or c in "-_." else "-" for c in text)[:64]
+    """Return a name out of *words* that can be a file's."""
+    return file_name(*words)[:64]

@@ -7,7 +7,8 @@ other origin may hold any types; what they mean is told from the column names as
 """
 
 import contextlib
-from collections.abc import Iterable, Iterator, Mapping
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,10 +21,12 @@ from algopioneer_core.domain.errors import DataError, OutputError
 from algopioneer_core.history.arrow_arrays import arrow_decimals, arrow_integers
 from algopioneer_core.history.columns import CHUNK_BARS, BarColumns, BarSource
 from algopioneer_core.history.csv_rows import Layout, TextBlock
+from algopioneer_core.history.stretches import Stretch
 
 __all__ = ["ParquetRows", "WrittenFacts", "write_parquet"]
 
 _PREFIX: Final = "algopioneer."
+_ASKED: Final = f"{_PREFIX}asked"
 _WIDTH: Final = 38
 
 
@@ -35,6 +38,9 @@ class WrittenFacts:
     interval_ns: int
     price_decimals: int
     volume_decimals: int
+    venue: str = ""
+    asked: tuple[Stretch, ...] = ()
+    """Close times that a venue was asked for, where the bars were fetched from one."""
 
 
 class ParquetRows:
@@ -104,12 +110,24 @@ def _facts(metadata: Mapping[bytes, bytes]) -> WrittenFacts | None:
         interval_ns=int(named[f"{_PREFIX}interval_ns"]),
         price_decimals=int(named[f"{_PREFIX}price_decimals"]),
         volume_decimals=int(named[f"{_PREFIX}volume_decimals"]),
+        venue=named.get(f"{_PREFIX}venue", ""),
+        asked=tuple(
+            (int(start), int(end))
+            for start, end in (each.split("/") for each in named.get(_ASKED, "").split())
+        ),
     )
 
 
-def write_parquet(bars: BarColumns | BarSource, path: Path) -> None:
+def write_parquet(
+    bars: BarColumns | BarSource, path: Path, *, asked: Sequence[Stretch] = ()
+) -> None:
     """
-    Write *bars* to *path*; a reader never sees half a file.
+    Write *bars* to *path*, durably; a reader never sees half a file.
+
+    Args:
+        bars: What to write.
+        path: The file; one that is there is replaced.
+        asked: Close times that a venue was asked for, to be kept with the bars.
 
     Raises:
         OutputError: The file cannot be written.
@@ -117,7 +135,7 @@ def write_parquet(bars: BarColumns | BarSource, path: Path) -> None:
     chunks = [bars] if isinstance(bars, BarColumns) else bars.chunks()
     draft = path.with_name(f".{path.name}.part")
     try:
-        _write(chunks, _schema(bars), draft)
+        _write(chunks, _schema(bars, asked), draft)
         draft.replace(path)
     except OSError as error:
         draft.unlink(missing_ok=True)
@@ -134,12 +152,15 @@ def write_parquet(bars: BarColumns | BarSource, path: Path) -> None:
 def _write(chunks: Iterable[BarColumns], schema: Any, path: Path) -> None:
     import pyarrow.parquet as pq
 
-    with pq.ParquetWriter(path, schema) as writer:
-        for chunk in chunks:
-            writer.write_table(_table(chunk, schema))
+    with path.open("wb") as file:
+        with pq.ParquetWriter(file, schema) as writer:
+            for chunk in chunks:
+                writer.write_table(_table(chunk, schema))
+        file.flush()
+        os.fsync(file.fileno())
 
 
-def _schema(bars: BarColumns | BarSource) -> Any:
+def _schema(bars: BarColumns | BarSource, asked: Sequence[Stretch]) -> Any:
     price = pa.decimal128(_WIDTH, bars.price_decimals)
     volume = pa.decimal128(_WIDTH, bars.volume_decimals)
     facts = {
@@ -149,10 +170,13 @@ def _schema(bars: BarColumns | BarSource) -> Any:
         "price_decimals": bars.price_decimals,
         "volume_decimals": bars.volume_decimals,
     }
+    named = {_PREFIX + name: str(value) for name, value in facts.items()}
+    if asked:
+        named[_ASKED] = " ".join(f"{start}/{end}" for start, end in asked)
     prices = [(name, price) for name in ("open", "high", "low", "close")]
     return pa.schema(
         [("ts_close", pa.timestamp("ns", tz="UTC")), *prices, ("volume", volume)],
-        metadata={_PREFIX + name: str(value) for name, value in facts.items()},
+        metadata=named,
     )
 
 

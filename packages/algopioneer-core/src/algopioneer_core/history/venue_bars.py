@@ -14,7 +14,7 @@ from algopioneer_core.domain.market_data import Bar
 from algopioneer_core.history.columns import BarColumns, concat, rescaled
 from algopioneer_core.history.file_rows import iso_time
 
-__all__ = ["columns_of", "joined"]
+__all__ = ["columns_of", "joined", "on_one_grid"]
 
 _REMEDY: Final = "this is a fault of the venue's plugin: report it to its author"
 
@@ -109,9 +109,19 @@ def joined(parts: Sequence[BarColumns]) -> BarColumns:
     Raises:
         DataError: There are none, they overlap, or their numbers do not fit 64 bits on one grid.
     """
+    return concat(on_one_grid(parts))
+
+
+def on_one_grid(parts: Sequence[BarColumns]) -> list[BarColumns]:
+    """
+    Return *parts* with the decimals of the finest of them.
+
+    Raises:
+        DataError: Their numbers do not fit 64 bits then.
+    """
     price = max((part.price_decimals for part in parts), default=0)
     volume = max((part.volume_decimals for part in parts), default=0)
-    return concat([_on_grid(part, price, volume) for part in parts])
+    return [_on_grid(part, price, volume) for part in parts]
 
 
 def _on_grid(part: BarColumns, price: int, volume: int) -> BarColumns:
