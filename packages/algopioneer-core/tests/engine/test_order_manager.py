@@ -7,6 +7,7 @@ from typing import get_args
 import pytest
 from attrs import evolve
 from hypothesis import given
+from hypothesis import strategies as st
 
 from algopioneer_core.domain.errors import IllegalTransition, UnknownOrder
 from algopioneer_core.domain.events import (
@@ -23,7 +24,7 @@ from algopioneer_core.domain.events import (
 )
 from algopioneer_core.domain.fills import Fill, Side
 from algopioneer_core.domain.orders import Order, OrderIntent, OrderStatus
-from algopioneer_core.engine.order_manager import REPORTS, OrderManager
+from algopioneer_core.engine.order_manager import REPORTS, OrderManager, PastOrder
 from algopioneer_core.testing.domain import OrderHistory, hear, order_histories
 from algopioneer_core.testing.engine import INSTRUMENT, fill
 
@@ -268,6 +269,60 @@ def test_corrections_are_forgotten_with_their_order() -> None:
         manager.bust(second)
     manager.replace(evolve(order, fill_ids=frozenset("f"), status=S.CANCELED))
     assert first == manager.bust(first)
+
+
+def test_an_order_that_was_forgotten_is_asked_for_as_any_other() -> None:
+    """Where there is a journal; a report must not be looked up in it, which may have it already."""
+    journal: dict[str, PastOrder] = {}
+    numbers = count(1)
+    manager = OrderManager(lambda: f"order-{next(numbers)}", retained=1, recall=journal.get)
+    order = manager.submit(_buy(), 5)
+    first, second = _fill(order, "10", "1", "f"), _fill(order, "11", "1", "f")
+    manager.apply(OrderFilled(first))
+    manager.correct(first, second)
+    ended, _ = manager.apply(OrderCanceled("order-1", 6))[1], manager.deny(_buy(), 7, "refused")
+    journal["order-1"] = PastOrder(ended, {"f": second})
+    assert not manager.remembers("order-1")
+    with pytest.raises(UnknownOrder):
+        manager.apply(OrderCanceled("order-1", 8))
+    with pytest.raises(UnknownOrder):
+        manager.as_past("order-1")
+    assert ended == manager.get("order-1")
+    assert manager.remembers("order-1")
+    assert journal["order-1"] == manager.as_past("order-1")
+    assert second == manager.bust(first)
+
+
+@given(
+    st.integers(1, 5),
+    st.lists(
+        st.tuples(st.integers(1, 40), st.sampled_from(["cancel", "fill", "ask"])), max_size=80
+    ),
+)
+def test_what_is_remembered_stays_within_its_bound(
+    retained: int, steps: list[tuple[int, str]]
+) -> None:
+    """However many orders end, are spoken of late, and come back: none is lost, few are kept."""
+    journal: dict[str, PastOrder] = {}
+    numbers = count(1)
+    manager = OrderManager(lambda: f"order-{next(numbers)}", retained=retained, recall=journal.get)
+    for age, step in steps:
+        manager.submit(_buy(), 5)
+        key = f"order-{max(1, manager.made - age)}"
+        if step == "ask":
+            assert key == manager.get(key).client_order_id
+            continue
+        if not manager.remembers(key):
+            manager.take_back(journal[key])
+        if step == "cancel" and manager.get(key).status.is_working:
+            manager.apply(OrderCanceled(key, 6))
+        elif step == "fill":
+            manager.apply(_report(manager.get(key), "10", "1", "f"))
+            manager.correct(
+                _fill(manager.get(key), "10", "1", "f"), _fill(manager.get(key), "11", "1", "f")
+            )
+        journal[key] = manager.as_past(key)
+        assert manager.remembered <= retained + len(manager.working)
 
 
 def test_fill_of_a_stranger_cannot_be_busted_or_corrected() -> None:

@@ -136,6 +136,20 @@ async def test_an_order_is_found_before_it_is_durable(open_here: Opener) -> None
         assert journal.entries_of_order("order-3") == []
 
 
+async def test_an_order_has_no_future_while_a_tail_is_derived_again(open_here: Opener) -> None:
+    """What became of it later is in the file, and has not happened yet."""
+    async with open_here() as journal:
+        journal.append(intent(1))
+        await journal.durable(journal.append(Entry(EntryKind.CANCEL, 3, "ma", "order-1", 1)))
+    async with open_here() as journal:
+        journal.expect_tail(0)
+        assert journal.entries_of_order("order-1") == []
+        journal.append(intent(1))
+        assert [each.sequence for each in journal.entries_of_order("order-1")] == [1]
+        journal.append(Entry(EntryKind.CANCEL, 3, "ma", "order-1", 1))
+        assert [each.sequence for each in journal.entries_of_order("order-1")] == [1, 2]
+
+
 async def test_one_sync_serves_everybody_who_waits(path: Path, make_uuid: MakeUuid) -> None:
     """While one commit is on its way, everybody else's entries gather for the next."""
     storage = SlowStorage(path)

@@ -5,12 +5,15 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from attrs import evolve
 
-from algopioneer_core.domain.commands import Halt, StrategyCommand
+from algopioneer_core.domain.commands import Cancel, Halt, StrategyCommand
 from algopioneer_core.domain.errors import UnknownOrder
 from algopioneer_core.domain.events import (
     CancelRejected,
     Event,
+    FillBusted,
+    FillCorrected,
     FundingPaid,
     OrderAccepted,
     OrderCanceled,
@@ -20,6 +23,7 @@ from algopioneer_core.domain.market_data import Bar
 from algopioneer_core.domain.orders import Order, OrderIntent, OrderStatus
 from algopioneer_core.engine.exits import ExitVerdict, OpenPosition
 from algopioneer_core.engine.order_ids import order_ids
+from algopioneer_core.engine.order_manager import DEFAULT_RETAINED, PastOrder
 from algopioneer_core.engine.risk import RiskGate
 from algopioneer_core.engine.risk_limits import RiskLimits
 from algopioneer_core.engine.strategy import StrategyContext
@@ -81,7 +85,7 @@ class _Stage:
         self.entries.append(entry)
         return len(self.entries)
 
-    def _find(self, key: str) -> tuple[str, Order] | None:
+    def _find(self, key: str) -> tuple[str, PastOrder] | None:
         stored = [
             StoredEntry(number, each, "")
             for number, each in enumerate(self.entries, 1)
@@ -213,6 +217,79 @@ def test_an_order_that_was_forgotten_comes_back_with_all_its_fills() -> None:
     assert again.floor.current(order.client_order_id).status is OrderStatus.FILLED
     assert again.floor.repeated_fills == 1
     assert not again.floor.runners["one"].engine.portfolio.quantity(BITCOIN.id)
+
+
+def _buys_always(event: Event, context: StrategyContext) -> Iterable[StrategyCommand]:
+    """Buy at every bar."""
+    del context
+    return [_BUY] if isinstance(event, Bar) else ()
+
+
+def _after_many_orders(first: Callable[[_Stage, Order], None]) -> tuple[_Stage, Order]:
+    """Return a stage on which so many orders have ended that the first one is forgotten."""
+    stage = _Stage()
+    stage.start("one", lambda: ScriptedStrategy(_buys_always))
+    stage.bar(1)
+    [order] = stage.pump.submitted
+    first(stage, order)
+    _forget(stage)
+    assert not stage.floor.runners["one"].engine.orders.remembers(order.client_order_id)
+    return stage, order
+
+
+def _forget(stage: _Stage) -> None:
+    """Let orders end until none of those that ended before is remembered."""
+    begun = len(stage.pump.submitted)
+    for number in range(DEFAULT_RETAINED):
+        stage.bar(begun + number + 1)
+        stage.floor.report(OrderCanceled(stage.pump.submitted[-1].client_order_id, 9))
+
+
+def _held(stage: _Stage) -> Decimal:
+    return stage.floor.runners["one"].engine.portfolio.quantity(BITCOIN.id)
+
+
+def test_a_fill_of_a_forgotten_order_is_booked_once() -> None:
+    """It is late, it is new, and it is heard again when the order is forgotten once more."""
+    stage, order = _after_many_orders(
+        lambda stage, order: stage.floor.report(OrderCanceled(order.client_order_id, 2))
+    )
+    late = fill(order, "100", fill_id="late")
+    stage.floor.report(late)
+    assert _held(stage) == 1
+    for _ in range(2):
+        _forget(stage)
+        stage.floor.report(late)
+        assert _held(stage) == 1
+    assert stage.floor.repeated_fills == 2
+
+
+def test_a_fill_of_a_forgotten_order_is_taken_back_once() -> None:
+    """The venue says twice that it busted it, and lists it again besides."""
+
+    def corrected(stage: _Stage, order: Order) -> None:
+        stage.floor.report(report := fill(order, "100"))
+        changed = evolve(report.fill, price=Decimal(90))
+        stage.floor.report(FillCorrected(report.fill, changed, 3))
+
+    stage, order = _after_many_orders(corrected)
+    cash = stage.floor.runners["one"].engine.portfolio.cash
+    for _ in range(2):
+        stage.floor.report(FillBusted(fill(order, "100").fill, 4))
+        assert _held(stage) == 0
+        assert stage.floor.runners["one"].engine.portfolio.cash == cash + 90
+        _forget(stage)
+    stage.floor.report(fill(order, "100"))
+    assert _held(stage) == 0
+
+
+def test_a_cancel_of_a_forgotten_order_is_no_mistake() -> None:
+    """A strategy cannot know what its engine has forgotten."""
+    stage, order = _after_many_orders(lambda stage, order: stage.floor.report(fill(order, "100")))
+    runner = stage.floor.runners["one"]
+    runner.engine.check(Cancel(order.client_order_id))
+    with pytest.raises(UnknownOrder):
+        runner.engine.check(Cancel("theirs"))
 
 
 def test_what_the_account_pays_reaches_who_trades() -> None:

@@ -4,6 +4,8 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from attrs import field, frozen
+
 from algopioneer_core.domain.errors import UnknownOrder
 from algopioneer_core.domain.events import (
     CancelRejected,
@@ -29,13 +31,14 @@ from algopioneer_core.domain.orders import (
     remove_fill,
 )
 
-__all__ = ["DEFAULT_RETAINED", "REPORTS", "SAVED_ENDED", "OrderManager"]
+__all__ = ["DEFAULT_RETAINED", "REPORTS", "OrderManager", "PastOrder", "Recall"]
 
-DEFAULT_RETAINED: Final = 4096
-"""Ended orders that are remembered, so that a late report still finds its order."""
-
-SAVED_ENDED: Final = 64
-"""Ended orders that a snapshot keeps; a report about an older one needs the journal."""
+DEFAULT_RETAINED: Final = 256
+"""
+Ended orders that a strategy's manager remembers: the one limit of what a session keeps of them in
+memory, some 256 kB for each strategy. Reports that come late, or twice, are about the latest few;
+for any older one a look into the journal does, which has all of them.
+"""
 
 _STEPS: Final[dict[type, Step]] = {
     OrderAccepted: Step.ACCEPT,
@@ -53,21 +56,49 @@ _PENDING: Final = OrderStatus.PENDING
 _FINAL: Final = frozenset(status for status in OrderStatus if status.is_final)
 
 
+@frozen
+class PastOrder:
+    """An order as the journal tells of it."""
+
+    order: Order
+    """With every report about it counted."""
+    corrections: Mapping[str, Fill] = field(factory=dict)
+    """By fill id, the fills that count in another form than they were first reported in."""
+
+
+Recall = Callable[[str], PastOrder | None]
+"""Looks a forgotten order up by its id; None when there never was one."""
+
+
+def _no_journal(_: str) -> None:
+    """Recall nothing: a backtest has no journal."""
+
+
 class OrderManager:
     """
     Makes orders from intents and keeps each in the state its reports put it in.
 
     Memory does not grow with the number of orders: of those that ended, the latest *retained* are
-    kept. A report for an older one raises `UnknownOrder`, and the journal has it.
+    kept. One that was forgotten is the same to who asks for it (`get`), as long as *recall* finds
+    it. A report about it is another matter, because the journal may have that very report already:
+    it raises `UnknownOrder` until the order was brought back (`take_back`).
 
     Args:
         next_id: Gives a new client order id at each call.
         retained: How many ended orders to remember.
+        recall: Finds the others.
     """
 
-    def __init__(self, next_id: Callable[[], str], *, retained: int = DEFAULT_RETAINED) -> None:
+    def __init__(
+        self,
+        next_id: Callable[[], str],
+        *,
+        retained: int = DEFAULT_RETAINED,
+        recall: Recall = _no_journal,
+    ) -> None:
         self._next_id = next_id
         self._retained = retained
+        self._recall = recall
         self._orders: dict[str, Order] = {}
         self._ended: deque[str] = deque()  # those that ended, in the order in which they did
         self._corrections: dict[str, dict[str, Fill]] = {}  # by order, by fill id; mostly empty
@@ -106,15 +137,15 @@ class OrderManager:
         Return the order before and after *report*; the same object twice when it says nothing new.
 
         Raises:
-            UnknownOrder: The report is about no order of ours.
+            UnknownOrder: The report is about no order that is remembered here.
             IllegalTransition: The order table does not allow it.
         """
         if type(report) is OrderFilled:
             fill = report.fill
-            before = self.get(fill.client_order_id)
+            before = self._known(fill.client_order_id)
             after = apply_fill(before, fill, complete=report.complete)
         else:
-            before = self.get(report.client_order_id)
+            before = self._known(report.client_order_id)
             after = self._advance(before, report)
         if after is not before:
             self._keep(after)
@@ -129,9 +160,9 @@ class OrderManager:
             it was not counted (busted before, or the bust came first).
 
         Raises:
-            UnknownOrder: The fill is of no order of ours.
+            UnknownOrder: The fill is of no order that is remembered here.
         """
-        order = self.get(fill.client_order_id)
+        order = self._known(fill.client_order_id)
         counted = self._counted(order, fill)
         self._keep(remove_fill(order, counted or fill))
         return counted
@@ -145,9 +176,9 @@ class OrderManager:
             each that is not.
 
         Raises:
-            UnknownOrder: The fill is of no order of ours.
+            UnknownOrder: The fill is of no order that is remembered here.
         """
-        order = self.get(original.client_order_id)
+        order = self._known(original.client_order_id)
         counted = self._counted(order, original)
         after = correct_fill(order, counted or original, corrected)
         if after is order:
@@ -167,30 +198,64 @@ class OrderManager:
         Return an order by its id.
 
         Raises:
-            UnknownOrder: There is none, or it ended so long ago that only the journal has it.
+            UnknownOrder: There is none.
         """
         order = self._orders.get(client_order_id)
         if order is None:
-            raise UnknownOrder("no order with this id is known here", where=client_order_id)
+            past = self._recall(client_order_id)
+            if past is None:
+                raise _unknown(client_order_id)
+            order = self.take_back(past)
         return order
 
+    def remembers(self, client_order_id: str) -> bool:
+        """Return whether an order is here, without a look anywhere else."""
+        return client_order_id in self._orders
+
+    @property
+    def remembered(self) -> int:
+        """How many orders are here: those that work, and the latest that ended."""
+        return len(self._orders)
+
     def replace(self, order: Order) -> None:
-        """Put *order* in the place of its earlier state, or bring it back from a journal."""
+        """Put *order* in the place of its earlier state."""
         self._keep(order)
+
+    def take_back(self, past: PastOrder) -> Order:
+        """Remember an order again that was forgotten, as if it had ended just now; return it."""
+        if past.corrections:
+            self._corrections[past.order.client_order_id] = dict(past.corrections)
+        return self._keep(past.order)
+
+    def as_past(self, client_order_id: str) -> PastOrder:
+        """
+        Return what is known here of an order.
+
+        Raises:
+            UnknownOrder: It is not here.
+        """
+        order = self._known(client_order_id)
+        return PastOrder(order, dict(self._corrections.get(client_order_id, {})))
+
+    def _known(self, client_order_id: str) -> Order:
+        order = self._orders.get(client_order_id)
+        if order is None:
+            raise _unknown(client_order_id)
+        return order
 
     # --- memory ------------------------------------------------------------------------------
 
     def snapshot(self) -> dict[str, object]:
-        """Return working orders and the latest ended ones, as JSON values and domain objects."""
-        ended = tuple(self._ended)[-SAVED_ENDED:]
-        kept = [*(self._orders[key] for key in ended), *self.working.values()]
+        """
+        Return the working orders, as JSON values and domain objects.
+
+        Those that ended are left to the journal: a snapshot is made with every commit.
+        """
         return {
             "made": self.made,
-            "orders": kept,
+            "orders": list(self.working.values()),
             "corrections": {
-                order.client_order_id: self._corrections[order.client_order_id]
-                for order in kept
-                if order.client_order_id in self._corrections
+                key: fills for key, fills in self._corrections.items() if key in self.working
             },
         }
 
@@ -237,3 +302,7 @@ class OrderManager:
     def _forget(self, client_order_id: str) -> None:
         del self._orders[client_order_id]
         self._corrections.pop(client_order_id, None)
+
+
+def _unknown(client_order_id: str) -> UnknownOrder:
+    return UnknownOrder("no order with this id is known here", where=client_order_id)

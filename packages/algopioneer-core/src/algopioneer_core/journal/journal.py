@@ -279,10 +279,12 @@ class Journal:
         """
         Return everything under the key of an order, durable or still queued, in order.
 
+        While a tail is matched, what was not derived again yet has not happened.
+
         Raises:
             JournalCorrupt: An entry cannot be read.
         """
-        found = list(self.read(key=client_order_id))
+        found = list(self.read(key=client_order_id, until=self.last_sequence))
         last = found[-1].sequence if found else 0
         batches = (self._writing[0], self._filling) if self._writing else (self._filling,)
         queued = (row for batch in batches for row in batch.rows)

@@ -6,15 +6,16 @@ about, commands to the venue of their instrument. It never waits, so that live a
 can share it.
 """
 
-from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final, Protocol
+from functools import partial
+from typing import Any, Protocol
 
 from algopioneer_core.domain.errors import OrderError, UnknownOrder
 from algopioneer_core.domain.events import AccountEvent, Event, OrderFilled, RiskHalted, TimerFired
 from algopioneer_core.domain.execution_reports import ExecutionReport
 from algopioneer_core.domain.instruments import InstrumentId
 from algopioneer_core.domain.orders import Order
+from algopioneer_core.engine.order_manager import PastOrder
 from algopioneer_core.engine.risk import RiskGate
 from algopioneer_core.runtime.account_routing import shares_of
 from algopioneer_core.runtime.announcements import Say, silent
@@ -31,10 +32,8 @@ MakeIds = Callable[[str, int], Callable[[], str]]
 """Makes the ids of one strategy's orders: its name, and the number of the first."""
 
 
-FindOrder = Callable[[str], tuple[str, Order] | None]
-"""Looks an order up in the journal by its id: whose it is, and the order as it was sent."""
-_REMEMBERED: Final = 4096
-"""Ended orders whose owner is remembered, so that late reports need no look into the journal."""
+FindOrder = Callable[[str], tuple[str, PastOrder] | None]
+"""Looks an order up in the journal by its id: whose it is, and what became of it."""
 
 
 class Alarm(Protocol):
@@ -101,8 +100,6 @@ class Floor:
         self._jitter = jitter
         self._alarm = alarm
         self._grace_ns = grace_ns
-        self._owners: dict[str, StrategyRunner] = {}
-        self._ended: deque[str] = deque()
         self.gate = Gate(
             log,
             self,
@@ -139,10 +136,9 @@ class Floor:
             jitter=lambda attempt: self._jitter(plan.name, attempt),
             grace_ns=self._grace_ns,
             restored=restored,
+            recall=partial(self._recall, plan.name),
         )
         self.runners[plan.name] = runner
-        for order in runner.engine.orders.working.values():
-            self._owners[order.client_order_id] = runner
         self.router.subscribe(runner.inbox, plan.instrument_ids, ring)
         return runner
 
@@ -151,7 +147,6 @@ class Floor:
         runner = self.runners.pop(name)
         self.router.unsubscribe(runner.inbox)
         self.risk.withdraw(name)
-        self._owners = {key: each for key, each in self._owners.items() if each is not runner}
 
     def is_shared(self, instrument_id: InstrumentId) -> bool:
         """Return whether several strategies trade an instrument, and so share its position."""
@@ -171,19 +166,22 @@ class Floor:
         """
         Return whose order it is; None when it is not ours.
 
-        An order that ended long ago is brought back from the journal.
+        The engines are the only memory of that. An order that ended so long ago that none of them
+        remembers it is brought back from the journal, so that it can be reported about.
         """
-        runner = self._owners.get(client_order_id)
-        if runner is not None:
-            return runner
+        for runner in self.runners.values():
+            if runner.engine.orders.remembers(client_order_id):
+                return runner
         found = self._find_order(client_order_id)
         if found is None or found[0] not in self.runners:
             return None
-        strategy, order = found
-        runner = self._owners[client_order_id] = self.runners[strategy]
-        if not _knows(runner, client_order_id):
-            runner.engine.orders.replace(order)
-        return runner
+        strategy, past = found
+        self.runners[strategy].engine.orders.take_back(past)
+        return self.runners[strategy]
+
+    def _recall(self, strategy: str, client_order_id: str) -> PastOrder | None:
+        found = self._find_order(client_order_id)
+        return found[1] if found is not None and found[0] == strategy else None
 
     def current(self, client_order_id: str) -> Order:
         """
@@ -267,7 +265,6 @@ class Floor:
             self.repeated_fills += 1
         else:
             self._hear(runner, report)
-            self._forget_ended(report.client_order_id, runner)
             for pump in self.pumps.values():
                 pump.changed()
 
@@ -280,32 +277,15 @@ class Floor:
             self._tell(self.now_ns, runner.name, f"{runner.name} is halted", reason)
             self.deliver(runner, RiskHalted(self.now_ns, reason, runner.name))
 
-    def _forget_ended(self, client_order_id: str, runner: StrategyRunner) -> None:
-        """Keep memory flat: what ended long ago is found through the journal."""
-        if client_order_id in runner.engine.orders.working:
-            return
-        self._ended.append(client_order_id)
-        if len(self._ended) > _REMEMBERED:
-            oldest = self._ended.popleft()
-            owner = self._owners.get(oldest)
-            if owner is not None and oldest not in owner.engine.orders.working:
-                del self._owners[oldest]
-
     # --- commands out ------------------------------------------------------------------------
 
     def submit(self, order: Order, sequence: int) -> None:
         """Hand an order to the pump of its venue."""
-        intent = order.intent
-        self._owners[order.client_order_id] = self._runner_of(order)
-        self.pumps[intent.instrument_id.venue].submit(order, sequence)
+        self.pumps[order.intent.instrument_id.venue].submit(order, sequence)
 
     def cancel(self, order: Order, sequence: int) -> None:
         """Hand a cancel to the pump of its venue."""
         self.pumps[order.intent.instrument_id.venue].cancel(order, sequence)
-
-    def _runner_of(self, order: Order) -> StrategyRunner:
-        key = order.client_order_id
-        return next(each for each in self.runners.values() if _knows(each, key))
 
     def flatten(self, runner: StrategyRunner, now_ns: int, reason: str) -> None:
         """Close everything *runner* holds, for *reason*."""
@@ -326,11 +306,3 @@ def _is_known(runner: StrategyRunner, report: ExecutionReport) -> bool:
     if not isinstance(report, OrderFilled):
         return False
     return report.fill.fill_id in runner.engine.orders.get(report.client_order_id).fill_ids
-
-
-def _knows(runner: StrategyRunner, client_order_id: str) -> bool:
-    try:
-        runner.engine.orders.get(client_order_id)
-    except UnknownOrder:
-        return False
-    return True

@@ -14,11 +14,11 @@ from typing import Any, Final, Protocol
 
 from algopioneer_core.domain.commands import Cancel, Command, Halt, SetTimer, Submit
 from algopioneer_core.domain.events import Event, StrategyCrashed
-from algopioneer_core.domain.execution_reports import ExecutionReport
 from algopioneer_core.domain.market_data import Bar, JointBar, Quote, Trade
 from algopioneer_core.domain.orders import Order
 from algopioneer_core.domain.round_trips import RoundTrip
 from algopioneer_core.journal.entries import Entry, EntryKind
+from algopioneer_core.runtime.journalled_orders import order_of
 from algopioneer_core.runtime.runner import StrategyRunner
 
 __all__ = ["Gate", "Log", "Pump", "Sender"]
@@ -94,7 +94,9 @@ class Gate:
         sequence = None
         is_market_data = type(event) in _MARKET_DATA
         if not is_market_data or self._record_inputs:
-            sequence = self._write(EntryKind.EVENT, runner, event.ts_event, _key(event), body=event)
+            sequence = self._write(
+                EntryKind.EVENT, runner, event.ts_event, order_of(event), body=event
+            )
         runner.guard.forget()
         commands = runner.engine.handle(event)
         runner.seen(event)
@@ -175,10 +177,6 @@ class Gate:
         body: Any = None,
     ) -> int:
         return self._log.append(Entry(kind, ts_ns, runner.name, key, cause, body))
-
-
-def _key(event: Event) -> str:
-    return event.client_order_id if isinstance(event, ExecutionReport) else ""
 
 
 def _approval(command: Submit) -> dict[str, object]:

@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 import anyio
+import anyio.lowlevel
 
 from algopioneer_core.domain.errors import AuthenticationFailed, UnsupportedOperation, VenueError
 from algopioneer_core.domain.events import OrderAccepted, OrderFilled, OrderUnknown, RiskHalted
@@ -198,9 +199,11 @@ class Reconciler:
             return
         known = {}
         fills = await self._execution.fills(since)
-        for fill in fills:
-            if self._floor.owner(fill.client_order_id) is not None:
-                known[fill.client_order_id] = self._floor.current(fill.client_order_id)
+        for key in dict.fromkeys(fill.client_order_id for fill in fills):
+            # Each may be a look into the journal; what is reported meanwhile is not counted twice.
+            await anyio.lowlevel.checkpoint()
+            if self._floor.owner(key) is not None:
+                known[key] = self._floor.current(key)
         for fill in missing_fills(fills, known):
             self._floor.report(OrderFilled(fill))
 

@@ -20,7 +20,7 @@ from algopioneer_core.engine.engine import TradingEngine
 from algopioneer_core.engine.exit_monitor import ExitMonitor
 from algopioneer_core.engine.leg_manager import LegManager
 from algopioneer_core.engine.leg_rules import LegRules
-from algopioneer_core.engine.order_manager import OrderManager
+from algopioneer_core.engine.order_manager import OrderManager, Recall
 from algopioneer_core.engine.portfolio import Portfolio
 from algopioneer_core.engine.risk import Denied, RiskGate
 from algopioneer_core.runtime.bar_intake import BarIntake
@@ -50,6 +50,7 @@ class StrategyRunner:
         jitter: See `RestartBudget`.
         grace_ns: How long a leg's bar may be late.
         restored: A snapshot to go on from; None to begin.
+        recall: Looks the strategy's orders up that its engine has forgotten.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class StrategyRunner:
         jitter: Callable[[int], float],
         grace_ns: int | None = None,
         restored: Mapping[str, Any] | None = None,
+        recall: Recall = lambda _: None,
     ) -> None:
         self.plan = plan
         self.name: Final = plan.name
@@ -91,16 +93,15 @@ class StrategyRunner:
         self._intake = BarIntake(plan.interval_ns, plan.bar_origins)
         self._state: Mapping[str, Any] | None = None
         self._since: deque[Event] = deque()
-        self.engine = self._make_engine(risk, next_id)
+        self.engine = self._make_engine(risk, OrderManager(next_id, recall=recall))
         self.guard.check = self.engine.check
         self._context = EngineContext(self.engine.portfolio, self.engine.orders)
         if restored is not None:
             self._restore(restored)
 
-    def _make_engine(self, risk: RiskGate, next_id: Callable[[], str]) -> TradingEngine:
+    def _make_engine(self, risk: RiskGate, orders: OrderManager) -> TradingEngine:
         plan = self.plan
         portfolio = Portfolio(plan.instruments, plan.capital, on_round_trip=self._on_round_trip)
-        orders = OrderManager(next_id)
         legs = None
         if plan.is_spread:
             first, second = plan.instruments

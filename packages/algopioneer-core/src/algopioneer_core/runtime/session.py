@@ -13,8 +13,8 @@ from attrs import frozen
 
 from algopioneer_core.domain.errors import RefusedError
 from algopioneer_core.domain.market_data import NS_PER_SECOND
-from algopioneer_core.domain.orders import Order
 from algopioneer_core.engine.order_ids import order_ids
+from algopioneer_core.engine.order_manager import PastOrder
 from algopioneer_core.engine.risk import RiskGate
 from algopioneer_core.journal.control import ControlBox
 from algopioneer_core.journal.entries import Entry, EntryKind
@@ -160,7 +160,7 @@ class Session:
     def _make_ids(self, strategy: str, first: int) -> Callable[[], str]:
         return order_ids(self._journal.uuid, self._nonce, strategy, start=first)
 
-    def _find_order(self, client_order_id: str) -> tuple[str, Order] | None:
+    def _find_order(self, client_order_id: str) -> tuple[str, PastOrder] | None:
         return order_as_journalled(self._journal.entries_of_order(client_order_id))
 
     def _on_trade(self, *_: object) -> None:
