@@ -24,7 +24,7 @@ from algopioneer_core.domain.commands import CloseSpread, OpenSpread, StrategyCo
 from algopioneer_core.domain.errors import ConfigError
 from algopioneer_core.domain.events import Event, OrderFilled
 from algopioneer_core.domain.instruments import Instrument, InstrumentId
-from algopioneer_core.domain.market_data import JointBar
+from algopioneer_core.domain.market_data import Bar, JointBar
 from algopioneer_core.domain.spreads import SpreadSize
 from algopioneer_core.engine.strategy import Requirements, StrategyContext
 from algopioneer_core.history.columns import BarColumns
@@ -33,7 +33,7 @@ from algopioneer_strategies.hedge import Hedge
 from algopioneer_strategies.pair_models import constant_spreads, spread_model
 from algopioneer_strategies.pair_signals import PairSignals, PairThresholds, pair_signals
 from algopioneer_strategies.pairs_config import PairsConfig
-from algopioneer_strategies.spread import LOG_UNITS, TENS
+from algopioneer_strategies.spread import LOG_UNITS, TENS, log_price
 from algopioneer_strategies.zscore import GUARD, Level, Score
 
 __all__ = ["SIGNAL", "TIME_STOP", "Z_STOP", "PairReading", "Pairs"]
@@ -101,7 +101,8 @@ class Pairs:
         self._leaving: str | None = None
         """Reason of the exit asked for last, while the position is not flat yet."""
         self._entry: _Entry | None = None
-        self._seen: tuple[float, float, float | None] = (0.0, 0.0, None)
+        self._seen: tuple[Bar, ...] = ()
+        self._z: float | None = None
 
     @classmethod
     def make(cls, config: PairsConfig, instruments: Sequence[Instrument]) -> Self:
@@ -117,9 +118,9 @@ class Pairs:
     def reading(self) -> PairReading:
         """What was seen at the latest joint bar."""
         hedge = self._model.hedge() or Hedge(0)
-        log_a, log_b, z = self._seen
+        log_a, log_b = map(_log_close, self._seen) if self._seen else (0.0, 0.0)
         return PairReading(
-            z=z,
+            z=self._z,
             hedge_ratio=hedge.decimal if hedge.ratio else None,
             spread=log_a - hedge.beta * log_b - hedge.alpha,
         )
@@ -130,16 +131,18 @@ class Pairs:
             if type(event) is OrderFilled and self._is_held(context):
                 self._held = True
             return ()
-        bar_a, bar_b = event.bars
-        # `log_price`, without a call: this is done at every bar.
-        log_a = log(bar_a.close_ticks / TENS[bar_a.price_decimals])
-        log_b = log(bar_b.close_ticks / TENS[bar_b.price_decimals])
-        z = self._take(log_a, log_b)
-        self._seen = (log_a, log_b, z)
+        self._seen = bar_a, bar_b = event.bars
+        # `_log_close`, without a call: this is done at every bar.
+        self._z = z = self._take(
+            log(bar_a.close_ticks / TENS[bar_a.price_decimals]),
+            log(bar_b.close_ticks / TENS[bar_b.price_decimals]),
+        )
         self._bars += 1
-        held = context.quantity(self._a) or context.quantity(self._b).copy_negate()
-        if held:
+        quantity = context.quantity
+        if held := quantity(self._a):
             return self._decide_held(context, z, is_long=held > 0)
+        if held := quantity(self._b):
+            return self._decide_held(context, z, is_long=held < 0)
         if self._held:
             self._note_flat()
         if z is None:
@@ -307,6 +310,10 @@ class Pairs:
             size=self._size,
             hedge=hedge,
         )
+
+
+def _log_close(bar: Bar) -> float:
+    return log_price(bar.close_ticks, bar.price_decimals)
 
 
 def _size_of(config: PairsConfig) -> SpreadSize:

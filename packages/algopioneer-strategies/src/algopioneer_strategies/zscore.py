@@ -106,7 +106,7 @@ class RollingZ:
         window: Values looked at, at least 2.
     """
 
-    __slots__ = ("_squares", "_sum", "_window", "deviation", "origin", "values", "variance")
+    __slots__ = ("_sum", "_window", "origin", "values", "variance")
 
     def __init__(self, window: int) -> None:
         self._window = window
@@ -115,11 +115,14 @@ class RollingZ:
         self.values: deque[int] = deque(maxlen=window)
         """The window, oldest first, less the origin."""
         self._sum = 0
-        self._squares = 0
-        self.deviation = 0
-        """D of this module, for the value taken last; 0 while the window fills."""
         self.variance = 0
-        """V of this module, likewise."""
+        """V of this module, for the value taken last; 0 while the window fills."""
+
+    @property
+    def deviation(self) -> int:
+        """D of this module, for the value taken last; 0 while the window fills."""
+        values, window = self.values, self._window
+        return window * values[-1] - self._sum if len(values) == window else 0
 
     def take(self, value: int) -> float | None:
         """Take in *value*; return its z, None while the window fills or when nothing varies."""
@@ -127,24 +130,24 @@ class RollingZ:
         if len(values) != window:
             return self._fill(value)
         value -= self.origin
-        old = values[0]
+        old, before = values[0], self._sum
         values.append(value)
-        self._sum = total = self._sum + value - old
-        self._squares = squares = self._squares + (value - old) * (value + old)
-        self.deviation = deviation = window * value - total
-        self.variance = variance = window * squares - total * total
-        return deviation / sqrt(variance) if variance else None
+        change = value - old
+        self._sum = total = before + change
+        # n Q - S**2 after the change, less the same before it: one product of long integers, where
+        # Q and S anew would take three.
+        self.variance = variance = self.variance + change * (window * (value + old) - before - total)
+        return (window * value - total) / sqrt(variance) if variance else None
 
     def _fill(self, value: int) -> float | None:
         """Take in one of the first values; the last of them has a z."""
-        if not self.values:
+        values, window = self.values, self._window
+        if not values:
             self.origin = value
         value -= self.origin
         self._sum += value
-        self._squares += value * value
-        self.values.append(value)
-        if len(self.values) < self._window:
+        values.append(value)
+        if len(values) < window:
             return None
-        self.deviation = self._window * value - self._sum
-        self.variance = self._window * self._squares - self._sum * self._sum
+        self.variance = window * sum(each * each for each in values) - self._sum * self._sum
         return self.deviation / sqrt(self.variance) if self.variance else None

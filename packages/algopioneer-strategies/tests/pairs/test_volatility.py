@@ -2,6 +2,7 @@
 
 import json
 import math
+from fractions import Fraction
 
 import pytest
 from hypothesis import given
@@ -18,7 +19,7 @@ def test_the_factor_is_window_volatility_over_weighted_volatility(
 ) -> None:
     """z is multiplied by the root of the plain over the weighted mean of squared changes."""
     scale = VolatilityScale(span, window)
-    weighted = float(changes[0] ** 2)
+    weighted = Fraction(changes[0] ** 2)  # a float would lose small changes beside large ones
     for step, change in enumerate(changes):
         scale.take(change)
         if step:

@@ -116,10 +116,8 @@ class TradingEngine:
         self._context = EngineContext(portfolio, orders)
         self._on_event = strategy.on_event
         self._marks = portfolio.marks
-        self._mark_bars = portfolio.mark_bars
         self._instruments = portfolio.instruments
         self._handlers: dict[type, Callable[..., Sequence[Command]]] = {
-            JointBar: self._on_joint_bar,
             Quote: self._on_quote,
             Trade: self._on_trade,
             RiskHalted: self._on_halted,
@@ -158,6 +156,10 @@ class TradingEngine:
             if not self._risk.is_off:
                 wishes = self._limit_loss(wishes)
             commands = self._carry_out(wishes, now_ns) if wishes else NOTHING
+        elif type(event) is JointBar:  # as often, where a strategy has two legs
+            commands = self._on_joint_bar(event)
+            if commands or self.legs is None or self.legs.is_idle:
+                return commands  # what `follow` would say: no call for each bar
         else:
             handler = self._handlers.get(type(event))
             commands = self._decide(event) if handler is None else handler(event)
@@ -245,7 +247,11 @@ class TradingEngine:
     # --- market data -------------------------------------------------------------------------
 
     def _on_joint_bar(self, joint: JointBar) -> Sequence[Command]:
-        self._mark_bars(joint.bars)
+        marks, instruments = self._marks, self._instruments
+        for bar in joint.bars:
+            instrument_id = bar.instrument_id
+            if instrument_id in instruments:
+                marks[instrument_id] = bar
         wishes = self._on_event(joint, self._context)
         if self._exits is not None:
             wishes = self._judge_joint(wishes, joint)

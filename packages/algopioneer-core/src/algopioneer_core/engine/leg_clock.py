@@ -64,6 +64,11 @@ class LegClock:
         """Give orders that are made now their time to work."""
         self.patience_until_ns = now_ns + self._patience_ns
 
+    def exposed(self, now_ns: int) -> None:
+        """Start the deadline, unless it runs: of the orders that are out now, one may fill alone."""
+        if self.deadline_ns is None:
+            self.deadline_ns = now_ns + self._residual_ns
+
     def corrected(self, now_ns: int) -> None:
         """Take note that a correction goes out now: it has until the next deadline to work."""
         if self.deadline_ns is not None:
@@ -94,20 +99,17 @@ class LegClock:
 
     def next_timer(self, now_ns: int) -> list[SetTimer]:
         """Return a timer for the next moment at which something is due, if it is a new one."""
-        due = self._next_due_ns(now_ns)
+        due = None
+        for each in (self.deadline_ns, self.patience_until_ns, self.pause_until_ns):
+            if each is not None and each > now_ns and (due is None or each < due):
+                due = each
+        if self.cancel_again_ns:  # rare, and this is asked after every report
+            later = [each for each in self.cancel_again_ns.values() if each > now_ns]
+            due = min(later if due is None else (due, *later), default=None)
         if due is None or due == self.set_for_ns:
             return []
         self.set_for_ns = due
         return [SetTimer(LEG_TIMER, due)]
-
-    def _next_due_ns(self, now_ns: int) -> int | None:
-        times = (
-            self.deadline_ns,
-            self.patience_until_ns,
-            self.pause_until_ns,
-            *self.cancel_again_ns.values(),
-        )
-        return min([each for each in times if each is not None and each > now_ns], default=None)
 
     def snapshot(self) -> dict[str, Any]:
         """Return all deadlines as JSON values."""

@@ -145,6 +145,9 @@ class SpreadFacts(NamedTuple):
     def of(cls, first: LegFacts, second: LegFacts) -> Self:
         """Return the facts of two legs."""
         size_a, size_b = first.size, second.size
+        if not (first.opening or first.closing or second.opening or second.closing):
+            one = exact_sub(exact_mul(second.done, size_a), exact_mul(first.done, size_b))
+            return cls(first, second, (one, one.copy_negate()), one.copy_abs())
         one = exact_sub(exact_mul(second.highest, size_a), exact_mul(first.lowest, size_b))
         other = exact_sub(exact_mul(first.highest, size_b), exact_mul(second.lowest, size_a))
         return cls(first, second, (one, other), max(one.copy_abs(), other.copy_abs()))

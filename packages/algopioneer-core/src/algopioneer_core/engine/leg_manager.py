@@ -50,7 +50,8 @@ from algopioneer_core.engine.portfolio import Portfolio
 
 __all__ = ["LegManager"]
 
-_IDLE: Final = frozenset((LegState.FLAT, LegState.IN_POSITION))
+_FLAT: Final = LegState.FLAT
+_IN_POSITION: Final = LegState.IN_POSITION
 
 
 class LegManager:
@@ -111,7 +112,8 @@ class LegManager:
     @property
     def is_idle(self) -> bool:
         """Whether nothing is under way, so that market data need not be looked at."""
-        return self._work.state in _IDLE
+        state = self._work.state
+        return state is _FLAT or state is _IN_POSITION  # asked at every bar: nothing is hashed
 
     @property
     def deadline_ns(self) -> int | None:
@@ -232,8 +234,14 @@ class LegManager:
 
     def review(self, now_ns: int) -> Sequence[StrategyCommand]:
         """Return what is to be done, given what is true now; nothing most of the time."""
-        facts = self.facts()
-        return () if facts is None else self._steps.review(facts, self._work, now_ns)
+        work = self._work
+        if not work.targets:
+            return ()
+        if self._trader.is_all_out():
+            self._clock.exposed(now_ns)
+            return self._clock.next_timer(now_ns)
+        facts = self._facts_of(work.targets, self._legs(work.contract))
+        return self._steps.review(facts, work, now_ns)
 
     # --- state -------------------------------------------------------------------------------
 

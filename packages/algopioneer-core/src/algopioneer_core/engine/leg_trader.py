@@ -1,6 +1,7 @@
 """What a leg manager orders: entries, corrections, exits and cancels, each only when it is safe."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from algopioneer_core.domain.commands import Cancel, StrategyCommand
 from algopioneer_core.domain.instruments import InstrumentId
@@ -17,6 +18,7 @@ __all__ = ["LegTrader", "Wishes"]
 
 Wishes = list[StrategyCommand]
 
+_PENDING: Final = OrderStatus.PENDING
 _NOT_CANCELLED = (OrderStatus.PENDING_CANCEL, OrderStatus.UNKNOWN)
 
 
@@ -38,6 +40,7 @@ class LegTrader:
         self._rules = rules
         self._maker = maker
         self._clock = clock
+        self._sent: Wishes = []  # the orders of an entry or exit, until it is asked after them
 
     def can_try(self, work: SpreadWork) -> bool:
         """Return whether attempts are left."""
@@ -55,7 +58,25 @@ class LegTrader:
         work.waiting = self._rules.pause_s is not None
         work.attempt = 1
         legs = facts.legs[:1] if work.waiting else facts.legs
-        return self._together([self._opening(each, _lacking(each), 0, work) for each in legs])
+        self._sent = self._together(
+            [self._opening(each, _lacking(each), 0, work) for each in legs]
+        )
+        return self._sent
+
+    def is_all_out(self) -> bool:
+        """
+        Return, once after each entry or exit, whether just its orders work, as they were made.
+
+        Then nothing has happened yet that could ask for more, and no facts need be gathered.
+        """
+        if not self._sent:
+            return False
+        sent, self._sent = self._sent, []
+        working = self._orders.working
+        return len(sent) == len(working) and all(
+            order.intent is wish and order.status is _PENDING
+            for order, wish in zip(working.values(), sent, strict=True)
+        )
 
     def enter_second(self, facts: SpreadFacts, work: SpreadWork, now_ns: int) -> Wishes | None:
         """
@@ -153,13 +174,17 @@ class LegTrader:
         Order both legs closed. They are even, so it is both or none: nothing is ordered while a
         venue cannot be traded at, or a price is missing.
         """
-        legs = [each for each in facts.legs if each.closable]
-        if any(self._is_down(each, work) for each in legs):
+        shares = [(leg, leg.closable) for leg in facts.legs]
+        legs = [(leg, quantity) for leg, quantity in shares if quantity]
+        if any(self._is_down(leg, work) for leg, _ in legs):
             return []
-        orders = self._together([self._leaving(each, work) for each in legs])
+        orders = self._together([self._leaving(leg, quantity, work) for leg, quantity in legs])
         if orders:
             work.attempt += 1
             self._clock.ordered(now_ns)
+            # The caller adds a timer to its own list. Of a chain, contracts may be traded against
+            # each other: that wants a look.
+            self._sent = [] if facts.second.parts else list(orders)
         return orders
 
     def cancel(self, live: Sequence[str], now_ns: int) -> Wishes:
@@ -190,10 +215,10 @@ class LegTrader:
         order = self._maker.opening(leg, quantity, attempt, work.reason)
         return [] if order is None else [order]
 
-    def _leaving(self, leg: LegFacts, work: SpreadWork) -> Wishes:
+    def _leaving(self, leg: LegFacts, quantity: Quantity, work: SpreadWork) -> Wishes:
         """Return what closes all of a leg; of a chain every contract, whichever side it is on."""
         if not leg.parts:
-            return self._closing(leg, leg.closable, work)
+            return self._closing(leg, quantity, work)
         shares = [(each, leg.signed_orderable(held)) for each, held in leg.parts]
         return self._closing_parts(leg, shares, work)
 

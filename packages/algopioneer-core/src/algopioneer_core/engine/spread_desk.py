@@ -116,9 +116,13 @@ class SpreadDesk:
         Where the strategy's wishes were carried out (*done*), a look at the spread was the last
         thing that happened; and prices ask for none while no order works.
         """
-        if type(event) in _PRICES and (done or self._legs.is_idle):
+        kind = type(event)
+        if kind in _PRICES and (done or self._legs.is_idle):
             return done
-        wishes = self._wishes(event, now_ns, is_settled=bool(done))
+        if kind in _TOLD:
+            wishes = self._told(event, now_ns, is_settled=bool(done))
+        else:  # nearly always: a report, or a price while orders work
+            wishes = () if done else self._legs.review(now_ns)
         if not wishes:
             return done
         more = self._settle(wishes, now_ns)
@@ -153,10 +157,8 @@ class SpreadDesk:
         ]
         return self._exits.on_spread(legs, now_ns, finished_bar=finished_bar)
 
-    def _wishes(self, event: Event, now_ns: int, *, is_settled: bool) -> Sequence[StrategyCommand]:
+    def _told(self, event: Event, now_ns: int, *, is_settled: bool) -> Sequence[StrategyCommand]:
         legs = self._legs
-        if type(event) not in _TOLD:  # nearly always: a report, or a price while orders work
-            return () if is_settled else legs.review(now_ns)
         match event:
             case TimerFired():
                 return legs.timer_fired(now_ns) if event.name == LEG_TIMER else ()
@@ -186,8 +188,8 @@ class SpreadDesk:
         """
         commands: list[Command] = []
         while wishes:
+            if type(wishes[0]) is SetTimer and len(wishes) == 1:
+                return [*commands, wishes[0]]  # nothing to make or to ask for
             commands.extend(self._desk.carry_out(wishes, now_ns))
-            if all(type(wish) is SetTimer for wish in wishes):
-                break
             wishes = self._legs.review(now_ns)
         return commands or NOTHING

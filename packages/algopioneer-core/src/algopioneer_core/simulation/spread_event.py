@@ -70,6 +70,7 @@ class SpreadEventBacktest:
         self._held = valuation.holding(self._portfolio)
         self._ruin = RuinWatch(valuation, engine.portfolio.mark)
         self._is_waiting = False  # whether some order is
+        self._call_ns = 0  # from when on an order or a payment comes before a bar
         self._timers: dict[str, int] = {}
         self._due_ns = NEVER_NS  # when the next timer is due
         self._look_ns = NEVER_NS  # from when on a timer or possible ruin wants a look
@@ -121,27 +122,34 @@ class SpreadEventBacktest:
     def _chunk(self, chunk: JointColumns, *, is_last: bool) -> int:
         """Trade one chunk; return how many of its bars were used."""
         handle, readings, length = self._engine.handle, self._readings, len(chunk)
-        carry = self._carry
         decided = length - 1 if is_last else length
         joints = chunk.joints()
         self._ruin.begin(chunk, self._held)
         self._set_look()
+        self._set_call()
         for position, joint in enumerate(islice(joints, decided)):
-            if self._is_waiting:
-                self._match(joint, position)
-            if joint.ts_event >= carry.next_ns:
-                self._pay_carry(joint, position)
+            now_ns = joint.ts_event
+            if now_ns >= self._call_ns:
+                self._before(joint, position)
             commands = handle(joint)
             if commands:
                 self._index = self.bars + position
                 self._obey(commands)
             if readings is not None:
                 readings.take()
-            if joint.ts_event >= self._look_ns and self._is_over(joint, position):
+            if now_ns >= self._look_ns and self._is_over(joint, position):
                 return self._count(chunk, position + 1)
         if is_last:
             self._last(next(joints), decided)
         return self._count(chunk, length)
+
+    def _before(self, joint: JointBar, position: int) -> None:
+        """Do what precedes the strategy's view of a bar: fill what waits, pay what is due."""
+        if self._is_waiting:
+            self._match(joint, position)
+        if joint.ts_event >= self._carry.next_ns:
+            self._pay_carry(joint, position)
+        self._set_call()
 
     def _is_over(self, joint: JointBar, position: int) -> bool:
         """Fire the timers that are due and, where nothing is left of the account, end the run."""
@@ -154,10 +162,7 @@ class SpreadEventBacktest:
 
     def _last(self, joint: JointBar, position: int) -> None:
         """Fill what waits for the last bar, and close what is open: it decides nothing."""
-        if self._is_waiting:
-            self._match(joint, position)
-        if joint.ts_event >= self._carry.next_ns:
-            self._pay_carry(joint, position)
+        self._before(joint, position)
         self.ruined = self._ruin.has_come(joint)
         self._finish(joint, position, "ruined" if self.ruined else "end_of_data")
 
@@ -224,7 +229,7 @@ class SpreadEventBacktest:
             if type(command) is Submit:
                 order = command.order
                 self._matchers[order.intent.instrument_id].submit(order, self._index)
-                self._is_waiting = True
+                self._is_waiting, self._call_ns = True, 0
             elif type(command) is Cancel:
                 self._cancel(command.client_order_id)
             elif type(command) is SetTimer:
@@ -250,6 +255,9 @@ class SpreadEventBacktest:
     def _set_look(self) -> None:
         self._due_ns = min(self._timers.values(), default=NEVER_NS)
         self._look_ns = 0 if self._ruin.is_possible else self._due_ns
+
+    def _set_call(self) -> None:
+        self._call_ns = 0 if self._is_waiting else self._carry.next_ns
 
     # --- holdings ----------------------------------------------------------------------------
 
