@@ -46,6 +46,10 @@ TIME_STOP: Final = "time_stop"
 """Reason of an exit because it took too long."""
 
 
+_NEVER: Final = (inf, -inf)
+"""Between these is no number."""
+
+
 class PairReading(NamedTuple):
     """What the strategy saw at the latest joint bar; for charts and logs."""
 
@@ -90,9 +94,11 @@ class Pairs:
         self._size = _size_of(config)
         self._levels = levels = _thresholds(config)
         self._calm = levels.entry.approximate - GUARD
-        self._keeps_long, self._keeps_short = _keeping(levels)
-        self._model = spread_model(config)
-        self._take = self._model.take
+        self._model = model = spread_model(config)
+        # Where the hedge may move, or time runs out, a float of this bar's z says too little.
+        is_sure = model.is_constant and levels.time_stop is None
+        self._keeps_long, self._keeps_short = _keeping(levels) if is_sure else (_NEVER, _NEVER)
+        self._take = model.take
         self._bars = 0
         self._armed = True
         """Whether an entry is allowed: after a stop only once |z| < entry was seen."""
@@ -128,8 +134,8 @@ class Pairs:
     def on_event(self, event: Event, context: StrategyContext) -> Iterable[StrategyCommand]:
         """Take in a joint bar and decide; of other events, only note that a leg was filled."""
         if type(event) is not JointBar:
-            if type(event) is OrderFilled and self._is_held(context):
-                self._held = True
+            if not self._held and type(event) is OrderFilled:
+                self._held = self._is_held(context)
             return ()
         self._seen = bar_a, bar_b = event.bars
         # `_log_close`, without a call: this is done at every bar.
@@ -209,9 +215,11 @@ class Pairs:
             self._armed = score is not None and self._beyond_entry(score) is None
         if context.has_working_orders:
             return ()
-        if z is not None and self._clearly_stays(z, is_long=is_long):
-            self._leaving = None
-            return ()
+        if z is not None:
+            above, below = self._keeps_long if is_long else self._keeps_short
+            if above < z < below:
+                self._leaving = None
+                return ()
         self._leaving = reason = self._reason_to_leave(is_long=is_long)
         if reason is None:
             return ()
@@ -219,13 +227,6 @@ class Pairs:
         if is_stop:
             self._armed = False
         return (CloseSpread(reason=reason, stop=is_stop),)
-
-    def _clearly_stays(self, z: float, *, is_long: bool) -> bool:
-        """Return whether a float is enough to see that there is no reason to leave."""
-        if not self._model.is_constant or self._levels.time_stop is not None:
-            return False
-        above, below = self._keeps_long if is_long else self._keeps_short
-        return above < z < below
 
     def _reason_to_leave(self, *, is_long: bool) -> str | None:
         """Return why the position must be left; stops come first, for nothing may veto them."""

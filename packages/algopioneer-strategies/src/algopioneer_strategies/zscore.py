@@ -136,7 +136,8 @@ class RollingZ:
         self._sum = total = before + change
         # n Q - S**2 after the change, less the same before it: one product of long integers, where
         # Q and S anew would take three.
-        self.variance = variance = self.variance + change * (window * (value + old) - before - total)
+        self.variance += change * (window * (value + old) - before - total)
+        variance = self.variance
         return (window * value - total) / sqrt(variance) if variance else None
 
     def _fill(self, value: int) -> float | None:

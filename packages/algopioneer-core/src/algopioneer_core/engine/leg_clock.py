@@ -65,7 +65,7 @@ class LegClock:
         self.patience_until_ns = now_ns + self._patience_ns
 
     def exposed(self, now_ns: int) -> None:
-        """Start the deadline, unless it runs: of the orders that are out now, one may fill alone."""
+        """Start the deadline, unless it runs: one of the orders that are out may fill alone."""
         if self.deadline_ns is None:
             self.deadline_ns = now_ns + self._residual_ns
 

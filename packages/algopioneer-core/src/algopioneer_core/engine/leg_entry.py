@@ -6,7 +6,7 @@ from typing import NamedTuple
 from algopioneer_core.domain.commands import OpenSpread
 from algopioneer_core.domain.errors import RefusedError
 from algopioneer_core.domain.instruments import Instrument, InstrumentId, InstrumentKind
-from algopioneer_core.domain.money import ZERO, Money, Quantity, mul, neg
+from algopioneer_core.domain.money import ZERO, Money, Price, Quantity, mul, neg
 from algopioneer_core.domain.spreads import ShortMode
 from algopioneer_core.engine.leg_guards import entry_problem, quote_worth
 from algopioneer_core.engine.leg_rules import LegRules
@@ -53,25 +53,30 @@ def plan_entry(
     Raises:
         RefusedError: It must not be opened; the message says why.
     """
-    if {wish.buy, wish.sell} != {each.id for each in legs}:
+    first, second = legs
+    if {wish.buy, wish.sell} != {first.id, second.id}:
         raise RefusedError(
             f"a spread of {wish.buy} and {wish.sell} is not of the strategy's two instruments",
             remedy="name both instruments in the strategy's configuration",
         )
-    sized = _sized(wish, legs, portfolio)
+    prices = _prices(legs, portfolio)
+    sized = _sized(wish, legs, prices, portfolio)
+    buys_first = wish.buy == first.id
     targets = {
-        leg.id: quantity if leg.id == wish.buy else neg(quantity)
-        for leg, quantity in zip(legs, sized[:2], strict=True)
+        first.id: sized.first if buys_first else neg(sized.first),
+        second.id: neg(sized.second) if buys_first else sized.second,
     }
-    venues = [each.id.venue for each in legs if each.id.venue in down]
     problem = (
-        (f"{venues[0]} is down or closed" if venues else "")
+        _closed(legs, down)
         or _short(wish, legs, rules, inventory, targets)
-        or entry_problem(rules, portfolio, legs, sized, now_ns, ended_ns)
+        or entry_problem(rules, portfolio, legs, prices, sized, now_ns, ended_ns)
     )
     if problem:
         raise RefusedError(problem, where=" / ".join(targets))
-    return EntryPlan(targets, _leg_notional(legs, portfolio, sized))
+    larger = max(
+        quote_worth(first, sized.first, prices[0]), quote_worth(second, sized.second, prices[1])
+    )
+    return EntryPlan(targets, larger)
 
 
 def short_problem(instrument: Instrument, mode: ShortMode) -> str:
@@ -101,23 +106,28 @@ def _short(
     return short_problem(legs[sold], mode)
 
 
-def _sized(
-    wish: OpenSpread, legs: tuple[Instrument, Instrument], portfolio: Portfolio
-) -> SizedSpread:
-    first, second = (portfolio.mark(each.id) for each in legs)
+def _closed(legs: tuple[Instrument, Instrument], down: Collection[str]) -> str:
+    if not down:
+        return ""
+    venues = [each.id.venue for each in legs if each.id.venue in down]
+    return f"{venues[0]} is down or closed" if venues else ""
+
+
+def _prices(legs: tuple[Instrument, Instrument], portfolio: Portfolio) -> tuple[Price, Price]:
+    first, second = portfolio.mark(legs[0].id), portfolio.mark(legs[1].id)
     if first is None or second is None:
         missing = legs[0].id if first is None else legs[1].id
         raise RefusedError("a leg has no price yet", where=missing, remedy="wait for its feed")
+    return first, second
+
+
+def _sized(
+    wish: OpenSpread,
+    legs: tuple[Instrument, Instrument],
+    prices: tuple[Price, Price],
+    portfolio: Portfolio,
+) -> SizedSpread:
     equity = portfolio.equity
     if legs[0].inverse and portfolio.numeraire == legs[0].base:  # both settle in base
-        equity = mul(equity, first)
-    return size_spread(legs, (first, second), wish.size, wish.hedge_ratio, equity)
-
-
-def _leg_notional(
-    legs: tuple[Instrument, Instrument], portfolio: Portfolio, sized: SizedSpread
-) -> Money:
-    return max(
-        quote_worth(leg, quantity, portfolio.mark(leg.id) or ZERO)
-        for leg, quantity in zip(legs, sized[:2], strict=True)
-    )
+        equity = mul(equity, prices[0])
+    return size_spread(legs, prices, wish.size, wish.hedge_ratio, equity)

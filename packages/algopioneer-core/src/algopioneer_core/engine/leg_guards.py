@@ -1,9 +1,7 @@
 """The checks before a spread is opened; each that is not set lets everything pass."""
 
-from collections.abc import Iterator
 from decimal import Decimal
 from fractions import Fraction
-from itertools import chain
 
 from algopioneer_core.domain.instruments import Instrument
 from algopioneer_core.domain.money import Money, Price, Quantity, divide_half_even, mul, plain
@@ -19,6 +17,7 @@ def entry_problem(
     rules: LegRules,
     portfolio: Portfolio,
     legs: tuple[Instrument, Instrument],
+    prices: tuple[Price, Price],
     sized: SizedSpread,
     now_ns: int,
     ended_ns: int | None,
@@ -28,18 +27,18 @@ def entry_problem(
 
     Args:
         rules: The guards.
-        portfolio: Has the marks of both legs.
+        portfolio: Knows how old the marks of both legs are.
         legs: The strategy's first and second instrument.
+        prices: Their marks.
         sized: The quantities that would be ordered.
         now_ns: Time of the decision, UTC nanoseconds.
         ended_ns: When the last spread ended; None when there was none.
     """
-    problems = chain(
-        _time_problems(rules, portfolio, legs, now_ns, ended_ns),
-        _price_problems(rules, portfolio, legs),
-        _size_problems(rules, portfolio, legs, sized),
+    return (
+        _time_problem(rules, portfolio, legs, now_ns, ended_ns)
+        or _price_problem(rules, prices)
+        or _size_problem(rules, legs, prices, sized)
     )
-    return next(problems, "")
 
 
 def exit_problem(rules: LegRules, now_ns: int, entered_ns: int) -> str:
@@ -57,62 +56,54 @@ def _is_within(cooldown: Decimal | None, since_ns: int | None, now_ns: int) -> b
     return now_ns - since_ns < nanoseconds(cooldown)
 
 
-def _time_problems(
+def _time_problem(
     rules: LegRules,
     portfolio: Portfolio,
     legs: tuple[Instrument, Instrument],
     now_ns: int,
     ended_ns: int | None,
-) -> Iterator[str]:
+) -> str:
     cooldown = rules.entry_cooldown_s
     if _is_within(cooldown, ended_ns, now_ns):
-        yield f"the last spread ended less than {cooldown} s ago"
+        return f"the last spread ended less than {cooldown} s ago"
     age, skew = rules.max_price_age_s, rules.max_price_skew_s
     if age is None and skew is None:
-        return
+        return ""
     times = [portfolio.mark_ns(each.id) or 0 for each in legs]
     if age is not None and now_ns - min(times) > nanoseconds(age):
-        yield f"a price is older than {age} s"
+        return f"a price is older than {age} s"
     if skew is not None and max(times) - min(times) > nanoseconds(skew):
-        yield f"the prices of the legs are more than {skew} s apart"
+        return f"the prices of the legs are more than {skew} s apart"
+    return ""
 
 
-def _price_problems(
-    rules: LegRules, portfolio: Portfolio, legs: tuple[Instrument, Instrument]
-) -> Iterator[str]:
+def _price_problem(rules: LegRules, prices: tuple[Price, Price]) -> str:
     low, high = rules.min_price_ratio, rules.max_price_ratio
     if low is None and high is None:
-        return
-    first, second = _marks(portfolio, legs)
+        return ""
+    first, second = prices
     if low is not None and first < mul(second, low):
-        yield f"the price ratio is below {low}"
+        return f"the price ratio is below {low}"
     if high is not None and first > mul(second, high):
-        yield f"the price ratio is above {high}"
+        return f"the price ratio is above {high}"
+    return ""
 
 
-def _size_problems(
+def _size_problem(
     rules: LegRules,
-    portfolio: Portfolio,
     legs: tuple[Instrument, Instrument],
+    prices: tuple[Price, Price],
     sized: SizedSpread,
-) -> Iterator[str]:
+) -> str:
     limit, allowed = rules.max_leg_notional, rules.max_imbalance
     if allowed is not None and sized.imbalance > allowed:
-        yield f"rounding leaves the legs {_percent(sized.imbalance)} % apart"
+        return f"rounding leaves the legs {_percent(sized.imbalance)} % apart"
     if limit is None:
-        return
-    marks = _marks(portfolio, legs)
-    for leg, quantity, price in zip(legs, sized[:2], marks, strict=True):
+        return ""
+    for leg, quantity, price in zip(legs, sized[:2], prices, strict=True):
         if quote_worth(leg, quantity, price) > limit:
-            yield f"the leg {leg.id} is worth more than {limit}"
-
-
-def _marks(portfolio: Portfolio, legs: tuple[Instrument, Instrument]) -> tuple[Price, Price]:
-    """Return the prices of both legs, which the spread was sized by."""
-    first, second = (portfolio.mark(each.id) for each in legs)
-    assert first is not None
-    assert second is not None
-    return first, second
+            return f"the leg {leg.id} is worth more than {limit}"
+    return ""
 
 
 def quote_worth(leg: Instrument, quantity: Quantity, price: Price) -> Money:

@@ -58,9 +58,7 @@ class LegTrader:
         work.waiting = self._rules.pause_s is not None
         work.attempt = 1
         legs = facts.legs[:1] if work.waiting else facts.legs
-        self._sent = self._together(
-            [self._opening(each, _lacking(each), 0, work) for each in legs]
-        )
+        self._sent = self._together([self._opening(each, _lacking(each), 0, work) for each in legs])
         return self._sent
 
     def is_all_out(self) -> bool:

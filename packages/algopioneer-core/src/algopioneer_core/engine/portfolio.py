@@ -5,7 +5,7 @@ The positions here are the strategy's alone. A venue's account holds the sum of 
 whatever else is in it; reconciling the two is the runtime's work.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -170,14 +170,6 @@ class Portfolio:
     def mark_bar(self, bar: Bar) -> None:
         """Value the bar's instrument at its close from now on."""
         self.marks[bar.instrument_id] = bar
-
-    def mark_bars(self, bars: Iterable[Bar]) -> None:
-        """Value each of the portfolio's instruments at its bar's close; skip other bars."""
-        marks, instruments = self.marks, self._instruments
-        for bar in bars:
-            instrument_id = bar.instrument_id
-            if instrument_id in instruments:
-                marks[instrument_id] = bar
 
     def mark_price(self, instrument_id: InstrumentId, price: Price, ts_ns: int) -> None:
         """Value an instrument at *price* from now on."""

@@ -42,8 +42,8 @@ CHUNK_BARS: Final = 65_536
 """Bars in one chunk of a stream (the last one may hold fewer)."""
 
 _OBJECT_BARS: Final = 512
-"""Bars turned into Python integers at a time: enough to be quick, few enough that the integers stay in
-the processor's nearer cache until they are read."""
+"""Bars turned into Python integers at a time: enough to be quick, few enough that the integers
+stay in the processor's nearer cache until they are read."""
 _INT64_MAX: Final = 2**63 - 1
 
 

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 from algopioneer_core.domain.fills import Side
 from algopioneer_core.domain.instruments import InstrumentId
-from algopioneer_core.domain.money import ONE, Money, Price, Quantity, add, mul, sub, total
+from algopioneer_core.domain.money import Money, Price, Quantity, add, mul, sub, total
 from algopioneer_core.domain.round_trips import RoundTrip
 from algopioneer_core.engine.portfolio import Portfolio
 from algopioneer_core.simulation.account import INITIAL_MARGIN
@@ -91,9 +91,9 @@ class SpreadTrades:
         pnl = fees = turnover = Decimal(0)
         for leg in self._legs:
             instrument = portfolio.instruments[leg.instrument_id]
-            rate = portfolio.worth(ONE, instrument.settlement_asset)
             traded = turnover_of(leg, inverse=instrument.inverse)
-            pnl, fees = add(pnl, mul(leg.pnl, rate)), add(fees, mul(leg.fees, rate))
-            turnover = add(turnover, mul(traded, rate))
+            asset, worth = instrument.settlement_asset, portfolio.worth
+            pnl, fees = add(pnl, worth(leg.pnl, asset)), add(fees, worth(leg.fees, asset))
+            turnover = add(turnover, worth(traded, asset))
         self._legs.clear()
         self.statistics.count(pnl, fees, turnover)

@@ -202,7 +202,8 @@ class SpreadEventBacktest:
             venue = self._matchers[bar.instrument_id]
             if venue.resting:
                 commands += self._reports(venue.on_bar(bar, self._index))
-        self._obey(commands)
+        if commands:
+            self._obey(commands)
         self._is_waiting = any(venue.resting for venue in self._venues)
         self._note_holding(position)
 
@@ -234,7 +235,7 @@ class SpreadEventBacktest:
                 self._cancel(command.client_order_id)
             elif type(command) is SetTimer:
                 self._timers[command.name] = command.at_ns
-                self._set_look()
+                self._set_due()
 
     def _cancel(self, client_order_id: str) -> None:
         for venue in self._venues:
@@ -250,10 +251,13 @@ class SpreadEventBacktest:
             del self._timers[name]
         for _, name in due:
             self._obey(self._engine.handle(TimerFired(name, now_ns)))
+        self._set_due()
+
+    def _set_due(self) -> None:
+        self._due_ns = min(self._timers.values(), default=NEVER_NS)
         self._set_look()
 
     def _set_look(self) -> None:
-        self._due_ns = min(self._timers.values(), default=NEVER_NS)
         self._look_ns = 0 if self._ruin.is_possible else self._due_ns
 
     def _set_call(self) -> None:

@@ -7,11 +7,11 @@ chunk has to be looked at.
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Final
+from typing import Final, TypeAlias
 
 from algopioneer_core.domain.instruments import InstrumentId
 from algopioneer_core.domain.market_data import JointBar
-from algopioneer_core.domain.money import ONE, ZERO, Price
+from algopioneer_core.domain.money import ONE, ZERO, Money, Price, add, from_scaled
 from algopioneer_core.history.columns import BarColumns
 from algopioneer_core.history.joined import JointColumns
 from algopioneer_core.simulation.valuation import Held, Valuation
@@ -20,6 +20,10 @@ __all__ = ["RuinWatch"]
 
 _DOUBT: Final = 1e-12
 """Share of all amounts by which a float equity is wrong at most, with room to spare."""
+
+
+_Floats: TypeAlias = tuple[float, float, list[float]]
+"""Cash, coins, and signed quantity times multiplier of each leg."""
 
 
 class RuinWatch:
@@ -36,8 +40,9 @@ class RuinWatch:
         self._multipliers = [float(each.multiplier) for each in valuation.instruments]
         self._mark = mark
         self._held = Held(ZERO, ())
-        self._floats: tuple[float, float, list[float]] = (0.0, 0.0, [])
-        self._extremes: list[tuple[float, float]] = []
+        self._is_plain = valuation.is_linear
+        self._floats: _Floats | None = None
+        self._extremes: list[tuple[Price, Price]] = []
         self.is_possible = False
         """Whether nothing may be left at some close of this chunk. Read only."""
 
@@ -48,13 +53,11 @@ class RuinWatch:
 
     def hold(self, held: Held) -> None:
         """Take note of what is held from now on."""
-        self._held = held
-        sizes = [
-            float(quantity) * multiplier
-            for quantity, multiplier in zip(held.quantities, self._multipliers, strict=True)
-        ]
-        self._floats = float(held.cash), float(held.coins), sizes
-        self.is_possible = self._is_possible(held)
+        self._held, self._floats = held, None  # made when asked for, which is hardly ever
+        if self._is_plain:
+            self.is_possible = self._worst(held) <= ZERO
+        else:
+            self.is_possible = self._is_possible(held)
 
     def has_come(self, joint: JointBar) -> bool:
         """Return whether nothing is left at the closes: by floats where those are sure of it."""
@@ -63,7 +66,7 @@ class RuinWatch:
         valuation = self._valuation
         if len(joint.bars) < len(valuation.instruments):
             return valuation.worth(self._held, self._closes(joint)) <= 0
-        cash, coins, _ = self._floats
+        cash, coins, _ = self._as_floats()
         closes = [bar.close_ticks / 10**bar.price_decimals for bar in joint.bars]
         price = closes[valuation.pricing]
         worth, gross = cash + coins * price, abs(cash) + abs(coins) * price
@@ -81,14 +84,25 @@ class RuinWatch:
             for each in self._valuation.instruments
         ]
 
+    def _worst(self, held: Held) -> Money:
+        """Return what linear legs are worth where each is at its own worst close of the chunk."""
+        worst, instruments = held.cash, self._valuation.instruments
+        rows = zip(held.quantities, self._extremes, instruments, strict=True)
+        for quantity, (lowest, highest), instrument in rows:
+            if quantity:
+                close = lowest if quantity > ZERO else highest
+                worst = add(worst, instrument.value(quantity, close))
+        return worst
+
     def _is_possible(self, held: Held) -> bool:
         if self._valuation.coin is not None:  # the legs' worths move with each other's closes
             return any(held.quantities) or held.cash <= 0 or bool(held.coins)
-        cash, _, sizes = self._floats
+        cash, _, sizes = self._as_floats()
         worst, gross = cash, abs(cash)
         rows = zip(sizes, self._extremes, self._valuation.instruments, strict=True)
-        for size, (lowest, highest), instrument in rows:
+        for size, extremes, instrument in rows:
             if size:
+                lowest, highest = map(float, extremes)
                 one = -size / lowest if instrument.inverse else size * lowest
                 other = -size / highest if instrument.inverse else size * highest
                 worst += min(one, other)
@@ -97,12 +111,20 @@ class RuinWatch:
 
     def _values(self, closes: Iterable[float]) -> Iterator[float]:
         """Return what is held of each leg at its close, in the asset in which it settles."""
-        _, _, sizes = self._floats
+        _, _, sizes = self._as_floats()
         for size, close, instrument in zip(sizes, closes, self._valuation.instruments, strict=True):
             yield -size / close if instrument.inverse else size * close
 
+    def _as_floats(self) -> _Floats:
+        if self._floats is None:
+            held, multipliers = self._held, self._multipliers
+            rows = zip(held.quantities, multipliers, strict=True)
+            sizes = [float(quantity) * multiplier for quantity, multiplier in rows]
+            self._floats = float(held.cash), float(held.coins), sizes
+        return self._floats
 
-def _extremes(leg: BarColumns) -> tuple[float, float]:
+
+def _extremes(leg: BarColumns) -> tuple[Price, Price]:
     """Return the lowest and the highest close of *leg*."""
-    closes = leg.close_float()
-    return float(closes.min()), float(closes.max())
+    lowest, highest = int(leg.close.min()), int(leg.close.max())
+    return from_scaled(lowest, leg.price_decimals), from_scaled(highest, leg.price_decimals)
