@@ -299,7 +299,13 @@ class SupportsSnapshot(Protocol):
     """
 
     def snapshot(self) -> Mapping[str, object]:
-        """Return the whole state, as values that JSON has; taken between two market events."""
+        """
+        Return the whole state, as values that JSON has; taken between two market events.
+
+        What only grows (fills, orders that ended) may stand under `pages`: lists by name, each of
+        which becomes longer and is left out once it is not needed. A session that saves the state
+        with every commit writes only the lists that have another length than before.
+        """
 
     def restore(self, state: Mapping[str, object]) -> None:
         """

@@ -71,10 +71,12 @@ class SlowStorage(SqliteStorage):
         super().__init__(path, create=True)
         self.batches: list[int] = []
 
-    def commit(self, rows: Sequence[Row], snapshots: Sequence[SnapshotRow]) -> None:
+    def commit(
+        self, rows: Sequence[Row], snapshots: Sequence[SnapshotRow], dropped: Sequence[str] = ()
+    ) -> None:
         """Commit as usual and note how many rows there were."""
         self.batches.append(len(rows))
-        super().commit(rows, snapshots)
+        super().commit(rows, snapshots, dropped)
 
 
 class FullStorage(SqliteStorage):
@@ -82,12 +84,14 @@ class FullStorage(SqliteStorage):
 
     room = 1
 
-    def commit(self, rows: Sequence[Row], snapshots: Sequence[SnapshotRow]) -> None:
+    def commit(
+        self, rows: Sequence[Row], snapshots: Sequence[SnapshotRow], dropped: Sequence[str] = ()
+    ) -> None:
         """Commit while there is room."""
         if self.room == 0:
             raise StorageFailed("database or disk is full")
         self.room -= 1
-        super().commit(rows, snapshots)
+        super().commit(rows, snapshots, dropped)
 
 
 async def test_what_is_durable_is_there_after_a_restart(open_here: Opener) -> None:
@@ -148,6 +152,28 @@ async def test_an_order_has_no_future_while_a_tail_is_derived_again(open_here: O
         assert [each.sequence for each in journal.entries_of_order("order-1")] == [1]
         journal.append(Entry(EntryKind.CANCEL, 3, "ma", "order-1", 1))
         assert [each.sequence for each in journal.entries_of_order("order-1")] == [1, 2]
+
+
+async def test_snapshots_are_dropped_with_the_commit_that_needs_them_no_more(
+    open_here: Opener,
+) -> None:
+    """Both versions of the name, and no other's; one that is put again afterwards is there."""
+    async with open_here() as journal:
+        for number in (1, 2):
+            journal.append(intent(number))
+            for name in ("page/1", "page/2", "rest"):
+                journal.put_snapshot(name, number, number)
+            await journal.flush()
+        journal.drop_snapshot("page/1")
+        assert journal.snapshot_names("page/") == ["page/1", "page/2"]
+        await journal.flush()
+        assert journal.snapshot_names("page/") == ["page/2"]
+        assert journal.snapshot_names() == ["page/2", "rest"]
+        journal.drop_snapshot("page/2")
+        journal.put_snapshot("page/2", 2, "anew")
+    async with open_here() as journal:
+        assert journal.latest_snapshot("page/2") == (2, "anew")
+        assert journal.latest_snapshot("page/1") is None
 
 
 async def test_one_sync_serves_everybody_who_waits(path: Path, make_uuid: MakeUuid) -> None:
@@ -296,7 +322,7 @@ async def test_a_bug_in_a_commit_ends_all_writing_too(path: Path, make_uuid: Mak
     """Whatever a commit raised, nobody goes on as if it had been made."""
 
     class Broken(SqliteStorage):
-        def commit(self, rows: Sequence[Row], snapshots: Sequence[SnapshotRow]) -> None:
+        def commit(self, *_: object) -> None:
             raise ZeroDivisionError("a bug")
 
     async with open_journal_on(Broken(path, create=True), make_uuid=make_uuid) as journal:

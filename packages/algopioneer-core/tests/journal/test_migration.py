@@ -1,38 +1,42 @@
-"""A journal of version 1 in the hands of programs that write version 2 and 3."""
+"""A journal of today in the hands of programs that write one and two versions later."""
 
 import contextlib
 import sqlite3
+from decimal import Decimal
 from pathlib import Path
 
 import anyio
 import pytest
 
 from algopioneer_core.domain.execution_reports import OrderCanceled
+from algopioneer_core.domain.positions import Position
 from algopioneer_core.journal.entries import Entry, EntryKind
 from algopioneer_core.journal.errors import JournalCorrupt, JournalError
 from algopioneer_core.journal.journal import Journal, open_journal, open_journal_on
-from algopioneer_core.journal.schema import Migration, Schema
+from algopioneer_core.journal.schema import SCHEMA, Migration, Schema
 from algopioneer_core.journal.sqlite_storage import SqliteStorage
 from algopioneer_core.journal.verify import verify
+from algopioneer_core.testing.domain import BITCOIN
 
 
 def rename_field(connection: sqlite3.Connection) -> None:
-    """Version 1 called the venue's reason `reason`."""
+    """Today the venue's reason is called `reason`, say."""
     connection.execute("UPDATE entries SET body = replace(body, '\"reason\":', '\"message\":')")
 
 
 def add_column(connection: sqlite3.Connection) -> None:
-    """Version 3 has one more table."""
+    """The last version has one more table."""
     connection.execute("CREATE TABLE notes (text TEXT NOT NULL) STRICT")
 
 
-SECOND = Schema(2, (Migration(1, rename_field),))
-THIRD = Schema(3, (*SECOND.migrations, Migration(2, add_column)))
+NOW = SCHEMA.version
+SECOND = Schema(NOW + 1, (Migration(NOW, rename_field),))
+THIRD = Schema(NOW + 2, (*SECOND.migrations, Migration(NOW + 1, add_column)))
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """Return a journal of version 1, as its program wrote it."""
+    """Return a journal of today, as its program wrote it."""
     path = tmp_path / "journal.sqlite"
 
     async def write() -> None:
@@ -65,7 +69,7 @@ def test_an_older_journal_is_brought_up_to_date(path: Path, schema: Schema) -> N
     before = verify(path)
     assert entries(path, schema)[1].body == {"message": "old words"}
     assert entries(path, schema)[1].cause == 1
-    copy = verify(path.with_name("journal.sqlite.v1"))
+    copy = verify(path.with_name(f"journal.sqlite.v{NOW}"))
     assert (copy.chain_head, copy.faults) == (before.chain_head, ())
 
 
@@ -76,7 +80,7 @@ def test_a_damaged_journal_is_not_migrated(path: Path) -> None:
     with pytest.raises(JournalCorrupt, match="entry 2 is not what was written"):
         SqliteStorage(path, schema=SECOND)
     assert [fault.sequence for fault in verify(path).faults] == [2]
-    assert not path.with_name("journal.sqlite.v1").exists()
+    assert not path.with_name(f"journal.sqlite.v{NOW}").exists()
 
 
 def test_a_step_that_fails_changes_nothing(path: Path) -> None:
@@ -87,7 +91,7 @@ def test_a_step_that_fails_changes_nothing(path: Path) -> None:
         raise sqlite3.OperationalError("database or disk is full")
 
     with pytest.raises(JournalError, match="disk is full"):
-        SqliteStorage(path, schema=Schema(2, (Migration(1, fail),)))
+        SqliteStorage(path, schema=Schema(NOW + 1, (Migration(NOW, fail),)))
     assert verify(path).faults == ()
     with pytest.raises(JournalError, match="in the way"):
         SqliteStorage(path, schema=SECOND)
@@ -97,10 +101,12 @@ def test_what_cannot_be_read_here_says_what_to_do(path: Path) -> None:
     """A newer file, an older one that is only looked at, and one that nothing leads on from."""
     with pytest.raises(JournalError, match="start a session with it once"):
         SqliteStorage(path, read_only=True, schema=SECOND)
-    with pytest.raises(JournalError, match="nothing leads from schema version 1 on"):
-        SqliteStorage(path, schema=Schema(3, THIRD.migrations[1:]))
+    with pytest.raises(JournalError, match=f"nothing leads from schema version {NOW} on"):
+        SqliteStorage(path, schema=Schema(NOW + 2, THIRD.migrations[1:]))
     SqliteStorage(path, schema=THIRD).close()
-    with pytest.raises(JournalCorrupt, match="has schema version 3, and this program knows 1"):
+    with pytest.raises(
+        JournalCorrupt, match=f"has schema version {NOW + 2}, and this program knows {NOW}"
+    ):
         verify(path)
 
 
@@ -117,3 +123,44 @@ def test_a_field_that_came_with_a_default_needs_no_migration(tmp_path: Path) -> 
             assert stored.entry.body == OrderCanceled("a", 1)
 
     anyio.run(write_and_read)
+
+
+def test_paper_accounts_of_version_1_are_put_in_pages(tmp_path: Path) -> None:
+    """In a live session and in a replayed one; what is no paper account stays as it is."""
+    path = tmp_path / "old.sqlite"
+    position = Position(BITCOIN, Decimal("0.5"), Decimal(50), other_fees=(("BTC", Decimal("0.1")),))
+    account = {"balances": {"USD": Decimal(5)}, "positions": {str(BITCOIN.id): position}}
+    exchange = {"account": account, "ended": ["an order"], "fills": ["a fill"], "now_ns": 7}
+    states = {
+        "venue:paper": {"exchange": exchange, "shadow": None},
+        "venue:other": {"place": 3},
+        "session": {"events": 2, "venue": {"exchange": exchange, "shadow": {"place": 3}}},
+        "account:paper": {"foreign": {}},
+    }
+
+    async def write_and_read() -> None:
+        storage = SqliteStorage(path, create=True, schema=Schema(1))
+        async with open_journal_on(storage, make_uuid=lambda: "journal") as journal:
+            journal.append(Entry(EntryKind.SESSION, 1))
+            for name, state in states.items():
+                journal.put_snapshot(name, 1, state)
+        async with open_journal(path, make_uuid=lambda: "") as journal:
+            found = {name: journal.latest_snapshot(name) for name in journal.snapshot_names()}
+        sums = [["0.5", "50", "0", "0", [["BTC", "0.1"]]]]
+        moved = {
+            "account": account | {"positions": dict(zip([str(BITCOIN.id)], sums, strict=True))},
+            "now_ns": 7,
+        }
+        pages = {"ended/0": ["an order"], "fills/0": ["a fill"]}
+        shadowed = {"exchange": moved, "shadow": {"place": 3}, "pages": pages}
+        assert found == {
+            "venue:paper": (1, {"exchange": moved, "shadow": None}),
+            "venue:paper/ended/0": (1, ["an order"]),
+            "venue:paper/fills/0": (1, ["a fill"]),
+            "venue:other": (1, states["venue:other"]),
+            "session": (1, {"events": 2, "venue": shadowed}),
+            "account:paper": (1, states["account:paper"]),
+        }
+
+    anyio.run(write_and_read)
+    assert verify(path).faults == ()

@@ -1,17 +1,25 @@
 """The saver writes states with the rows they belong to, and nothing when nothing happens."""
 
+from algopioneer_core.domain.fills import Side
 from algopioneer_core.domain.market_data import Bar
 from algopioneer_core.engine.order_ids import order_ids
 from algopioneer_core.engine.risk import RiskGate
 from algopioneer_core.engine.risk_limits import RiskLimits
+from algopioneer_core.journal.codec import encode
 from algopioneer_core.journal.journal import Journal, open_journal_on
+from algopioneer_core.ports import Execution
 from algopioneer_core.runtime.floor import Floor
 from algopioneer_core.runtime.saver import Saver
+from algopioneer_core.simulation.pages import PAGE
+from algopioneer_core.simulation.paper import PaperVenue
 from algopioneer_core.testing.clocks import run_inline
 from algopioneer_core.testing.domain import BITCOIN
 from algopioneer_core.testing.engine import ScriptedStrategy
 from algopioneer_core.testing.journal_storage import MemoryDisk
+from algopioneer_core.testing.paper import paper_over, play, sent
 from algopioneer_core.testing.sessions import MINUTE_NS, strategy_plan
+
+_AT_ONCE = 100
 
 
 def _floor(saver: Saver) -> Floor:
@@ -74,3 +82,51 @@ async def test_a_strategy_that_was_put_back_is_saved_anew() -> None:
         floor.add(strategy_plan("idle", ScriptedStrategy, BITCOIN))
         saver.touch_quiet()
         assert ("idle",) == saver.waiting
+
+
+async def _trade(venue: PaperVenue, bar: int) -> None:
+    """Show the account its next bar, and make many orders after it."""
+
+    async def order(account: Execution) -> None:
+        for number in range(_AT_ONCE):
+            await account.submit(sent(f"{bar}-{number}", BITCOIN, Side.BUY))
+
+    await play(venue, [BITCOIN], {bar + 1: [order]}, start=bar, most=1)
+
+
+async def test_a_paper_account_is_saved_by_the_pages_that_changed() -> None:
+    """And restored as it was, when pages were filled, begun and dropped meanwhile."""
+    bars, disk = 25, MemoryDisk()
+    venue, twin = (paper_over({BITCOIN: [10] * bars}) for _ in range(2))
+    async with open_journal_on(
+        disk.plug_in(), make_uuid=lambda: "test", run_blocking=run_inline
+    ) as journal:
+        saver = Saver(journal, {"sim": venue})
+        _floor(saver)
+        written: list[str] = []
+        put = journal.put_snapshot
+
+        def note(name: str, sequence: int, state: object) -> None:
+            written.append(name)
+            put(name, sequence, state)
+
+        journal.put_snapshot = note  # type: ignore[method-assign]  # only looks
+        for bar in range(bars):
+            await _trade(venue, bar)
+            saver.touch("seeing")
+            await saver.flush()
+        pages = [name for name in written if name.startswith("venue:sim/")]
+        assert len(pages) <= 2 * bars * (_AT_ONCE // PAGE + 2)  # of each list, what it grew by
+        names = journal.snapshot_names("venue:sim/")
+        assert set(names) < set(pages)  # some were dropped
+    async with open_journal_on(
+        disk.plug_in(), make_uuid=lambda: "test", run_blocking=run_inline
+    ) as journal:
+        saver = Saver(journal, {"sim": twin})
+        saver.restore_venues()
+        assert encode(twin.snapshot()) == encode(venue.snapshot())
+        _floor(saver)
+        saver.touch("seeing")
+        before = journal.snapshot_names("venue:sim/")
+        await saver.flush()
+        assert before == journal.snapshot_names("venue:sim/") == names

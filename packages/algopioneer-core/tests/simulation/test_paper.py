@@ -22,18 +22,20 @@ from algopioneer_core.domain.events import (
 )
 from algopioneer_core.domain.events import OrderRejected as Rejection
 from algopioneer_core.domain.fills import Side
-from algopioneer_core.domain.instruments import Instrument, InstrumentId
+from algopioneer_core.domain.instruments import FeeAsset, Instrument, InstrumentId
 from algopioneer_core.domain.market_data import Bar
 from algopioneer_core.domain.money import Increment
 from algopioneer_core.domain.orders import Order, OrderStatus, OrderType, TimeInForce
 from algopioneer_core.journal.codec import decode, encode
 from algopioneer_core.ports import Balance, Execution, Found, ProvenAbsent, SupportsSnapshot
 from algopioneer_core.simulation.order_rules import NO_BUYING_POWER, OFF_GRID
+from algopioneer_core.simulation.pages import PAGE
 from algopioneer_core.simulation.paper import PaperVenue
 from algopioneer_core.simulation.paper_config import PaperConfig, PaperMargin
-from algopioneer_core.simulation.paper_exchange import RETAINED
+from algopioneer_core.simulation.paper_exchange import RETAINED, RETAINED_NS
 from algopioneer_core.testing.domain import BITCOIN, LINEAR_PERPETUAL
 from algopioneer_core.testing.paper import Action, Heard, paper_over, play, sent
+from algopioneer_core.testing.sessions import MINUTE_NS
 
 BUY, SELL = Side.BUY, Side.SELL
 ETHER = Instrument.undescribed(InstrumentId("sim", "ETH-USD"))
@@ -547,13 +549,42 @@ def test_interval_is_a_length_of_time() -> None:
 
 async def test_account_forgets_the_oldest_orders_and_says_so() -> None:
     """A session of months does not fill the memory; a question about forgotten fills is refused."""
-    venue = paper_over({BITCOIN: [100] * 3})
-    for number in range(RETAINED + 1):
-        await venue.execution.submit(sent(f"o{number}", BITCOIN, BUY))
+    bars = 2 + RETAINED_NS // MINUTE_NS
+    venue = paper_over({BITCOIN: [100] * bars})
+    many = RETAINED + 2 * PAGE
+    for number in range(PAGE):
+        await venue.execution.submit(sent(f"old{number}", BITCOIN, BUY))
+    first = (await play(venue, [BITCOIN], {}, most=1)).told(OrderFilled)[-1].fill.ts_event
+    now_ns = (await play(venue, [BITCOIN], {}, most=bars - 2)).events[-1].ts_event
+    for number in range(many):
+        await venue.execution.submit(sent(f"o{number}", BITCOIN, BUY, ts_ns=now_ns))
     heard = await play(venue, [BITCOIN], {})
     last = heard.told(OrderFilled)[-1].fill
-    with pytest.raises(UnsupportedOperation, match="only the last 1024 fills"):
-        await venue.execution.fills(0)
+    with pytest.raises(UnsupportedOperation, match="until 2023-11-14T22:14:00Z are forgotten"):
+        await venue.execution.fills(first)
+    assert many == len(await venue.execution.fills(first + 1))
     assert [] == await venue.execution.fills(last.ts_event + 1)
-    assert ProvenAbsent() == await venue.execution.order("o0")
-    assert isinstance(await venue.execution.order("o1"), Found)
+    assert ProvenAbsent() == await venue.execution.order(f"old{PAGE - 1}")
+    assert isinstance(await venue.execution.order("o0"), Found)
+    twin = paper_over({BITCOIN: [100] * bars})
+    twin.restore(copied(venue))
+    assert copied(venue) == copied(twin)
+    assert await venue.execution.fills(first + 1) == await twin.execution.fills(first + 1)
+    assert ProvenAbsent() == await twin.execution.order("old0")
+
+
+@pytest.mark.parametrize("fee_asset", FeeAsset)
+async def test_positions_are_restored_to_the_last_digit(fee_asset: FeeAsset) -> None:
+    """Fees in whatever coin included."""
+    instrument = evolve(BITCOIN, fee_asset=fee_asset)
+    bars = {instrument: [100, 110, 120, 130, 140]}
+    venue = paper_over(bars, taker_fee_bps=Decimal(7))
+    await play(venue, [instrument], {0: [place("a", instrument, BUY, "3")]}, most=3)
+    twin = paper_over(bars, taker_fee_bps=Decimal(7))
+    twin.restore(copied(venue))
+    assert copied(venue) == copied(twin)
+    sale = {0: [place("b", instrument, SELL, "1")]}
+    ours = await play(venue, [instrument], sale, start=3)
+    theirs = await play(twin, [instrument], sale, start=3)
+    assert ours.reports == theirs.reports
+    assert copied(venue) == copied(twin)

@@ -17,11 +17,12 @@ import anyio.lowlevel
 import anyio.to_thread
 from attrs import define, field
 
-from algopioneer_core.journal.chain import broken_links, genesis, link, snapshot_hash
+from algopioneer_core.journal.chain import link, snapshot_hash
 from algopioneer_core.journal.codec import decode, encode
 from algopioneer_core.journal.entries import Entry, EntryKind, StoredEntry
-from algopioneer_core.journal.errors import JournalCorrupt, JournalError, JournalFailed
-from algopioneer_core.journal.lock import Hold, hold
+from algopioneer_core.journal.errors import JournalError, JournalFailed
+from algopioneer_core.journal.lock import hold
+from algopioneer_core.journal.opening import checked_heading, corrupt, open_held
 from algopioneer_core.journal.rows import (
     Heading,
     Query,
@@ -31,7 +32,6 @@ from algopioneer_core.journal.rows import (
     StorageFailed,
     entry_of,
 )
-from algopioneer_core.journal.sqlite_storage import SqliteStorage
 from algopioneer_core.journal.tail import FREE, Tail
 from algopioneer_core.ports import RunBlocking
 
@@ -45,8 +45,14 @@ class _Batch:
     """What one commit writes."""
 
     rows: list[Row] = field(factory=list)
-    snapshots: dict[str, SnapshotRow] = field(factory=dict)
+    snapshots: dict[str, SnapshotRow | None] = field(factory=dict)
+    """By name; None for those that are dropped."""
     written: bool = False
+
+    def parts(self) -> tuple[list[Row], list[SnapshotRow], list[str]]:
+        """Return rows, snapshots, and the names of those to drop."""
+        kept = [row for row in self.snapshots.values() if row is not None]
+        return self.rows, kept, [name for name, row in self.snapshots.items() if row is None]
 
 
 class Journal:
@@ -131,6 +137,16 @@ class Journal:
         row = SnapshotRow(name, sequence, body, snapshot_hash(self.uuid, name, sequence, body))
         self._filling.snapshots[name] = row
 
+    def drop_snapshot(self, name: str) -> None:
+        """
+        Let go of all snapshots of *name*, in one transaction with everything else that is queued.
+
+        Raises:
+            JournalFailed: The disk refused an earlier commit.
+        """
+        self._refuse_after_failure()
+        self._filling.snapshots[name] = None
+
     async def durable(self, sequence: int) -> None:
         """
         Wait until the entry *sequence*, and all before it, are on the disk.
@@ -180,8 +196,7 @@ class Journal:
                 if self.before_commit is not None:
                     await self.before_commit()
                 self._filling = _Batch()
-                snapshots = list(batch.snapshots.values())
-                await self._run_blocking(self._storage.commit, batch.rows, snapshots)
+                await self._run_blocking(self._storage.commit, *batch.parts())
             batch.written = True
             if batch.rows:
                 self._committed = batch.rows[-1].sequence
@@ -291,9 +306,10 @@ class Journal:
         mine = [row for row in queued if row.key == client_order_id and row.sequence > last]
         return [*found, *(entry_of(row, where=self._storage.name) for row in mine)]
 
-    def snapshot_names(self) -> list[str]:
-        """Return the names of all durable snapshots, sorted."""
-        return sorted({row.name for row in self._storage.snapshots()})
+    def snapshot_names(self, prefix: str = "") -> list[str]:
+        """Return the names of all durable snapshots that begin with *prefix*, sorted."""
+        names = {row.name for row in self._storage.snapshots()}
+        return sorted(name for name in names if name.startswith(prefix))
 
     def latest_snapshot(self, name: str) -> tuple[int, Any] | None:
         """
@@ -304,7 +320,7 @@ class Journal:
         """
         for row in self._storage.snapshots(name):
             if row.hash != snapshot_hash(self.uuid, name, row.sequence, row.body):
-                raise _corrupt(
+                raise corrupt(
                     f"the snapshot {name!r} of entry {row.sequence} is not what was written",
                     self._storage.name,
                 )
@@ -339,13 +355,13 @@ async def open_journal(
     """
     path = Path(path)
     with hold(path) as held:
-        storage = await run_blocking(_open_held, path, held, create)
+        storage = await run_blocking(open_held, path, held, create)
         async with open_journal_on(
             storage, make_uuid=make_uuid, run_blocking=run_blocking
         ) as journal:
             lost = held.found and held.found.lost(journal.uuid, journal.last_sequence)
             if lost:
-                raise _corrupt(lost, storage.name)
+                raise corrupt(lost, storage.name)
             held.uuid = journal.uuid
             yield journal
 
@@ -359,7 +375,7 @@ async def open_journal_on(
 ) -> AsyncIterator[Journal]:
     """Open the journal on *storage*, which is closed with it; otherwise as `open_journal`."""
     try:
-        heading = await run_blocking(_checked_heading, storage, make_uuid)
+        heading = await run_blocking(checked_heading, storage, make_uuid)
     except BaseException:
         storage.close()
         raise
@@ -368,34 +384,3 @@ async def open_journal_on(
         yield journal
     finally:
         await journal.close()  # noqa: ASYNC102 - shields itself
-
-
-def _open_held(path: Path, held: Hold, create: bool) -> SqliteStorage:
-    marked = held.found is not None and path.exists()
-    storage = SqliteStorage(path, create=create, on_commit=held.mark)
-    if marked and storage.heading() is None:
-        storage.close()
-        raise _corrupt("is truncated: nothing of it is there, and something was", str(path))
-    return storage
-
-
-def _checked_heading(storage: Storage, make_uuid: Callable[[], str]) -> Heading:
-    heading = storage.heading()
-    if heading is None:
-        uuid = make_uuid()
-        heading = Heading(uuid, 0, genesis(uuid))
-        try:
-            storage.begin(heading)
-        except StorageFailed as error:
-            raise JournalFailed(f"cannot be begun: {error}", where=storage.name) from error
-    for fault in broken_links(heading, storage.rows(Query())):
-        raise _corrupt(fault.message, storage.name)
-    return heading
-
-
-def _corrupt(message: str, where: str) -> JournalCorrupt:
-    return JournalCorrupt(
-        message,
-        where=where,
-        remedy="restore it from a copy; `algopioneer journal verify` shows all that is wrong",
-    )

@@ -98,12 +98,14 @@ class Storage(Protocol):
             StorageFailed: The disk refused.
         """
 
-    def commit(self, rows: Sequence[Row], snapshots: Sequence[SnapshotRow]) -> None:
+    def commit(
+        self, rows: Sequence[Row], snapshots: Sequence[SnapshotRow], dropped: Sequence[str] = ()
+    ) -> None:
         """
         Make all of these durable, or none, and move the heading to the last row.
 
-        Of each name, the two snapshots with the highest sequences are kept. On return everything
-        is on the disk itself, behind its caches.
+        Of each name, the two snapshots with the highest sequences are kept, and none of the names
+        in *dropped*. On return everything is on the disk itself, behind its caches.
 
         Raises:
             StorageFailed: The disk refused; whether the rows are there is found by reading.

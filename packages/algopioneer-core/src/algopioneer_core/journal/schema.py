@@ -2,8 +2,8 @@
 The tables of a journal, and how an older file becomes one of today.
 
 The file names itself in SQLite's own header: `application_id` says that it is a journal,
-`user_version` which schema it has. A change to the tables, or to the text of a body that the codec
-cannot read any more, is a new version: raise the version of `SCHEMA` and append the step. A field
+`user_version` which schema it has. A change to the tables, or to a text that its reader cannot
+understand any more, is a new version: raise the version of `SCHEMA` and append the step. A field
 with a default that a class of the domain gets is none: texts without it stay readable.
 """
 
@@ -12,6 +12,8 @@ from collections.abc import Callable
 from typing import Final
 
 from attrs import frozen
+
+from algopioneer_core.journal.older_texts import put_paper_accounts_in_pages
 
 __all__ = ["APPLICATION_ID", "SCHEMA", "TABLES", "Migration", "Schema"]
 
@@ -70,5 +72,5 @@ class Schema:
         return tuple(step for step in self.migrations if step.version >= version)
 
 
-SCHEMA: Final = Schema(1)
+SCHEMA: Final = Schema(2, (Migration(1, put_paper_accounts_in_pages),))
 """What this program writes."""

@@ -163,7 +163,9 @@ class SqliteStorage:
                 (heading.uuid, heading.sequence, heading.hash),
             )
 
-    def commit(self, rows: Sequence[Row], snapshots: Sequence[SnapshotRow]) -> None:
+    def commit(
+        self, rows: Sequence[Row], snapshots: Sequence[SnapshotRow], dropped: Sequence[str] = ()
+    ) -> None:
         """Write rows, snapshots and heading in one synced transaction."""
         with self._transaction():
             if rows:
@@ -179,6 +181,8 @@ class SqliteStorage:
                     " FROM snapshots WHERE name = ?1 ORDER BY sequence DESC LIMIT 2)",
                     (snapshot.name,),
                 )
+            for name in dropped:
+                self._writer.execute("DELETE FROM snapshots WHERE name = ?", (name,))
         if rows:
             self._on_commit(rows[-1].sequence)
 

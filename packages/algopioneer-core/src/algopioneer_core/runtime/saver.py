@@ -3,7 +3,8 @@ The saver: in a live session, what the journal says and what a restart knows nev
 
 Each commit of the journal also writes the state of every strategy that its rows concern, taken at
 that very moment, in the same transaction. So after any kill the latest snapshots are those of the
-latest rows, and nothing has to be derived again.
+latest rows, and nothing has to be derived again. What only grows (the fills of a simulated account)
+is written in pages, of which a commit writes those that have become longer.
 """
 
 from collections.abc import Iterator, Mapping
@@ -22,6 +23,8 @@ from algopioneer_core.runtime.wake import Wake
 __all__ = ["Saver", "runner_snapshot", "venue_snapshot"]
 
 _RISK: Final = "risk"
+_PAGES: Final = "pages"
+"""Where a snapshot has what only grows; see `SupportsSnapshot`."""
 
 
 class Saver:
@@ -43,6 +46,8 @@ class Saver:
         self._runners: Mapping[str, StrategyRunner] = {}
         self._risk: Any = None
         self._changed: dict[str, None] = {}
+        self._pages: dict[str, int] = {}
+        """By snapshot, how long each page of a simulated account was when it was saved."""
         self._saved: WeakKeyDictionary[StrategyRunner, tuple[int, int]] = WeakKeyDictionary()
 
     def watch(self, runners: Mapping[str, StrategyRunner], risk: Any) -> None:
@@ -99,7 +104,20 @@ class Saver:
                 self._journal.put_snapshot(runner_snapshot(name), last, runner.snapshot())
         self._journal.put_snapshot(_RISK, last, self._risk.snapshot())
         for name, state in states.items():
-            self._journal.put_snapshot(venue_snapshot(name), last, state)
+            self._put_venue(venue_snapshot(name), last, state)
+
+    def _put_venue(self, place: str, last: int, state: Mapping[str, Any]) -> None:
+        """Put a simulated account: what changes at any time, and the pages that have changed."""
+        rest = {key: value for key, value in state.items() if key != _PAGES}
+        self._journal.put_snapshot(place, last, rest)
+        pages = {f"{place}/{key}": page for key, page in state.get(_PAGES, {}).items()}
+        for name, page in pages.items():
+            if self._pages.get(name) != len(page):
+                self._journal.put_snapshot(name, last, page)
+                self._pages[name] = len(page)
+        for name in [each for each in self._pages if _is_page(each, place) and each not in pages]:
+            self._journal.drop_snapshot(name)
+            del self._pages[name]
 
     def _states_of_venues(self) -> dict[str, Mapping[str, object]] | None:
         try:
@@ -117,11 +135,8 @@ class Saver:
     def saved_runners(self) -> Iterator[tuple[str, Mapping[str, Any]]]:
         """Return the latest state of every strategy that was ever here, by name."""
         prefix = runner_snapshot("")
-        for name in self._journal.snapshot_names():
-            if name.startswith(prefix):
-                found = self._journal.latest_snapshot(name)
-                assert found is not None
-                yield name.removeprefix(prefix), found[1]
+        for name in self._journal.snapshot_names(prefix):
+            yield name.removeprefix(prefix), self._latest(name)
 
     def saved_risk(self) -> Mapping[str, Any] | None:
         """Return the latest state of the risk gate, if any."""
@@ -131,9 +146,21 @@ class Saver:
     def restore_venues(self) -> None:
         """Give simulated accounts back what they had."""
         for name, venue in self._stateful.items():
-            found = self._journal.latest_snapshot(venue_snapshot(name))
+            place = venue_snapshot(name)
+            found = self._journal.latest_snapshot(place)
             if found is not None:
-                venue.restore(found[1])
+                venue.restore({**found[1], _PAGES: self._saved_pages(place)})
+
+    def _saved_pages(self, place: str) -> dict[str, Any]:
+        names = self._journal.snapshot_names(f"{place}/")
+        pages = {name: self._latest(name) for name in names}
+        self._pages.update((name, len(page)) for name, page in pages.items())
+        return {name.removeprefix(f"{place}/"): page for name, page in pages.items()}
+
+    def _latest(self, name: str) -> Any:
+        found = self._journal.latest_snapshot(name)
+        assert found is not None, f"{name} was among the names"
+        return found[1]
 
 
 def runner_snapshot(strategy: str) -> str:
@@ -144,3 +171,7 @@ def runner_snapshot(strategy: str) -> str:
 def venue_snapshot(venue: str) -> str:
     """Return the name of a simulated venue's snapshots in a live session."""
     return f"venue:{venue}"
+
+
+def _is_page(name: str, place: str) -> bool:
+    return name.startswith(f"{place}/")

@@ -115,7 +115,7 @@ class PaperVenue:
 
     def snapshot(self) -> Mapping[str, object]:
         """
-        Return account, orders and counters, and `shadow`: the shadowed venue's own state.
+        Return account, orders and counters, `shadow`: the shadowed venue's own state, and `pages`.
 
         Values are those of JSON and domain objects, as the journal stores them.
 
@@ -127,7 +127,11 @@ class PaperVenue:
                 "a snapshot is taken when all reports have been handled",
                 where=f"venue {self._name!r}",
             )
-        return {"exchange": self._exchange.snapshot(), "shadow": self._market.shadow_state}
+        return {
+            "exchange": self._exchange.snapshot(),
+            "shadow": self._market.shadow_state,
+            "pages": self._exchange.pages(),
+        }
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """
@@ -138,7 +142,7 @@ class PaperVenue:
         """
         if not isinstance(state.get("exchange"), Mapping):
             raise DataError("it is no state of a paper account", where=f"venue {self._name!r}")
-        self._exchange.restore(state["exchange"])
+        self._exchange.restore(state["exchange"], state.get("pages", {}))
         if isinstance(self._shadow, SupportsSnapshot):
             self._shadow.restore(state["shadow"])
             self._market.shadow_state = state["shadow"]

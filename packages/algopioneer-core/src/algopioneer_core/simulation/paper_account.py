@@ -1,9 +1,8 @@
 """The money and the holdings of a paper account, and what it can carry."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
 from typing import Any, Final
-
-from attrs import evolve
 
 from algopioneer_core.domain.fills import Fill, Side
 from algopioneer_core.domain.instruments import Instrument, InstrumentId
@@ -157,7 +156,7 @@ class PaperAccount:
             "opening": dict(self._opening),
             "balances": dict(self.balances),
             "marks": dict(self._marks),
-            "positions": dict(self._positions),
+            "positions": {str(key): _sums(each) for key, each in self._positions.items()},
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
@@ -167,6 +166,18 @@ class PaperAccount:
         self.balances = dict(state["balances"])
         self._marks = {ids[key]: price for key, price in state["marks"].items()}
         self._positions = {
-            ids[key]: evolve(position, instrument=self._instruments[ids[key]])
-            for key, position in state["positions"].items()
+            ids[key]: _position(self._instruments[ids[key]], sums)
+            for key, sums in state["positions"].items()
         }
+
+
+def _sums(position: Position) -> list[object]:
+    amounts = (position.quantity, position.cost, position.realised, position.fees)
+    others = [[asset, str(amount)] for asset, amount in position.other_fees]
+    return [*map(str, amounts), others]
+
+
+def _position(instrument: Instrument, sums: Sequence[Any]) -> Position:
+    quantity, cost, realised, fees = map(Decimal, sums[:4])
+    others = tuple((asset, Decimal(amount)) for asset, amount in sums[4])
+    return Position(instrument, quantity, cost, realised, fees, others)

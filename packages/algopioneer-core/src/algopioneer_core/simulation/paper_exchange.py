@@ -6,7 +6,6 @@ order come as accepted, its fills, its end. A fill's id is made from the order's
 is the same in every run and after every restart.
 """
 
-from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, Final, Protocol
@@ -25,9 +24,10 @@ from algopioneer_core.domain.events import (
 )
 from algopioneer_core.domain.fills import Fill, Liquidity, Side
 from algopioneer_core.domain.instruments import Instrument, InstrumentId
-from algopioneer_core.domain.market_data import Bar, Quote, Trade
+from algopioneer_core.domain.market_data import NS_PER_SECOND, Bar, Quote, Trade
 from algopioneer_core.domain.money import ZERO, Price, Quantity, add
 from algopioneer_core.domain.orders import Order, OrderStatus, Step, advance, apply_fill
+from algopioneer_core.domain.times import iso_utc
 from algopioneer_core.ports import Balance, FeeRates, MarketDataEvent
 from algopioneer_core.simulation.costs import CostModel
 from algopioneer_core.simulation.order_filling import Purchase
@@ -36,13 +36,19 @@ from algopioneer_core.simulation.order_rules import (
     problem_of_size,
     problem_of_terms,
 )
+from algopioneer_core.simulation.pages import Pages
 from algopioneer_core.simulation.paper_account import PaperAccount
 from algopioneer_core.simulation.paper_holds import held_back, hold_of
 
-__all__ = ["RETAINED", "MakeBook", "OrderBook", "PaperExchange"]
+__all__ = ["RETAINED", "RETAINED_NS", "MakeBook", "OrderBook", "PaperExchange"]
 
 RETAINED: Final = 1_024
-"""Ended orders, and fills, that can still be asked for."""
+"""Ended orders, and fills, that can still be asked for: these many at least, and a page more."""
+RETAINED_NS: Final = 10 * 60 * NS_PER_SECOND
+"""What is younger can be asked for in any case, which makes memory grow with the rate of orders. A
+session compares its books every five minutes and asks for a minute more."""
+_ENDED: Final = "ended"
+_FILLS: Final = "fills"
 _STEPS: Final[dict[type, Step]] = {
     OrderAccepted: Step.ACCEPT,
     OrderRejected: Step.REJECT,
@@ -82,7 +88,7 @@ class PaperExchange:
     Books and account of a paper venue.
 
     Memory does not grow with the number of events, nor with that of orders beyond `RETAINED` ended
-    ones; an id used before those would be taken for a new one.
+    ones and those of the last `RETAINED_NS`; an id used before those would be taken for a new one.
 
     Args:
         instruments: All that can be traded.
@@ -113,8 +119,9 @@ class PaperExchange:
         self._checks_at_once = checks_at_once
         self._books: dict[InstrumentId, OrderBook] = {}
         self._working: dict[str, Order] = {}
-        self._ended: OrderedDict[str, Order] = OrderedDict()
-        self._fills: deque[Fill] = deque(maxlen=RETAINED)
+        self._found: dict[str, Order] = {}  # of those that ended, by id
+        self._ended = Pages[Order](RETAINED, lambda each: self._is_young(each.ts_created))
+        self._fills = Pages[Fill](RETAINED, lambda each: self._is_young(each.ts_event))
         self._forgotten_ns = -1
         self._matching: list[tuple[InstrumentId, Iterator[ExecutionReport]]] = []
         self.is_matching = False
@@ -142,7 +149,7 @@ class PaperExchange:
             raise Refused(problem, where=key)
         self.now_ns = max(self.now_ns, order.ts_created)
         ids = (
-            self._ended.pop(key).fill_ids if used else frozenset[str]()
+            self._found.pop(key).fill_ids if used else frozenset[str]()
         )  # so that none comes twice
         taken = Order(key, order.intent, order.ts_created, OrderStatus.PENDING, fill_ids=ids)
         self._working[key] = taken
@@ -196,7 +203,7 @@ class PaperExchange:
 
     def find(self, client_order_id: str) -> Order | None:
         """Return an order as it is now; None when there is none (or it ended long ago)."""
-        return self._working.get(client_order_id) or self._ended.get(client_order_id)
+        return self._working.get(client_order_id) or self._found.get(client_order_id)
 
     def working(self) -> list[Order]:
         """Return the orders that may still trade, oldest first."""
@@ -257,9 +264,11 @@ class PaperExchange:
 
     def _book_fill(self, fill: Fill) -> None:
         self.account.apply(fill)
-        if len(self._fills) == RETAINED:
-            self._forgotten_ns = max(self._forgotten_ns, self._fills[0].ts_event)
-        self._fills.append(fill)
+        for gone in self._fills.append(fill):
+            self._forgotten_ns = max(self._forgotten_ns, gone.ts_event)
+
+    def _is_young(self, ts_ns: int) -> bool:
+        return ts_ns > self.now_ns - RETAINED_NS
 
     def _keep(self, order: Order) -> None:
         key = order.client_order_id
@@ -267,9 +276,10 @@ class PaperExchange:
             self._working[key] = order
             return
         self._working.pop(key, None)
-        self._ended[key] = order
-        if len(self._ended) > RETAINED:
-            self._ended.popitem(last=False)
+        self._found[key] = order
+        for gone in self._ended.append(order):
+            if self._found.get(gone.client_order_id) is gone:  # its id was not used again
+                del self._found[gone.client_order_id]
 
     def _book(self, instrument_id: InstrumentId) -> OrderBook:
         book = self._books.get(instrument_id)
@@ -296,7 +306,7 @@ class PaperExchange:
         """
         if since_ns <= self._forgotten_ns:
             raise UnsupportedOperation(
-                f"only the last {RETAINED} fills are remembered",
+                f"fills until {iso_utc(self._forgotten_ns)} are forgotten",
                 remedy="ask for later ones; the journal has them all",
             )
         return [fill for fill in self._fills if fill.ts_event >= since_ns]
@@ -324,14 +334,16 @@ class PaperExchange:
             "account": self.account.snapshot(),
             "books": {str(key): book.snapshot() for key, book in self._books.items()},
             "working": list(self._working.values()),
-            "ended": list(self._ended.values()),
-            "fills": list(self._fills),
             "forgotten_ns": self._forgotten_ns,
         }
 
-    def restore(self, state: Mapping[str, Any]) -> None:
+    def pages(self) -> dict[str, Sequence[object]]:
+        """Return what the snapshot lacks because it only grows: ended orders and fills, by page."""
+        return {**self._ended.snapshot(_ENDED), **self._fills.snapshot(_FILLS)}
+
+    def restore(self, state: Mapping[str, Any], pages: Mapping[str, Sequence[Any]]) -> None:
         """
-        Become what `snapshot` described.
+        Become what `snapshot` and `pages` described.
 
         Raises:
             DataError: It has orders or holdings of an instrument that is not here.
@@ -347,8 +359,13 @@ class PaperExchange:
         for key, book in state["books"].items():
             self._book(ids[key]).restore(book)
         self._working = {order.client_order_id: order for order in state["working"]}
-        self._ended = OrderedDict((order.client_order_id, order) for order in state["ended"])
-        self._fills = deque(state["fills"], maxlen=RETAINED)
+        self._ended.restore(_ENDED, pages)
+        self._fills.restore(_FILLS, pages)
+        self._found = {
+            order.client_order_id: order
+            for order in self._ended
+            if order.client_order_id not in self._working
+        }
         self._forgotten_ns = state["forgotten_ns"]
 
 

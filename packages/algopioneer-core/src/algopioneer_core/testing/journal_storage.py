@@ -153,7 +153,9 @@ class MemoryStorage:
         """Begin a journal."""
         self._disk.write(heading, (), (), life=self._life)
 
-    def commit(self, rows: Sequence[Row], snapshots: Sequence[SnapshotRow]) -> None:
+    def commit(
+        self, rows: Sequence[Row], snapshots: Sequence[SnapshotRow], dropped: Sequence[str] = ()
+    ) -> None:
         """Write rows, snapshots and heading at once."""
         self._disk.check_power(self._life)
         heading = self._disk.heading
@@ -163,6 +165,7 @@ class MemoryStorage:
         kept = self._disk.snapshots
         for snapshot in snapshots:
             kept = _with_snapshot(kept, snapshot)
+        kept = tuple(row for row in kept if row.name not in dropped)
         self._disk.write(heading, rows, kept, life=self._life)
 
     def rows(self, query: Query) -> Iterator[Row]:

@@ -275,9 +275,11 @@ class _Storage(MemoryStorage):
         super().__init__(disk, disk.life)
         self._line = line
 
-    def commit(self, rows: Sequence[Row], snapshots: Sequence[SnapshotRow]) -> None:
+    def commit(
+        self, rows: Sequence[Row], snapshots: Sequence[SnapshotRow], dropped: Sequence[str] = ()
+    ) -> None:
         try:
-            super().commit(rows, snapshots)
+            super().commit(rows, snapshots, dropped)
         except StorageFailed:
             self._line.cut()
             raise
