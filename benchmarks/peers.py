@@ -1,14 +1,12 @@
 """
 The same job by other libraries, for whoever has them installed; the project does not need them.
 
-Their money is float, so they end near the exact cash and not on it. backtesting.py trades whole
-units only and is given enough capital for that.
+Their money is float, so they end near the exact cash and not on it: in a million bars a tie of two
+averages comes out differently here and there.
 """
 
 from decimal import Decimal
 from typing import Any
-
-import numpy as np
 
 from algopioneer_core.history.columns import BarColumns
 from benchmarks.bare import CAPITAL, FEE, LONG, SHARE, SHORT, Outcome
@@ -27,25 +25,44 @@ def _frame(bars: BarColumns) -> Any:
 
 
 def backtesting_py(bars: BarColumns) -> Outcome:
-    """Trade with backtesting.py, at the next open."""
-    from backtesting import Backtest, Strategy  # type: ignore[import-not-found]  # rarely there
+    """Trade with backtesting.py as its own first example does, in fractions of a unit."""
+    from backtesting.lib import (  # type: ignore[import-not-found]  # rarely there
+        FractionalBacktest,
+        crossover,
+    )
+
+    run = FractionalBacktest(
+        _frame(bars),
+        _example(crossover),
+        cash=float(CAPITAL),
+        commission=float(FEE),
+        finalize_trades=True,
+        fractional_unit=1e-8,
+    )
+    figures = run.run()
+    return Outcome(Decimal(str(figures["Equity Final [$]"])), int(figures["# Trades"]))
+
+
+def _example(crossover: Any) -> type:
+    """Return the strategy that the library's first example shows, long only and of our size."""
+    import pandas as pd
+    from backtesting import Strategy  # type: ignore[import-not-found]  # rarely there
+
+    def mean(values: Any, window: int) -> Any:
+        return pd.Series(values).rolling(window).mean()
 
     class Crossover(Strategy):  # type: ignore[misc]  # the library has no types
         def init(self) -> None:
-            close = self.data.Close
-            self.short = self.I(_mean, close, SHORT)
-            self.long = self.I(_mean, close, LONG)
+            self.short = self.I(mean, self.data.Close, SHORT)
+            self.long = self.I(mean, self.data.Close, LONG)
 
         def next(self) -> None:
-            short, long = self.short, self.long
-            if not self.position and short[-2] <= long[-2] and short[-1] > long[-1]:
+            if crossover(self.short, self.long):
                 self.buy(size=float(SHARE))
-            elif self.position and short[-1] < long[-1]:
+            elif crossover(self.long, self.short):
                 self.position.close()
 
-    run = Backtest(_frame(bars), Crossover, cash=1e9, commission=float(FEE), finalize_trades=True)
-    figures = run.run()
-    return Outcome(Decimal(str(figures["Equity Final [$]"])), int(figures["# Trades"]))
+    return Crossover
 
 
 def vectorbt(bars: BarColumns, engine: str) -> Outcome:
@@ -70,8 +87,3 @@ def vectorbt(bars: BarColumns, engine: str) -> Outcome:
     portfolio.sharpe_ratio()
     portfolio.max_drawdown()
     return Outcome(Decimal(str(portfolio.final_value())), int(portfolio.trades.count()))
-
-
-def _mean(values: Any, window: int) -> Any:
-    sums = np.cumsum(np.insert(np.asarray(values), 0, 0.0))
-    return np.concatenate((np.full(window - 1, np.nan), (sums[window:] - sums[:-window]) / window))

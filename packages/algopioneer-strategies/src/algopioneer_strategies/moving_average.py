@@ -13,6 +13,7 @@ averages, ties come out one way or the other by rounding error.
 
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 from typing import Final, Self
 
 import numpy as np
@@ -58,8 +59,7 @@ class MovingAverage:
         )
         self._closes: deque[int] = deque(maxlen=self._long)
         self._decimals = 0
-        self._short_sum = 0
-        self._long_sum = 0
+        self._spread = self._long - self._short
         self._gap: int | None = None
         """Short average above the long one, scaled by both windows; None before they are full."""
 
@@ -80,12 +80,12 @@ class MovingAverage:
         before = self._gap
         if before is None or event.price_decimals != self._decimals:
             return self._unusual(event, context)
-        # Every bar comes this way, so the sums are rolled forward here and not in a method.
+        # Every bar comes this way, so the gap is rolled forward here and not in a method: each
+        # average takes in the close and gives up its oldest one, and neither sum is needed.
         closes, close = self._closes, event.close_ticks
-        self._long_sum = long_sum = self._long_sum + close - closes[0]
-        self._short_sum = short_sum = self._short_sum + close - closes[-self._short]
+        gained, lost = self._spread * close, self._long * closes[-self._short]
+        self._gap = now = before + gained - lost + self._short * closes[0]
         closes.append(close)
-        self._gap = now = short_sum * self._long - long_sum * self._short
         if now > 0:
             if before > 0 and not self._allow_short:
                 return ()  # above as before: there is no short position that could be wrong
@@ -119,18 +119,15 @@ class MovingAverage:
     def _fill_up(self, close: int) -> None:
         """Take in one of the first closes; the gap exists once the long window is full."""
         closes = self._closes
-        self._long_sum += close
-        self._short_sum += close - (closes[-self._short] if len(closes) >= self._short else 0)
         closes.append(close)
         if len(closes) == self._long:
-            self._gap = self._short_sum * self._long - self._long_sum * self._short
+            short_sum = sum(islice(reversed(closes), self._short))
+            self._gap = short_sum * self._long - sum(closes) * self._short
 
     def _refine(self, decimals: int) -> None:
-        """Bring all sums to the finer grid of the bars that come now."""
+        """Bring closes and gap to the finer grid of the bars that come now."""
         factor = 10 ** (decimals - self._decimals)
         self._closes = deque((close * factor for close in self._closes), maxlen=self._long)
-        self._short_sum *= factor
-        self._long_sum *= factor
         self._gap = None if self._gap is None else self._gap * factor
         self._decimals = decimals
 
@@ -160,7 +157,7 @@ class MovingAverage:
 
     def restore(self, state: Mapping[str, object]) -> None:
         """
-        Continue from `snapshot`; sums and gap follow from the closes.
+        Continue from `snapshot`; the gap follows from the closes.
 
         Raises:
             ConfigError: The snapshot was made with other windows.
@@ -176,7 +173,6 @@ class MovingAverage:
         assert isinstance(decimals, int)
         self._closes.clear()
         self._decimals = decimals
-        self._short_sum = self._long_sum = 0
         self._gap = None
         for close in closes:
             self._fill_up(close)

@@ -11,6 +11,7 @@ from attrs import frozen
 
 from algopioneer_core.domain.errors import OrderError
 from algopioneer_core.domain.instruments import InstrumentId
+from algopioneer_core.domain.lean import lean
 from algopioneer_core.domain.money import ONE
 from algopioneer_core.domain.orders import Order, OrderIntent
 from algopioneer_core.domain.spreads import SpreadSize
@@ -29,6 +30,7 @@ __all__ = [
 ]
 
 
+@lean
 @frozen
 class Submit:
     """Send this order to its venue."""

@@ -8,6 +8,7 @@ to the order's state. All times are UTC nanoseconds, and are the venue's where i
 from attrs import frozen
 
 from algopioneer_core.domain.fills import Fill
+from algopioneer_core.domain.lean import lean
 
 __all__ = [
     "CancelRejected",
@@ -42,6 +43,7 @@ class OrderRejected:
     """The venue's reason, mapped by its adapter."""
 
 
+@lean
 @frozen
 class OrderFilled:
     """Part of an order, or all of it, was executed."""

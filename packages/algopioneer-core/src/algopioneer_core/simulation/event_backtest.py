@@ -24,7 +24,7 @@ from algopioneer_core.domain.market_data import Bar
 from algopioneer_core.domain.money import ZERO, Money, add, sub
 from algopioneer_core.engine.engine import TradingEngine
 from algopioneer_core.history.columns import BarColumns, BarSource
-from algopioneer_core.simulation.carry import CarryDesk
+from algopioneer_core.simulation.carry import NEVER_NS, CarryDesk
 from algopioneer_core.simulation.carry_totals import CarryReceived
 from algopioneer_core.simulation.matching import BarMatcher
 from algopioneer_core.simulation.tape import EquityTape
@@ -111,13 +111,13 @@ class EventBacktest:
     def _chunk(self, chunk: BarColumns, *, is_last: bool) -> int:
         """Trade one chunk; return how many of its bars were used."""
         handle, resting, length = self._engine.handle, self._matcher.resting, len(chunk)
-        carry = self._carry
+        carry, pays = self._carry, self._carry.next_ns < NEVER_NS
         decided = length - 1 if is_last else length
         bars = chunk.bars()
         for position, bar in enumerate(islice(bars, decided)):
             if resting:
                 self._match(bar, position)
-            if bar.ts_event >= carry.next_ns:
+            if pays and bar.ts_event >= carry.next_ns:
                 self._pay_carry(bar, position)
             commands = handle(bar)
             if commands:

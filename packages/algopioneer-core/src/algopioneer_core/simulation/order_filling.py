@@ -94,7 +94,9 @@ class OrderFiller(Generic[_EventT]):
         problem = problem_of_size(
             intent, self._instrument, wanted, price, self._held, is_rest=bool(each.taken)
         )
-        if not (problem or self._carries(intent.side, wanted, price)):
+        if self._can_carry is not None and not (
+            problem or self._can_carry(intent.side, wanted, price)
+        ):
             problem = NO_BUYING_POWER
         if problem:
             refusal = OrderCanceled if each.taken else OrderRejected
@@ -117,9 +119,6 @@ class OrderFiller(Generic[_EventT]):
             return []
         order_id = each.order.client_order_id
         return [self._leave(each, OrderCanceled(order_id, ts_ns, NOT_AT_ONCE))]
-
-    def _carries(self, side: Side, quantity: Quantity, price: Price) -> bool:
-        return self._can_carry is None or self._can_carry(side, quantity, price)
 
     def _wanted(self, each: RestingOrder, price: Price) -> Quantity:
         """Return what is still to be filled; a reduce-only order is cut to what is held."""
