@@ -2,10 +2,12 @@
 The same job by other libraries, for whoever has them installed; the project does not need them.
 
 Their money is float, so they end near the exact cash and not on it: in a million bars a tie of two
-averages comes out differently here and there.
+averages comes out differently here and there. backtesting.py trades whole units only and is given
+enough capital for that.
 """
 
 from decimal import Decimal
+from inspect import signature
 from typing import Any
 
 from algopioneer_core.history.columns import BarColumns
@@ -25,28 +27,21 @@ def _frame(bars: BarColumns) -> Any:
 
 
 def backtesting_py(bars: BarColumns) -> Outcome:
-    """Trade with backtesting.py as its own first example does, in fractions of a unit."""
-    from backtesting.lib import (  # type: ignore[import-not-found]  # rarely there
-        FractionalBacktest,
-        crossover,
-    )
+    """Trade with backtesting.py (any version from 0.3.3 on) as its own first example does."""
+    from backtesting import Backtest  # type: ignore[import-not-found]  # rarely there
 
-    run = FractionalBacktest(
-        _frame(bars),
-        _example(crossover),
-        cash=float(CAPITAL),
-        commission=float(FEE),
-        finalize_trades=True,
-        fractional_unit=1e-8,
-    )
-    figures = run.run()
+    options = {"cash": 1e9, "commission": float(FEE)}
+    if "finalize_trades" in signature(Backtest).parameters:
+        options["finalize_trades"] = True  # earlier versions close what is open without being told
+    figures = Backtest(_frame(bars), _example(), **options).run()
     return Outcome(Decimal(str(figures["Equity Final [$]"])), int(figures["# Trades"]))
 
 
-def _example(crossover: Any) -> type:
+def _example() -> type:
     """Return the strategy that the library's first example shows, long only and of our size."""
     import pandas as pd
-    from backtesting import Strategy  # type: ignore[import-not-found]  # rarely there
+    from backtesting import Strategy
+    from backtesting.lib import crossover  # type: ignore[import-not-found]  # rarely there
 
     def mean(values: Any, window: int) -> Any:
         return pd.Series(values).rolling(window).mean()
