@@ -23,6 +23,7 @@ from algopioneer_core.domain.errors import DataError
 PAYLOADS = Path(__file__).resolve().parents[4] / "shared" / "payloads" / "coinbase"
 READ: dict[str, type[Any]] = {
     "rest_accounts": messages.AccountsPage,
+    "rest_cfm_balance_summary": messages.FutureBalancesAnswer,
     "rest_cfm_positions": messages.FuturePositions,
     "rest_error_429-constructed": ErrorBody,
     "rest_error_missing_scopes_403-constructed": ErrorBody,
@@ -56,7 +57,6 @@ READ: dict[str, type[Any]] = {
 NOT_READ = {
     "rest_account": "accounts are read all at once",
     "rest_best_bid_ask": "quotes come from the stream",
-    "rest_cfm_balance_summary": "positions of futures are read, their margin is not",
     "rest_cfm_position": "positions are read all at once",
     "rest_orders_create_request": "a request, with names that the venue does not take",
     "rest_orders_edit": "orders are not amended",

@@ -37,6 +37,8 @@ SOURCES: Final[dict[str, tuple[str, ...]]] = {
     "key permissions": ("doc_rest_key_permissions",),
     "fee tier": ("rest_transaction_summary",),
     "positions of futures": ("nautilus_rest_cfm_positions", "doc_rest_cfm_positions"),
+    "position in a future": ("nautilus_rest_cfm_position",),
+    "futures account": ("nautilus_rest_cfm_balance_summary",),
     "order taken": ("rest_orders_create_success",),
     "order refused": ("rest_orders_create_insufficient_fund",),
     "preview": ("rest_orders_preview_success",),
@@ -280,6 +282,8 @@ def _orders_of(local: Any) -> Iterator[tuple[str, bytes]]:
     future = {**order_of("market_market_ioc", base_size="1"), "product_id": FUTURE.symbol}
     assert json.loads(ask("POST", "/orders", body=future).body)["success"]
     yield "positions of futures", ask("GET", "/cfm/positions").body
+    yield "position in a future", ask("GET", f"/cfm/positions/{FUTURE.symbol}").body
+    yield "futures account", ask("GET", "/cfm/balance_summary").body
     yield "order", ask("GET", f"/orders/historical/{filled}").body
     yield "orders", ask("GET", "/orders/historical/batch").body
     yield "fills", ask("GET", "/orders/historical/fills").body

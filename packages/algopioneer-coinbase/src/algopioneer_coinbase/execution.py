@@ -21,7 +21,7 @@ from algopioneer_core.domain.events import AccountEvent, ExecutionReport
 from algopioneer_core.domain.fills import Fill, Side
 from algopioneer_core.domain.instruments import Instrument, InstrumentId
 from algopioneer_core.domain.market_data import NS_PER_SECOND
-from algopioneer_core.domain.money import ZERO, Quantity, add, neg
+from algopioneer_core.domain.money import ZERO, Quantity, add, neg, sub
 from algopioneer_core.domain.order_needs import check_id, check_needs
 from algopioneer_core.domain.orders import Order
 from algopioneer_core.domain.times import iso_utc
@@ -320,13 +320,25 @@ class CoinbaseExecution:
     # --- the account -------------------------------------------------------------------------
 
     async def balances(self) -> Sequence[Balance]:
-        """Return what the account has of each currency; several wallets of one are added up."""
+        """
+        Return what the account has of each currency; several wallets of one are added up.
+
+        Dollars that lie in the futures account are dollars like any others.
+        """
         totals: dict[str, tuple[Decimal, Decimal]] = {}
+
+        def put(asset: str, free: Decimal, hold: Decimal) -> None:
+            total, held = totals.get(asset, (ZERO, ZERO))
+            totals[asset] = add(total, add(free, hold)), add(held, hold)
+
         for account in await self._rest.accounts():
-            total, held = totals.get(account.currency, (ZERO, ZERO))
             hold = amount(account.hold.value) if account.hold else ZERO
-            free = amount(account.available_balance.value)
-            totals[account.currency] = add(total, add(free, hold)), add(held, hold)
+            put(account.currency, amount(account.available_balance.value), hold)
+        if self._futures:
+            there = await self._rest.future_balances()
+            hold = amount(there.total_open_orders_hold_amount.value)
+            free = sub(amount(there.cfm_usd_balance.value), hold)
+            put(there.cfm_usd_balance.currency, free, hold)
         return [Balance(asset, *totals[asset]) for asset in sorted(totals)]
 
     async def positions(self) -> Mapping[InstrumentId, Quantity]:

@@ -32,6 +32,8 @@ __all__ = [
     "FeeTier",
     "FillRow",
     "FillsPage",
+    "FutureBalances",
+    "FutureBalancesAnswer",
     "FutureDetails",
     "FuturePosition",
     "FuturePositions",
@@ -193,6 +195,19 @@ class FuturePosition(Struct, frozen=True, kw_only=True, gc=False):
     product_id: str
     side: str
     number_of_contracts: str
+
+
+class FutureBalances(Struct, frozen=True, kw_only=True, gc=False):
+    """The money behind contracts; the rest of the venue's dollars are among the accounts."""
+
+    cfm_usd_balance: Amount
+    total_open_orders_hold_amount: Amount
+
+
+class FutureBalancesAnswer(Struct, frozen=True, kw_only=True, gc=False):
+    """`GET /cfm/balance_summary`."""
+
+    balance_summary: FutureBalances
 
 
 class FuturePositions(Struct, frozen=True, kw_only=True, gc=False):

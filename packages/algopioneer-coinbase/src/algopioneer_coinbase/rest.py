@@ -25,6 +25,8 @@ from algopioneer_coinbase.messages import (
     FeeTier,
     FillRow,
     FillsPage,
+    FutureBalances,
+    FutureBalancesAnswer,
     FuturePosition,
     FuturePositions,
     KeyPermissions,
@@ -154,6 +156,10 @@ class CoinbaseRest:
     async def key_permissions(self) -> KeyPermissions:
         """Return what the key may do."""
         return await self._read("/key_permissions", KeyPermissions)
+
+    async def future_balances(self) -> FutureBalances:
+        """Return the money behind US futures."""
+        return (await self._read("/cfm/balance_summary", FutureBalancesAnswer)).balance_summary
 
     async def future_positions(self) -> list[FuturePosition]:
         """Return what is held of US futures."""

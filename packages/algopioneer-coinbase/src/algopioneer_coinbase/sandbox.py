@@ -15,13 +15,14 @@ from decimal import Decimal
 from typing import Any, Final
 from urllib.parse import parse_qs
 
+import anyio
 import anyio.lowlevel
 import httpx
 import msgspec
 
 from algopioneer_coinbase.messages import Product
 from algopioneer_coinbase.sandbox_auth import ApiKey, Gatekeeper
-from algopioneer_coinbase.sandbox_http import Answer, Request
+from algopioneer_coinbase.sandbox_http import Answer, Request, gateway_answer
 from algopioneer_coinbase.sandbox_products import DEFAULT_PRODUCTS
 from algopioneer_coinbase.sandbox_rest import RestApi
 from algopioneer_coinbase.sandbox_streams import Streams
@@ -80,6 +81,7 @@ class CoinbaseSandbox:
         """The websockets."""
         self.trading.on_queued = self.streams.show_order
         self._rest = RestApi(self.trading, self.gate)
+        self._eased: anyio.Event | None = None
 
     @property
     def requests(self) -> list[Request]:
@@ -89,6 +91,35 @@ class CoinbaseSandbox:
     def handle(self, request: Request) -> Answer:
         """Answer a request; never raises for what a client may send."""
         return self._rest.handle(request)
+
+    async def answer(self, request: Request) -> Answer:
+        """
+        Answer a request as a network does that may fail: late, or never.
+
+        While the line is half open a request is not even looked at, and while it is stalled the
+        answer waits; who asked has long given up when this returns.
+        """
+        faults = self.exchange.faults
+        if faults["outage"]:
+            return Answer(503, b"<html>503 Service Unavailable</html>", "text/html")
+        if faults["half_open"]:
+            await self._end_of("half_open")
+            return gateway_answer("the request was lost")
+        answer = self.handle(request)
+        await self._end_of("stall")
+        return answer
+
+    def ease(self, fault: str) -> None:
+        """Let one *fault* that lasts be over; what waited for its end goes on."""
+        self.exchange.befalls(fault)
+        if self._eased is not None:
+            self._eased.set()
+
+    async def _end_of(self, fault: str) -> None:
+        while self.exchange.faults[fault]:
+            if self._eased is None or self._eased.is_set():
+                self._eased = anyio.Event()
+            await self._eased.wait()
 
     async def run(self) -> None:
         """Do what falls due without a request. Until cancelled."""
@@ -106,7 +137,7 @@ class CoinbaseSandbox:
                 {name.lower(): value for name, value in request.headers.items()},
                 request.content,
             )
-            answer = self.handle(asked)
+            answer = await self.answer(asked)
             headers = {"content-type": answer.content_type, **answer.headers}
             return httpx.Response(answer.status, headers=headers, content=answer.body)
 

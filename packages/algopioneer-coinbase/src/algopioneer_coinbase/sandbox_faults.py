@@ -21,8 +21,16 @@ _AT_NEXT: Final = (
     FaultKind.SERVER_ERROR,
     FaultKind.DUPLICATE,
     FaultKind.LATE_FILL,
+    FaultKind.PARTIAL_FILL,
 )
-_LASTING: Final = (FaultKind.SILENCE, FaultKind.DELAYED_READ)
+_LASTING: Final = (
+    FaultKind.SILENCE,
+    FaultKind.DELAYED_READ,
+    FaultKind.DELAYED_FILL,
+    FaultKind.OUTAGE,
+    FaultKind.HALF_OPEN,
+    FaultKind.STALL,
+)
 SANDBOX_FAULTS: Final = (*_AT_NEXT, *_LASTING, FaultKind.DISCONNECT)
 """What `apply_fault` knows; draw plans of these kinds only."""
 
@@ -63,10 +71,10 @@ async def apply_fault(sandbox: CoinbaseSandbox, fault: Fault) -> None:
     kind = fault.kind
     if kind not in SANDBOX_FAULTS:
         raise ConfigError(f"the local exchange has no {kind.value}", where="fault")
-    if kind is FaultKind.DISCONNECT:
+    if kind in (FaultKind.DISCONNECT, FaultKind.OUTAGE):
         sandbox.streams.hang_up()
-    else:
+    if kind is not FaultKind.DISCONNECT:
         sandbox.exchange.arm(kind.value)
     if kind in _LASTING:
         await anyio.sleep(fault.duration_ns / NS_PER_SECOND)
-        sandbox.exchange.befalls(kind.value)
+        sandbox.ease(kind.value)

@@ -24,10 +24,12 @@ _HISTORY_BARS: Final = 3 * 1440
 """Three days of minutes lie before the start."""
 _FUTURE_BARS: Final = 366 * 1440
 """A year to come."""
-_PREMIUM_THOUSANDTHS: Final = 1_002
-"""What the future costs in thousandths of spot."""
-_MIRRORS: Final = (("BTC-USDC", 1_000), ("BIT-27DEC30-CDE", _PREMIUM_THOUSANDTHS))
-"""Products whose prices follow BTC-USD, and at how many thousandths of it."""
+_WHOLE: Final = 10_000
+_HIGHEST_PREMIUM_BPS: Final = 120
+_PREMIUM_SWING_BARS: Final = 48
+"""Bars from one highest premium of the future over spot to the next."""
+_ALIAS: Final = "BTC-USDC"
+_CONTRACT: Final = "BIT-27DEC30-CDE"
 
 
 @frozen
@@ -45,7 +47,8 @@ def synthetic_market(now_ns: int, seed: int) -> Market:
     """
     Return three days of history that end with the minute before *now_ns*, and a year to come.
 
-    BTC-USD and ETH-USD wander together, SOL-USD by itself; a future and BTC-USDC follow BTC-USD.
+    BTC-USD and ETH-USD wander together, SOL-USD by itself. BTC-USDC is BTC-USD; the future costs
+    up to 1.2 % more than it, a premium that comes and goes within 48 minutes.
     """
     start_ns = now_ns - now_ns % MINUTE_NS - _HISTORY_BARS * MINUTE_NS
     pair = CointegratedPair(start_price=3_000.0, ratio=20.0)
@@ -74,16 +77,23 @@ def _with_mirrors(bars: Iterator[Bar]) -> Iterator[Bar]:
     for bar in bars:
         yield bar
         if bar.instrument_id.symbol == "BTC-USD":
-            for name, thousandths in _MIRRORS:
-                yield _mirrored(bar, InstrumentId(VENUE, name), thousandths)
+            yield _mirrored(bar, _ALIAS, 0)
+            yield _mirrored(bar, _CONTRACT, _premium_bps(bar.ts_event))
 
 
-def _mirrored(bar: Bar, instrument_id: InstrumentId, thousandths: int) -> Bar:
+def _premium_bps(ts_ns: int) -> int:
+    """Return what the future costs above spot: rising from none to the most, and back."""
+    half = _PREMIUM_SWING_BARS // 2
+    step = ts_ns // MINUTE_NS % _PREMIUM_SWING_BARS
+    return _HIGHEST_PREMIUM_BPS * (half - abs(step - half)) // half
+
+
+def _mirrored(bar: Bar, symbol: str, premium_bps: int) -> Bar:
     prices = {
-        name: getattr(bar, name) * thousandths // 1_000
+        name: getattr(bar, name) * (_WHOLE + premium_bps) // _WHOLE
         for name in ("open_ticks", "high_ticks", "low_ticks", "close_ticks")
     }
-    return bar._replace(instrument_id=instrument_id, **prices)
+    return bar._replace(instrument_id=InstrumentId(VENUE, symbol), **prices)
 
 
 def file_market(files: Mapping[str, Path], now_ns: int) -> Market:

@@ -1,10 +1,12 @@
 """The REST protocol of the local Coinbase: who may ask what, how often, and the reads."""
 
 import json
+from collections import deque
 from collections.abc import Callable
 from typing import Any, Final
 
 from algopioneer_coinbase.sandbox_auth import Gatekeeper, uris_of
+from algopioneer_coinbase.sandbox_futures import FUTURES_ASSET, FuturesAccount
 from algopioneer_coinbase.sandbox_http import (
     Answer,
     Failure,
@@ -17,18 +19,34 @@ from algopioneer_coinbase.sandbox_reads import MarketReads
 from algopioneer_coinbase.sandbox_shapes import (
     PORTFOLIO,
     account_json,
-    position_json,
 )
 from algopioneer_coinbase.sandbox_trading import Trading
-from algopioneer_core.domain.instruments import InstrumentKind
 from algopioneer_core.domain.market_data import NS_PER_SECOND
-from algopioneer_core.domain.money import ZERO, plain, sub
-from algopioneer_core.wire.rate_limits import TokenBucket
+from algopioneer_core.domain.money import ZERO, neg, plain, total
 
 __all__ = ["ROOT", "RestApi"]
 
 ROOT: Final = "/api/v3/brokerage"
 """Path below which all resources lie."""
+
+
+class _PerSecond:
+    """How many requests may come within any second; refused ones do not count."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._taken: deque[int] = deque()
+
+    def left(self, now_ns: int) -> int:
+        """Return how many may come now."""
+        while self._taken and self._taken[0] <= now_ns - NS_PER_SECOND:
+            self._taken.popleft()
+        return self._most - len(self._taken)
+
+    def take(self, now_ns: int) -> None:
+        """Count one that came."""
+        self._taken.append(now_ns)
+
 
 _Handler = Callable[["RestApi", Request], Any]
 
@@ -49,15 +67,15 @@ class RestApi:
         self._gate = gate
         self._exchange = trading.exchange
         self._markets = MarketReads(trading.exchange, trading.products)
+        books = self._exchange.books
+        self._futures = FuturesAccount(books.account, books.instruments.values(), trading.products)
         self._clock = self._exchange.clock
         self._instruments = {
             each.id.symbol: each for each in self._exchange.books.instruments.values()
         }
         manners = trading.manners
-        self._private, self._public = (
-            TokenBucket.per_window(most + 1, NS_PER_SECOND, burst=most)
-            for most in (manners.private_per_second, manners.public_per_second)
-        )
+        self._private = _PerSecond(manners.private_per_second)
+        self._public = _PerSecond(manners.public_per_second)
 
     def handle(self, request: Request) -> Answer:
         """Answer a request; never raises for what a client may send."""
@@ -90,11 +108,12 @@ class RestApi:
     def _admit(self, request: Request, permission: str) -> dict[str, str]:
         """Check token, permission and rate; return the headers that tell the rate."""
         now_ns = self._clock.now_ns()
-        bucket = self._private if permission else self._public
-        if self._exchange.befalls("rate_limit") or bucket.delay_ns(now_ns):
+        limit = self._private if permission else self._public
+        left = limit.left(now_ns)
+        if self._exchange.befalls("rate_limit") or not left:
             body = {"errors": [{"id": "rate_limit_exceeded", "message": "Too many requests"}]}
             raise Failure(Answer(429, json.dumps(body).encode()))
-        bucket.take(now_ns)
+        limit.take(now_ns)
         if not permission:
             return {}
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
@@ -103,18 +122,23 @@ class RestApi:
             raise Failure(Answer(401, b"Unauthorized\n", "text/plain"))
         if not getattr(self._gate.key, f"can_{permission}"):
             raise Failure(error_answer(403, "PERMISSION_DENIED", "Missing required scopes"))
-        left = max(0, bucket.tokens(now_ns))
         return {
             "x-ratelimit-limit": str(self._trading.manners.private_per_second),
-            "x-ratelimit-remaining": str(left),
+            "x-ratelimit-remaining": str(left - 1),
             "x-ratelimit-reset": "1",
         }
 
     # --- account -----------------------------------------------------------------------------
 
     def _wallets(self) -> list[dict[str, Any]]:
+        elsewhere = {FUTURES_ASSET: self._futures.money}
         return [
-            account_json(number, each.asset, sub(each.total, each.held), each.held)
+            account_json(
+                number,
+                each.asset,
+                total(each.total, neg(each.held), neg(elsewhere.get(each.asset, ZERO))),
+                each.held,
+            )
             for number, each in enumerate(self._exchange.books.balances(), 1)
         ]
 
@@ -168,15 +192,13 @@ class RestApi:
             "portfolio_type": "DEFAULT",
         }
 
-    def _positions(self, _: Request) -> Any:
-        account = self._exchange.books.account
-        rows = [
-            position_json(instrument, quantity, account.mark(instrument.id) or ZERO)
-            for instrument in self._instruments.values()
-            if instrument.kind is InstrumentKind.FUTURE
-            and (quantity := account.held(instrument.id))
-        ]
-        return {"positions": rows}
+    def _position(self, request: Request) -> Any:
+        name = request.path.rpartition("/")[2]
+        rows = (each for each in self._futures.positions() if each["product_id"] == name)
+        position = next(rows, None)
+        if position is None:
+            raise Failure(error_answer(404, "NOT_FOUND", f"no position in {name}"))
+        return {"position": position}
 
 
 _OF_MARKETS: Final[dict[str, _Handler]] = {
@@ -200,7 +222,12 @@ _ROUTES: Final[dict[tuple[str, str], tuple[_Handler, str]]] = {
     ("GET", "/portfolios"): (RestApi._portfolios, "view"),
     ("GET", "/transaction_summary"): (RestApi._fees, "view"),
     ("GET", "/key_permissions"): (RestApi._permissions, "view"),
-    ("GET", "/cfm/positions"): (RestApi._positions, "view"),
+    ("GET", "/cfm/balance_summary"): (
+        lambda api, _: {"balance_summary": api._futures.summary()},
+        "view",
+    ),
+    ("GET", "/cfm/positions"): (lambda api, _: {"positions": api._futures.positions()}, "view"),
+    ("GET", "/cfm/positions/*"): (RestApi._position, "view"),
     ("POST", "/orders"): (lambda api, request: api._trading.create(request), "trade"),
     ("POST", "/orders/preview"): (lambda api, request: api._trading.preview(request), "view"),
     ("POST", "/orders/batch_cancel"): (lambda api, request: api._trading.cancel(request), "trade"),

@@ -149,7 +149,7 @@ def _application(sandbox: CoinbaseSandbox) -> Starlette:
         query: dict[str, list[str]] = {}
         for name, value in request.query_params.multi_items():
             query.setdefault(name, []).append(value)
-        made = sandbox.handle(
+        made = await sandbox.answer(
             Request(
                 request.method, request.url.path, query, dict(request.headers), await request.body()
             )

@@ -9,10 +9,10 @@ from decimal import Decimal
 from typing import Any, Final
 
 from algopioneer_core.domain.fills import Fill, Liquidity, Side
-from algopioneer_core.domain.instruments import Instrument
 from algopioneer_core.domain.market_data import Quote
 from algopioneer_core.domain.money import ZERO, add, divide_half_even, mul, plain, sub, total
 from algopioneer_core.domain.orders import Order, OrderStatus, OrderType, TimeInForce
+from algopioneer_core.domain.positions import Position
 from algopioneer_core.domain.times import iso_utc
 from algopioneer_core.simulation.sandbox import PlacedOrder
 from algopioneer_core.simulation.sandbox_candles import Candle
@@ -53,6 +53,7 @@ _TYPES: Final = {
     OrderType.LIMIT: "LIMIT",
     OrderType.STOP_LIMIT: "STOP_LIMIT",
 }
+_HALF: Final = Decimal("0.5")
 _PLACES: Final = 16
 """Decimals of an average price."""
 
@@ -262,18 +263,30 @@ def fill_json(placed: PlacedOrder, fill: Fill) -> Json:
     }
 
 
-def position_json(instrument: Instrument, quantity: Decimal, price: Decimal) -> Json:
-    """Return a position in a US future."""
-    money = {"value": plain(price), "currency": instrument.quote}
+def position_json(position: Position, price: Decimal, margin: Decimal) -> Json:
+    """Return a position in a US future; half of its *margin* must be kept."""
+    instrument, quantity = position.instrument, position.quantity
+
+    def money(value: Decimal) -> Json:
+        return {"value": plain(value), "currency": instrument.quote}
+
     return {
         "product_id": instrument.id.symbol,
         "expiration_time": iso_utc(instrument.expiry_ns or 0),
         "side": "LONG" if quantity > 0 else "SHORT",
         "number_of_contracts": plain(quantity.copy_abs()),
-        "current_price": money,
-        "avg_entry_price": money,
-        "unrealized_pnl": {"value": "0", "currency": instrument.quote},
-        "daily_realized_pnl": {"value": "0", "currency": instrument.quote},
+        "current_price": money(price),
+        "avg_entry_price": money(position.average_entry or ZERO),
+        "unrealized_pnl": money(position.unrealised(price)),
+        "daily_realized_pnl": money(ZERO),
+        "total_fees": money(position.fees),
+        "contract_size": plain(instrument.multiplier),
+        "entry_vwap": money(position.average_entry or ZERO),
+        "liquidation_price": money(ZERO),
+        "leverage": "1",
+        "im_contribution": money(margin),
+        "mm_contribution": money(mul(margin, _HALF)),
+        "position_notional": money(instrument.value(quantity, price).copy_abs()),
     }
 
 

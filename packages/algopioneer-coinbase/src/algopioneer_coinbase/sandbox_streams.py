@@ -59,6 +59,8 @@ _CHANNELS: Final = frozenset(
     }
 )
 _PRIVATE: Final = frozenset({"user"})
+_SWALLOWED: Final = ("silence", "half_open", "stall")
+"""Faults during which nothing goes out; what should have is missing from the sequence then."""
 Json = dict[str, Any]
 
 
@@ -114,6 +116,8 @@ class Streams:
 
     async def serve(self, websocket: WebSocket, _: Handshake) -> None:
         """Serve one client until it leaves, or until it is hung up on."""
+        if self._exchange.faults["outage"]:
+            return
         send, receive = anyio.create_memory_object_stream[str](_WAITING_MESSAGES)
         connection = _Connection(send)
         self._connections[connection] = None
@@ -159,7 +163,7 @@ class Streams:
                 break
             if text is None:
                 break
-            if self._exchange.faults["silence"]:
+            if any(self._exchange.faults[each] for each in _SWALLOWED):
                 continue
             try:
                 await websocket.send(text)

@@ -17,6 +17,7 @@ from algopioneer_core.config.session_flags import (
     trade_session,
 )
 from algopioneer_core.domain.errors import ConfigError
+from algopioneer_core.domain.spreads import ShortMode
 
 SECOND_NS = 1_000_000_000
 PAIRS = [
@@ -76,6 +77,16 @@ def test_settings_of_venue_and_account_are_passed_on() -> None:
         (each.kind, each.settings.filed["path"]) for each in session.recorders
     ]
     assert (Path("j.db"), "trade-replay-BTC-USD") == (session.journal_path, session.name)
+
+
+def test_settings_lead_into_the_tables_of_a_strategy() -> None:
+    """With a dot; what stands there already stays."""
+    session = _dual_leg(set=["legs.short_mode=inventory", "window=9"])
+
+    (strategy,) = session.strategies
+    assert ShortMode.INVENTORY is strategy.legs.short_mode
+    assert Decimal(2) == strategy.legs.max_price_age_s
+    assert {"window": "9"} == strategy.settings.filed
 
 
 def test_dual_leg_sizes_by_its_first_leg() -> None:

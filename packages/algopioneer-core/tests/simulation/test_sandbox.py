@@ -18,6 +18,7 @@ from algopioneer_core.testing.clocks import VIRTUAL_START_NS, VirtualClock
 from algopioneer_core.testing.domain import BITCOIN
 
 HOUR_NS = 60 * MINUTE_NS
+GTC = TimeInForce.GTC
 
 
 def exchange() -> LocalExchange:
@@ -183,3 +184,27 @@ async def test_a_driven_market_takes_its_time() -> None:
 
 def _ignore(_: PlacedOrder, __: ExecutionReport) -> None:
     """Hear of orders, and do nothing."""
+
+
+async def test_the_next_order_may_meet_half_of_what_it_wants() -> None:
+    """The rest trades with the quote after; an order of one unit cannot be halved."""
+    local = exchange()
+    local.arm("partial_fill")
+    resting = {"type": OrderType.LIMIT, "limit_price": Decimal(101), "time_in_force": GTC}
+    placed = local.place(order("a", 4, **resting))
+    assert Decimal(2) == placed.order.filled_quantity
+    local.push(quote(100, 101))
+    assert [Decimal(2), Decimal(2)] == [each.quantity for each in placed.fills]
+    assert OrderStatus.FILLED is local.place(order("b")).order.status
+
+
+async def test_orders_wait_while_fills_are_delayed() -> None:
+    """They are taken, meet no quote, and trade with the first one after it."""
+    local = exchange()
+    local.arm("delayed_fill")
+    placed = local.place(order("a"))
+    local.push(quote(100, 101))
+    assert OrderStatus.OPEN is placed.order.status
+    assert local.befalls("delayed_fill")
+    local.push(quote(102, 103))
+    assert [Decimal(103)] == [each.price for each in placed.fills]

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from attrs import evolve
 
+from algopioneer_core.bootstrap.inventory import Inventories
 from algopioneer_core.bootstrap.session_config import CheckedSession, CheckedStrategy
 from algopioneer_core.config.session import SessionConfig
 from algopioneer_core.config.session_options import ExitOn
@@ -50,8 +51,13 @@ async def session_plan(checked: CheckedSession, venues: Mapping[str, Venue]) -> 
     age_ms = options.max_tick_age_ms
     traded = {each.name: await each.market_data.instruments() for each in venues.values()}
     capital = await _capital(config, venues)
+    inventories = Inventories([each.table for each in checked.strategies], traded)
     strategies = [
-        await _strategy(each, checked, venues, traded, capital) for each in checked.strategies
+        evolve(
+            await _strategy(each, checked, venues, traded, capital),
+            inventory=await inventories.of(each.table, venues),
+        )
+        for each in checked.strategies
     ]
     return SessionPlan(
         name=config.name,

@@ -150,7 +150,8 @@ class DualLegOptions(RunOptions):
     parameters: tuple[str, ...] = option(
         (),
         key="set",
-        help="A setting of the strategy (--set window=60). May be repeated.",
+        help="A setting of the strategy (--set window=60), or of a table of its own "
+        "(--set legs.short_mode=inventory). May be repeated.",
         section=_STRATEGY,
         metavar="KEY=VALUE",
     )
@@ -261,11 +262,21 @@ def dual_leg_session(
     )
     strategy = pair_strategy(pair, kind=options.strategy)
     strategy.pop("capital", None)  # the only strategy has the whole account
-    strategy |= assigned(options.parameters, "--set")
+    _assign(strategy, assigned(options.parameters, "--set"))
     name = _session_name(options.strategy, options.exchange, *options.legs)
     tables = _tables(options, name, [strategy], live=live)
     tables["log"] = {"throttle_s": options.throttle_interval_secs}
     return make_session(tables, environment)
+
+
+def _assign(strategy: dict[str, Any], settings: Mapping[str, str]) -> None:
+    """Put *settings* into a table; a dot leads into one of its own tables."""
+    for key, value in settings.items():
+        table, dot, inner = key.partition(".")
+        if dot and isinstance(strategy.get(table, {}), dict):
+            strategy[table] = {**strategy.get(table, {}), inner: value}
+        else:
+            strategy[key] = value
 
 
 def portfolio_session(

@@ -59,6 +59,11 @@ class PaperAccount:
             return add(quantity, self._opening[instrument.base])
         return quantity
 
+    def position(self, instrument_id: InstrumentId) -> Position:
+        """Return what was traded of an instrument; what the account started with does not count."""
+        flat = Position(self._instruments[instrument_id])
+        return self._positions.get(instrument_id, flat)
+
     def positions(self) -> dict[InstrumentId, Quantity]:
         """Return the signed quantity of each instrument of which there is any."""
         quantities = {each: self.held(each) for each in self._instruments}
@@ -77,7 +82,7 @@ class PaperAccount:
     def apply(self, fill: Fill) -> None:
         """Book *fill*, once: what was exchanged, what a contract gained, and the fee."""
         instrument = self._instruments[fill.instrument_id]
-        before = self._positions.get(instrument.id, Position(instrument))
+        before = self.position(instrument.id)
         after = self._positions[instrument.id] = before.apply(fill)
         if instrument.delivers_base:
             signed = fill.signed_quantity

@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from functools import cache
+from typing import Final
 
 from attrs import define, evolve, field
 
@@ -23,6 +24,7 @@ from algopioneer_core.domain.events import ExecutionReport, OrderFilled
 from algopioneer_core.domain.fills import Fill
 from algopioneer_core.domain.instruments import Instrument, InstrumentId
 from algopioneer_core.domain.market_data import Bar, Quote, Trade
+from algopioneer_core.domain.money import mul
 from algopioneer_core.domain.orders import Order
 from algopioneer_core.ports import Clock
 from algopioneer_core.simulation.costs import CostModel
@@ -53,6 +55,13 @@ ReportListener = Callable[[PlacedOrder, ExecutionReport], None]
 """Told of everything that happens to orders; must not place or cancel any itself."""
 MarketListener = Callable[[Quote | Trade], None]
 """Told of everything that happens in the market, when its fills have been told."""
+
+
+_DELAYED: Final = "delayed_fill"
+"""A fault that every local exchange knows: while it lasts, orders wait."""
+_IN_PARTS: Final = "partial_fill"
+"""Another: the next order that comes meets half of what it wants."""
+_HALF: Final = Decimal("0.5")
 
 
 class LocalExchange:
@@ -116,7 +125,7 @@ class LocalExchange:
         placed = PlacedOrder(len(self.placed) + 1, order, now_ns)
         self.placed[order.client_order_id] = placed
         self._told(report)
-        self._match(order.intent.instrument_id)
+        self._match(placed)
         return placed
 
     def problem_of(self, order: Order) -> str:
@@ -153,8 +162,9 @@ class LocalExchange:
                 self.candles[event.instrument_id].add(event.ts_event, event.price, event.quantity)
             else:
                 self.quotes[event.instrument_id] = event
-            for report in self.books.match([event]):
-                self._told(report)
+            if not self.faults[_DELAYED]:
+                for report in self.books.match([event]):
+                    self._told(report)
             for listen in self._market_listeners:
                 listen(event)
 
@@ -164,11 +174,18 @@ class LocalExchange:
             self.candles[bar.instrument_id].load(bar, interval_ns)
             self.books.account.mark_price(bar.instrument_id, bar.close)
 
-    def _match(self, instrument_id: InstrumentId) -> None:
-        quote = self.quotes.get(instrument_id)
-        if quote is None:
+    def _match(self, placed: PlacedOrder) -> None:
+        """Match a new order with the latest quote, where it does not have to wait for another."""
+        quote = self.quotes.get(placed.order.intent.instrument_id)
+        if quote is None or self.faults[_DELAYED]:
             return
-        for report in self.books.match([quote._replace(ts_event=self.clock.now_ns())]):
+        quote = quote._replace(ts_event=self.clock.now_ns())
+        wanted = placed.order.intent.quantity
+        if wanted is not None and self.befalls(_IN_PARTS):
+            instrument = self.books.instruments[quote.instrument_id]
+            half = instrument.whole_quantity(mul(wanted, _HALF)) or wanted
+            quote = quote._replace(bid_size=half, ask_size=half)
+        for report in self.books.match([quote]):
             self._told(report)
 
     # --- listening ---------------------------------------------------------------------------

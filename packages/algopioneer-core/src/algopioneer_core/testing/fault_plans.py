@@ -49,6 +49,8 @@ class FaultKind(enum.Enum):
     """The next request fails with a server error; whether it was placed is unknown."""
     PARTIAL_FILL = "partial_fill"
     """The next fill comes in parts."""
+    DELAYED_FILL = "delayed_fill"
+    """Lasts: orders are taken, and trade when it is over."""
     DUPLICATE = "duplicate"
     """The next report comes twice."""
     REORDER = "reorder"
@@ -82,6 +84,7 @@ _LASTING: Final = frozenset(
         FaultKind.SILENCE,
         FaultKind.SLOW,
         FaultKind.DELAYED_READ,
+        FaultKind.DELAYED_FILL,
     }
 )
 EVEN_ODDS: Final[Mapping[FaultKind, int]] = dict.fromkeys(FaultKind, 1)
