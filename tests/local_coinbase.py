@@ -12,24 +12,28 @@ import trio
 
 from algopioneer_coinbase.sandbox_market import synthetic_market
 from algopioneer_coinbase.sandbox_server import ServerOptions, serve
+from algopioneer_core.ports import Clock
 from algopioneer_core.wire.machine import SystemClock
 
 __all__ = ["local_coinbase"]
 
 
 @contextmanager
-def local_coinbase(folder: Path, **options: Any) -> Iterator[Mapping[str, str]]:
+def local_coinbase(
+    folder: Path, *, clock: Clock | None = None, **options: Any
+) -> Iterator[Mapping[str, str]]:
     """
     Serve for the length of a block.
 
     Args:
         folder: Where its certificate is put.
+        clock: The exchange's time; by default the machine's.
         options: Of `ServerOptions`; by default a synthetic market at sixty times its speed.
 
     Yields:
         The variables that point the adapter there.
     """
-    clock = SystemClock()
+    clock = clock or SystemClock()
     asked = {"market": synthetic_market(clock.now_ns(), seed=7), "speed": 60.0, **options}
     told: SimpleQueue[Mapping[str, str]] = SimpleQueue()
     scopes: SimpleQueue[Any] = SimpleQueue()

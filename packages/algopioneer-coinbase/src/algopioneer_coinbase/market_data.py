@@ -22,7 +22,7 @@ from algopioneer_coinbase.stream import (
 )
 from algopioneer_coinbase.symbols import VENUE, Symbols
 from algopioneer_core.domain.errors import DataError, UnsupportedOperation, VenueError
-from algopioneer_core.domain.events import FeedDown, FeedGap, FeedUp
+from algopioneer_core.domain.events import FeedDown, FeedGap, FeedUp, InstrumentStatus
 from algopioneer_core.domain.instruments import Instrument, InstrumentId
 from algopioneer_core.domain.market_data import NS_PER_SECOND, Bar, Quote
 from algopioneer_core.ports import Clock, MarketDataEvent, MarketSession, ReceiveStream
@@ -160,6 +160,15 @@ class CoinbaseMarketData:
         """Return everything that could be traded when the venue was opened."""
         await anyio.lowlevel.checkpoint()
         return [each.instrument for each in self._symbols.listings.values()]
+
+    def status(self, instrument_id: InstrumentId) -> InstrumentStatus:
+        """
+        Return what could be done with an instrument when the venue was opened.
+
+        Raises:
+            UnsupportedOperation: It is not traded here.
+        """
+        return self._symbols.listing(instrument_id).status
 
     async def market_hours(self, start_ns: int, end_ns: int) -> Sequence[MarketSession]:
         """Return one session: spot never closes, and futures say of pauses in their status."""

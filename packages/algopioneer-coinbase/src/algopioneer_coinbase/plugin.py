@@ -93,5 +93,6 @@ def algopioneer_venues() -> Sequence[VenueSpec]:
             config="algopioneer_coinbase.config:CoinbaseConfig",
             capabilities=CAPABILITIES,
             sandbox="algopioneer_coinbase.sandbox_server:command",
+            diagnosis="algopioneer_coinbase.diagnosis:diagnose",
         )
     ]

@@ -55,8 +55,12 @@ from algopioneer_core.wire.machine import SystemClock, nonce
 from algopioneer_core.wire.tasks import tasks_for_block
 from algopioneer_core.wire.websocket_server import serve_websockets
 
-__all__ = ["ServerOptions", "command", "serve"]
+__all__ = ["PERMISSIONS", "ServerOptions", "ShiftedClock", "command", "serve"]
 
+PERMISSIONS: Final = ("view", "trade", "transfer")
+"""What a key may be allowed."""
+_ALLOWED: Final = ("view", "trade")
+"""What it is allowed unless somebody says otherwise."""
 _HOST: Final = "127.0.0.1"
 _DAYS: Final = datetime.timedelta(days=30)
 
@@ -75,6 +79,21 @@ class ServerOptions:
     """Whether the key is of that kind; else it is of P-256."""
     config: PaperConfig = DEFAULT_CONFIG
     """Balances and fees."""
+    permissions: tuple[str, ...] = _ALLOWED
+    """What the key may do, out of `PERMISSIONS`."""
+
+
+@frozen
+class ShiftedClock:
+    """A clock that is ahead of another one, or behind it."""
+
+    clock: Clock
+    ahead_ns: int
+    """Negative is behind."""
+
+    def now_ns(self) -> int:
+        """Return its time, UTC nanoseconds."""
+        return self.clock.now_ns() + self.ahead_ns
 
 
 async def serve(
@@ -95,7 +114,7 @@ async def serve(
     Raises:
         ConfigError: A port is in use.
     """
-    key = ApiKey(f"organizations/sandbox/apiKeys/{nonce()}", _new_key(of_edwards=options.ed25519))
+    key = _issued(options)
     sandbox = CoinbaseSandbox(clock, key, config=options.config)
     sandbox.exchange.load(options.market.history, options.market.interval_ns)
     certificate = _certificate(clock, folder) if options.tls else None
@@ -214,6 +233,12 @@ def _taken(port: int) -> ConfigError:
 # --- keys and certificates -------------------------------------------------------------------
 
 
+def _issued(options: ServerOptions) -> ApiKey:
+    may = {f"can_{each}": each in options.permissions for each in PERMISSIONS}
+    name = f"organizations/sandbox/apiKeys/{nonce()}"
+    return ApiKey(name, _new_key(of_edwards=options.ed25519), **may)
+
+
 def _new_key(*, of_edwards: bool) -> PrivateKey:
     if of_edwards:
         return ed25519.Ed25519PrivateKey.generate()
@@ -281,6 +306,20 @@ def _certificate(clock: Clock, folder: Path) -> Path:
 @click.option("--port", type=click.IntRange(0, 65534), default=0, help="0 takes free ones.")
 @click.option("--tls", is_flag=True, help="Serve TLS, with a certificate made for the occasion.")
 @click.option("--ed25519", is_flag=True, help="Issue an Ed25519 key; P-256 otherwise.")
+@click.option(
+    "--permission",
+    "permissions",
+    type=click.Choice(PERMISSIONS),
+    multiple=True,
+    help="What the key may do, instead of view and trade; may be repeated.",
+)
+@click.option(
+    "--clock-ahead",
+    metavar="SECONDS",
+    type=float,
+    default=0.0,
+    help="By how much the exchange's clock is ahead of this host's; negative is behind.",
+)
 @click.option("--seed", type=int, default=7, show_default=True, help="Of the synthetic market.")
 def command(
     synthetic: bool,
@@ -291,12 +330,14 @@ def command(
     port: int,
     tls: bool,
     ed25519: bool,
+    permissions: tuple[str, ...],
+    clock_ahead: float,
     seed: int,
 ) -> None:
     """Run a local Coinbase: REST and websockets, orders that match, checked signatures."""
     if synthetic and bars:
         raise click.UsageError("--synthetic and --bars exclude each other")
-    clock = SystemClock()
+    clock = ShiftedClock(SystemClock(), int(clock_ahead * NS_PER_SECOND))
     now_ns = clock.now_ns()
     market = file_market(_files(bars), now_ns) if bars else synthetic_market(now_ns, seed)
     options = ServerOptions(
@@ -307,6 +348,7 @@ def command(
         tls=tls,
         ed25519=ed25519,
         config=evolve(DEFAULT_CONFIG, balances=balance) if balance else DEFAULT_CONFIG,
+        permissions=permissions or _ALLOWED,
     )
     with tempfile.TemporaryDirectory(prefix="algopioneer-sandbox-") as folder:
         anyio.run(serve, options, clock, Path(folder), _print, backend="trio")

@@ -1,6 +1,5 @@
 """Coinbase as a `Venue`: the parts put together."""
 
-import os
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from typing import Final
@@ -8,7 +7,8 @@ from typing import Final
 import httpx
 from attrs import field, frozen
 
-from algopioneer_coinbase.config import MARKET_URL, REST_URL, USER_URL, CoinbaseConfig
+from algopioneer_coinbase.access import addresses_of, signer_of
+from algopioneer_coinbase.config import CoinbaseConfig
 from algopioneer_coinbase.execution import CoinbaseExecution
 from algopioneer_coinbase.known_orders import KnownOrders
 from algopioneer_coinbase.market_data import CoinbaseMarketData, StreamSettings
@@ -16,10 +16,8 @@ from algopioneer_coinbase.messages import Product
 from algopioneer_coinbase.plugin import CAPABILITIES
 from algopioneer_coinbase.private_stream import PrivateStream
 from algopioneer_coinbase.rest import CoinbaseRest, Pace
-from algopioneer_coinbase.signing import Signer, read_private_key
 from algopioneer_coinbase.symbols import VENUE, Symbols
 from algopioneer_core.domain.capabilities import Capabilities
-from algopioneer_core.domain.errors import ConfigError
 from algopioneer_core.domain.instruments import InstrumentKind
 from algopioneer_core.domain.market_data import NS_PER_SECOND
 from algopioneer_core.ports import Clock
@@ -27,7 +25,7 @@ from algopioneer_core.wire import machine
 from algopioneer_core.wire.dialing import Dial, dial_tcp
 from algopioneer_core.wire.http import HttpClient
 
-__all__ = ["CoinbaseVenue", "Surroundings", "open_coinbase"]
+__all__ = ["PRODUCTION", "CoinbaseVenue", "Surroundings", "open_coinbase"]
 
 _DAY_NS: Final = 86_400 * NS_PER_SECOND
 
@@ -45,7 +43,8 @@ class Surroundings:
     """Carries requests; None is TCP."""
 
 
-_PRODUCTION: Final = Surroundings()
+PRODUCTION: Final = Surroundings()
+"""Those of production."""
 
 
 @frozen
@@ -70,7 +69,7 @@ class CoinbaseVenue:
 
 @asynccontextmanager
 async def open_coinbase(
-    config: CoinbaseConfig, surroundings: Surroundings = _PRODUCTION
+    config: CoinbaseConfig, surroundings: Surroundings = PRODUCTION
 ) -> AsyncIterator[CoinbaseVenue]:
     """
     Open Coinbase for the length of a block.
@@ -79,17 +78,17 @@ async def open_coinbase(
         ConfigError: The key is incomplete or cannot be read, or a URL is none.
         VenueError: It does not answer, or does not accept the key.
     """
-    signer = _signer(config, surroundings.nonce)
+    signer = signer_of(config, surroundings.nonce)
+    addresses = addresses_of(config)
     settings = StreamSettings(
-        market_url=_url(config.market_url, "COINBASE_MARKET_URL", MARKET_URL),
-        user_url=_url(config.user_url, "COINBASE_USER_URL", USER_URL),
+        market_url=addresses.market,
+        user_url=addresses.user,
         dial=surroundings.dial,
         silence_s=config.silence_s,
         draw=surroundings.draw,
     )
-    rest_url = _url(config.rest_url, "COINBASE_REST_URL", REST_URL)
     clock, pace = surroundings.clock, Pace(config.private_per_second, config.public_per_second)
-    async with HttpClient(rest_url, transport=surroundings.transport) as http:
+    async with HttpClient(addresses.rest, transport=surroundings.transport) as http:
         rest = CoinbaseRest(http, signer, clock, pace, surroundings.draw)
         symbols = Symbols.of(await _products(rest, futures=config.futures))
         known = KnownOrders()
@@ -115,19 +114,3 @@ async def open_coinbase(
 async def _products(rest: CoinbaseRest, *, futures: bool) -> Iterable[Product]:
     spot = await rest.products("SPOT")
     return [*spot, *(await rest.products("FUTURE"))] if futures else spot
-
-
-def _signer(config: CoinbaseConfig, nonce: Callable[[], str]) -> Signer | None:
-    if not config.api_key and not config.api_secret:
-        return None
-    if not config.api_key or not config.api_secret:
-        raise ConfigError(
-            "one half of the key is missing",
-            where=VENUE,
-            remedy="set both COINBASE_API_KEY and COINBASE_API_SECRET, or neither",
-        )
-    return Signer(config.api_key, read_private_key(config.api_secret), nonce)
-
-
-def _url(configured: str, variable: str, default: str) -> str:
-    return configured or os.environ.get(variable) or default

@@ -12,6 +12,7 @@ import pytest
 from algopioneer_core.cli.backtest import backtest
 from algopioneer_core.cli.control import flatten, halt, resume
 from algopioneer_core.cli.demo import demo
+from algopioneer_core.cli.doctor import doctor
 from algopioneer_core.cli.dual_leg import dual_leg
 from algopioneer_core.cli.history import download
 from algopioneer_core.cli.main import main
@@ -38,7 +39,7 @@ def _page(name: str) -> str:
 
 @pytest.mark.parametrize(
     "command",
-    [backtest, trade, dual_leg, portfolio, run, demo, halt, resume, flatten, download],
+    [backtest, trade, dual_leg, portfolio, run, demo, halt, resume, flatten, download, doctor],
     ids=lambda each: str(each.name),
 )
 def test_every_flag_is_documented_with_its_help(command: click.Command) -> None:

@@ -19,6 +19,7 @@ __all__ = ["main", "program"]
 _COMMANDS: Final = {
     "backtest": ("algopioneer_core.cli.backtest:backtest", "Trade a strategy on past bars."),
     "history": ("algopioneer_core.cli.history:history", "Fetch bars of the past into files."),
+    "doctor": ("algopioneer_core.cli.doctor:doctor", "Check a venue, its key and a journal."),
     "run": ("algopioneer_core.cli.run:run", "Trade a session file, on paper or live."),
     "trade": ("algopioneer_core.cli.trade:trade", "Trade a moving average on one instrument."),
     "dual-leg": ("algopioneer_core.cli.dual_leg:dual_leg", "Trade one spread of two instruments."),

@@ -154,7 +154,7 @@ def _unresolved(plugin: LoadedPlugin, spec: Spec) -> Iterator[PluginError]:
         else [spec.load_factory, spec.load_config]
     )
     if isinstance(spec, VenueSpec):
-        loaders.append(spec.load_sandbox)
+        loaders += [spec.load_sandbox, spec.load_diagnosis]
     for load in loaders:
         try:
             load()

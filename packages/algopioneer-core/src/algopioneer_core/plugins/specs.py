@@ -194,6 +194,19 @@ class VenueSpec(ComponentSpec):
     """Whether it is opened over another venue, whose markets it shows: a paper account."""
     sandbox: str | None = field(default=None, validator=_check_reference)
     """Reference to the `click.Command` that runs its local exchange, as `sandbox NAME`."""
+    diagnosis: str | None = field(default=None, validator=_check_reference)
+    """Reference to its part of `doctor`, a `plugins.diagnosis.Diagnose`."""
+
+    def load_diagnosis(self) -> Any:
+        """
+        Import and return its part of `doctor`; None when there is none.
+
+        Raises:
+            PluginError: It cannot be imported.
+        """
+        if self.diagnosis is None:
+            return None
+        return resolve(self.diagnosis, wanted_by=f"{self.kind} {self.name!r}")
 
     def load_sandbox(self) -> Any:
         """
