@@ -53,6 +53,8 @@ CAPABILITIES: Final = Capabilities(
         Capability.TRADES: Support.NATIVE,
         Capability.BARS_STREAM: Support.NATIVE,
         Capability.BARS_HISTORY: Support.NATIVE,
+        Capability.GAP_DETECTION: Support.NATIVE,  # sequence numbers of the connection
+        Capability.SILENCE_DETECTION: Support.NATIVE,  # a heartbeat each second
         Capability.MARKET_HOURS: Support.EMULATED,  # spot never closes
         Capability.SERVER_TIME: Support.NATIVE,
     },

@@ -1,6 +1,5 @@
 """The simulated venues keep the contract of venues, and a venue that breaks it is found out."""
 
-import inspect
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from decimal import Decimal
@@ -10,26 +9,30 @@ from typing import Any
 import anyio
 import anyio.lowlevel
 import pytest
-from attrs import evolve
+from attrs import evolve, frozen
 
 from algopioneer_core.domain.capabilities import Capabilities, Capability
 from algopioneer_core.domain.events import OrderCanceled
 from algopioneer_core.domain.fills import Fill
 from algopioneer_core.domain.instruments import Instrument
 from algopioneer_core.domain.market_data import Quote
-from algopioneer_core.domain.money import Price
+from algopioneer_core.domain.money import Price, Quantity
 from algopioneer_core.domain.orders import Order, OrderType
 from algopioneer_core.ports import Balance, OrderLookup, ProvenAbsent, Venue
 from algopioneer_core.simulation.paper import PaperVenue
 from algopioneer_core.simulation.paper_config import PaperConfig
 from algopioneer_core.testing.clocks import VirtualClock
-from algopioneer_core.testing.contracts import Move, OpenVenue, VenueContract
+from algopioneer_core.testing.contracts import Backstage, Move, OpenVenue, Stage, VenueContract
 from algopioneer_core.testing.domain import BITCOIN
+from algopioneer_core.testing.fault_plans import Fault
 from algopioneer_core.testing.paper import paper_over, replay_of
 from algopioneer_core.testing.reference_modes import VenueModes
 from algopioneer_core.testing.reference_venue import ReferenceVenue
 
-PRICES = {BITCOIN: [100, 101, 99, 100, 102, 100, 98, 100, 100, 100, 100, 100]}
+PRICES = {BITCOIN: [100, 101, 99, 100, 102, 100, 98, 100] * 8}
+
+PAPER: dict[str, Any] = {"taker_fee_bps": Decimal(10), "volume_limit": Decimal("0.05")}
+"""Of the thousand that each bar has traded, an order may take fifty."""
 
 
 async def next_bar(venue: Venue) -> None:
@@ -60,6 +63,10 @@ class OfBitcoin(VenueContract):
         return Decimal(1)
 
     @pytest.fixture
+    def large_quantity(self) -> Quantity:
+        return Decimal(70)
+
+    @pytest.fixture
     def move(self) -> Move:
         return next_bar
 
@@ -73,7 +80,7 @@ class TestReplay(OfBitcoin):
 class TestPaperOverAReplay(OfBitcoin):
     @pytest.fixture
     def open_venue(self) -> OpenVenue:
-        return opened(lambda: paper_over(PRICES, taker_fee_bps=Decimal(10)))
+        return opened(lambda: paper_over(PRICES, **PAPER))
 
 
 def push_quote(clock: VirtualClock) -> Callable[[ReferenceVenue], None]:
@@ -86,14 +93,42 @@ def push_quote(clock: VirtualClock) -> Callable[[ReferenceVenue], None]:
     return push
 
 
+@frozen
+class BehindTheReference:
+    """A reference venue is its own exchange."""
+
+    venue: ReferenceVenue
+    secrets: tuple[str, ...] = ()
+
+    async def apply(self, fault: Fault) -> None:
+        await self.venue.apply(fault)
+
+    async def reach(self, client_order_id: str) -> None:
+        await anyio.lowlevel.checkpoint()
+        self.venue.reach(client_order_id)
+
+    async def placed(self) -> list[str]:
+        await anyio.lowlevel.checkpoint()
+        return list(self.venue.execution.accepted)
+
+
 class OfTheReference(OfBitcoin):
     """The reference venue, in one of its modes."""
 
     modes = VenueModes()
 
     @pytest.fixture
-    def open_venue(self) -> OpenVenue:
-        return opened(lambda: ReferenceVenue([BITCOIN], VirtualClock(), modes=self.modes))
+    def reference(self) -> ReferenceVenue:
+        money = PaperConfig(slippage_bps=Decimal(0), taker_fee_bps=Decimal(10))
+        return ReferenceVenue([BITCOIN], VirtualClock(), modes=self.modes, config=money)
+
+    @pytest.fixture
+    def open_venue(self, reference: ReferenceVenue) -> OpenVenue:
+        return opened(lambda: reference)
+
+    @pytest.fixture
+    def backstage(self, reference: ReferenceVenue) -> Backstage:
+        return BehindTheReference(reference)
 
     @pytest.fixture
     def move(self) -> Move:
@@ -118,29 +153,41 @@ class TestReferenceWithoutLookup(OfTheReference):
     modes = VenueModes(lookup=False)
 
 
+@frozen
+class BehindTheShadow(BehindTheReference):
+    """What is behind a paper account: the markets of another venue, and no orders there."""
+
+    async def reach(self, client_order_id: str) -> None:
+        await anyio.lowlevel.checkpoint()
+        now_ns, price, size = VirtualClock().now_ns(), Decimal(110), Decimal(50)
+        self.venue.push(Quote(BITCOIN.id, now_ns, price, price, size, size, now_ns))
+
+
 class TestPaperOverTheReference(OfBitcoin):
     """Live quotes, and rules that refuse at once."""
 
     reference: type[ReferenceVenue] = ReferenceVenue
 
     @pytest.fixture
-    def open_venue(self) -> OpenVenue:
-        def make() -> PaperVenue:
-            shadow = self.reference([BITCOIN], VirtualClock())
-            venue = PaperVenue(PaperConfig(), shadow, [BITCOIN])
-            self.shadows[id(venue)] = shadow
-            return venue
-
-        self.shadows: dict[int, ReferenceVenue] = {}
-        return opened(make)
+    def shadow(self) -> ReferenceVenue:
+        return self.reference([BITCOIN], VirtualClock())
 
     @pytest.fixture
-    def move(self) -> Move:
+    def open_venue(self, shadow: ReferenceVenue) -> OpenVenue:
+        config = PaperConfig(volume_limit=Decimal(1))
+        return opened(lambda: PaperVenue(config, shadow, [BITCOIN]))
+
+    @pytest.fixture
+    def backstage(self, shadow: ReferenceVenue) -> Backstage:
+        return BehindTheShadow(shadow)
+
+    @pytest.fixture
+    def move(self, shadow: ReferenceVenue) -> Move:
         push = push_quote(VirtualClock())
 
         async def quote(venue: Venue) -> None:
             async with venue.market_data.subscribe([BITCOIN.id]) as events:
-                push(self.shadows[id(venue)])
+                push(shadow)
                 await events.receive()
 
         return quote
@@ -277,21 +324,23 @@ def confirms_every_cancel(venue: Any) -> None:
 )
 async def test_contract_finds_planted_mistakes(case: str, flaw: Callable[[Any], None]) -> None:
     """Each by the case that is about it."""
-    kit = TestReference()
+    flawed = Flawed(flaw)
     push = push_quote(VirtualClock())
 
     async def move(venue: Venue) -> None:
         assert isinstance(venue, ReferenceVenue)
         push(venue)
 
-    fixtures: dict[str, Any] = {
-        "open_venue": opened(lambda: Flawed(flaw)),
-        "instrument": BITCOIN,
-        "far_price": Decimal(1),
-        "move": move,
-    }
+    stage = Stage(
+        open_venue=opened(lambda: flawed),
+        instrument=BITCOIN,
+        far_price=Decimal(1),
+        large_quantity=Decimal(70),
+        move=move,
+        backstage=BehindTheReference(flawed),
+        settle_s=1.0,
+    )
+    kit = TestReference()
     (name,) = (each for each in dir(kit) if each.startswith(f"test_{case}"))
-    test = getattr(kit, name)
-    wanted = {key: fixtures[key] for key in inspect.signature(test).parameters}
     with pytest.raises((AssertionError, BaseExceptionGroup, pytest.fail.Exception)):
-        await test(**wanted)
+        await getattr(kit, name)(stage)

@@ -64,6 +64,8 @@ CAPABILITIES: Final = Capabilities(
         Capability.BOOK: Support.NATIVE,
         Capability.BARS_STREAM: Support.NATIVE,
         Capability.BARS_HISTORY: Support.NATIVE,
+        Capability.GAP_DETECTION: Support.NATIVE,  # checksums of books
+        Capability.SILENCE_DETECTION: Support.NATIVE,  # a heartbeat each second
         Capability.INSTRUMENT_STATUS: Support.NATIVE,
         Capability.MARKET_HOURS: Support.EMULATED,
         Capability.SERVER_TIME: Support.NATIVE,

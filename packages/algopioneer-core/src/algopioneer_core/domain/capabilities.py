@@ -111,6 +111,10 @@ class Capability(enum.Enum):
     """Bars are pushed; emulated means built from trades, at any interval."""
     BARS_HISTORY = "bars-history"
     """Past bars can be asked for; emulated means built from trades, at any interval."""
+    GAP_DETECTION = "gap-detection"
+    """Messages that are missing from the market data stream are noticed (sequence, checksum)."""
+    SILENCE_DETECTION = "silence-detection"
+    """A market data stream that says nothing any more is noticed (heartbeats)."""
     INSTRUMENT_STATUS = "instrument-status"
     """Halts and changes of trading mode are pushed."""
     MARKET_HOURS = "market-hours"
@@ -241,6 +245,9 @@ class Capabilities:
     lockstep: bool = False
     """Whether time stands still at the venue until its next market event is asked for: a replay.
     Whoever drives it finishes everything that one event caused before asking for the next."""
+    in_process: bool = False
+    """Whether the account is simulated in this process: then nothing is lost on the way to it, and
+    no outcome is ever unknown."""
 
     def __attrs_post_init__(self) -> None:
         self._check_kinds()

@@ -111,6 +111,7 @@ def paper_capabilities(shadow: Capabilities) -> Capabilities:
         fill_reporting=FillReporting.SINGLE,
         submit_deadline_ns=None,
         absence_after_ns=1,
+        in_process=True,
     )
 
 

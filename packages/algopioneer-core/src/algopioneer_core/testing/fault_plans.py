@@ -37,6 +37,8 @@ class FaultKind(enum.Enum):
     """Lasts: the venue answers pings and sends nothing else."""
     SLOW = "slow"
     """Lasts: everything takes long."""
+    GAP = "gap"
+    """The next message of the market data stream is lost."""
     LOST_REQUEST = "lost_request"
     """The next order request is never placed, and no answer comes."""
     LOST_ACK = "lost_ack"

@@ -17,7 +17,7 @@ from algopioneer_core.domain.errors import (
 from algopioneer_core.domain.events import AccountEvent, ExecutionReport, OrderFilled
 from algopioneer_core.domain.fills import CumulativeFill, Fill, fill_from_cumulative
 from algopioneer_core.domain.instruments import InstrumentId
-from algopioneer_core.domain.market_data import NS_PER_SECOND
+from algopioneer_core.domain.market_data import NS_PER_SECOND, Quote
 from algopioneer_core.domain.money import Quantity
 from algopioneer_core.domain.orders import Order, OrderStatus
 from algopioneer_core.ports import (
@@ -37,6 +37,8 @@ from algopioneer_core.testing.reference_modes import VenueModes
 
 __all__ = ["ReferenceAccount"]
 
+_SLOW_S: Final = 1.0
+"""How late answers are while a fault makes them so."""
 _DELAY_NS: Final = 60 * NS_PER_SECOND
 """How old reads are while a fault delays them."""
 
@@ -76,6 +78,8 @@ class ReferenceAccount:
         self._outages = 0
         self.delayed_reads = 0
         """How many faults delay reads now."""
+        self.slow = 0
+        """How many faults delay answers now."""
         self.accepted: list[str] = []
         """Ids of all orders that were placed, each as often as it was."""
         self.executed: list[Fill] = []
@@ -96,13 +100,15 @@ class ReferenceAccount:
         if self._befalls(FaultKind.RATE_LIMIT):
             raise RateLimited("too many requests", retry_after_ns=NS_PER_SECOND)
         if self._befalls(FaultKind.REJECT):
-            raise OrderRejected("refused", where=order.client_order_id)
+            raise OrderRejected("refused", where=order.client_order_id, code="REFUSED")
         if self._befalls(FaultKind.LOST_REQUEST):
             await anyio.sleep_forever()
         if not self._is_repeated(order):
             self._place(order)
         if self._befalls(FaultKind.LOST_ACK):
             await anyio.sleep_forever()
+        if self.slow:
+            await anyio.sleep(_SLOW_S)
         if self._befalls(FaultKind.SERVER_ERROR):
             raise VenueUnavailable("server error", where=order.client_order_id, code="500")
 
@@ -134,8 +140,22 @@ class ReferenceAccount:
         """
         await self._reach()
         for client_order_id in client_order_ids:
+            if self._befalls(FaultKind.LATE_FILL):
+                self.reach(client_order_id)
             for report in self._books.cancel(client_order_id):
                 self.tell(report)
+
+    def reach(self, client_order_id: str) -> None:
+        """Let the market come to the price of an order that rests, with size for all of it."""
+        order = self._books.find(client_order_id)
+        assert order is not None
+        price, size = order.intent.stop_price or order.intent.limit_price, order.remaining_quantity
+        assert price is not None
+        assert size is not None
+        now_ns = self._clock.now_ns()
+        quote = Quote(order.intent.instrument_id, now_ns, price, price, size, size, now_ns)
+        for report in self._books.match([quote]):
+            self.tell(report)
 
     # --- reports -----------------------------------------------------------------------------
 

@@ -51,4 +51,5 @@ class VenueModes:
             else FillReporting.SINGLE,
             absence_after_ns=self.absence_after_ns,
             lockstep=False,
+            in_process=False,
         )

@@ -51,12 +51,14 @@ _AT_NEXT: Final = (
     FaultKind.SERVER_ERROR,
     FaultKind.PARTIAL_FILL,
     FaultKind.DUPLICATE,
+    FaultKind.LATE_FILL,
 )
 REFERENCE_FAULTS: Final = (
     *_AT_NEXT,
     FaultKind.DISCONNECT,
     FaultKind.OUTAGE,
     FaultKind.DELAYED_READ,
+    FaultKind.SLOW,
 )
 """What `ReferenceVenue.apply` knows; draw plans of these kinds only."""
 
@@ -126,6 +128,10 @@ class ReferenceVenue:
             self._account.tell(report)
         self._market.show(event)
 
+    def reach(self, client_order_id: str) -> None:
+        """Let the market come to the price of an order that rests, with size for all of it."""
+        self._account.reach(client_order_id)
+
     def _is_partial(self, quote: Quote) -> bool:
         waits = any(o.intent.instrument_id == quote.instrument_id for o in self.books.working())
         return waits and self.befalls(FaultKind.PARTIAL_FILL)
@@ -158,6 +164,10 @@ class ReferenceVenue:
             self._account.delayed_reads += 1
             await anyio.sleep(fault.duration_ns / NS_PER_SECOND)
             self._account.delayed_reads -= 1
+        elif fault.kind is FaultKind.SLOW:
+            self._account.slow += 1
+            await anyio.sleep(fault.duration_ns / NS_PER_SECOND)
+            self._account.slow -= 1
         else:
             await self._break(fault.duration_ns)
 

@@ -6,10 +6,11 @@ Import this in tests only: it needs pytest (`algopioneer-core[testing]`).
 
 from algopioneer_core.testing.contracts.notifiers import Delivered, NotifierContract, OpenNotifier
 from algopioneer_core.testing.contracts.recorders import OpenRecorder, Recorded, RecorderContract
-from algopioneer_core.testing.contracts.venue_desk import Move, OpenVenue
+from algopioneer_core.testing.contracts.venue_stage import Backstage, Move, OpenVenue, Stage
 from algopioneer_core.testing.contracts.venues import VenueContract
 
 __all__ = [
+    "Backstage",
     "Delivered",
     "Move",
     "NotifierContract",
@@ -18,5 +19,6 @@ __all__ = [
     "OpenVenue",
     "Recorded",
     "RecorderContract",
+    "Stage",
     "VenueContract",
 ]
