@@ -10,12 +10,14 @@ from urllib.parse import parse_qs
 from uuid import uuid4
 
 import anyio
+import httpx
 import pytest
 from attrs import define, evolve, field
 
 from algopioneer_coinbase.config import CoinbaseConfig
 from algopioneer_coinbase.sandbox import DEFAULT_CONFIG, CoinbaseSandbox, Manners
 from algopioneer_coinbase.sandbox_auth import ApiKey
+from algopioneer_coinbase.sandbox_faults import apply_fault
 from algopioneer_coinbase.sandbox_http import Answer, Request
 from algopioneer_coinbase.sandbox_rest import ROOT
 from algopioneer_coinbase.signing import Signer, read_private_key
@@ -24,6 +26,7 @@ from algopioneer_core.domain.instruments import InstrumentId
 from algopioneer_core.domain.market_data import Bar, Quote, Trade
 from algopioneer_core.simulation.sandbox_candles import MINUTE_NS
 from algopioneer_core.testing.clocks import VIRTUAL_START_NS, VirtualClock
+from algopioneer_core.testing.fault_plans import Fault, FaultKind
 from algopioneer_core.testing.network import Conditions, Network
 from algopioneer_core.wire.tasks import tasks_for_block
 from algopioneer_core.wire.websocket import WebSocket
@@ -62,13 +65,13 @@ class Local:
         self.renew()
 
     def renew(self) -> None:
-        """Begin with a new exchange that has a history of three hours, until now."""
+        """Begin with a new exchange that has a history of more than a page, until now."""
         key = ApiKey(KEY_NAME, read_private_key(SECRET))
         money = evolve(DEFAULT_CONFIG, balances=("USD=100000",))
         self.sandbox = CoinbaseSandbox(self.clock, key, config=money, manners=self.manners)
-        first = VIRTUAL_START_NS - 180 * MINUTE_NS
+        first = VIRTUAL_START_NS - 400 * MINUTE_NS
         self.sandbox.exchange.load(
-            (minute(first + number * MINUTE_NS, 100 + number % 3) for number in range(1, 181)),
+            (minute(first + number * MINUTE_NS, 100 + number % 3) for number in range(1, 401)),
             MINUTE_NS,
         )
 
@@ -81,7 +84,7 @@ class Local:
             draw=random.Random(2).random,
             nonce=lambda: f"{id(numbers):x}{next(numbers):032x}",
             dial=self.network.dial,
-            transport=self.sandbox.transport(),
+            transport=_Line(self),
         )
 
     @asynccontextmanager
@@ -166,15 +169,76 @@ class Local:
         self.network.conditions = Conditions(**conditions)
 
 
+class _Line(httpx.AsyncBaseTransport):
+    """
+    Carries requests to the sandbox, and breaks where a proxy would answer for it.
+
+    An answer that is lost is a timeout here, and over loopback a proxy's page; an outage refuses
+    connections.
+    """
+
+    def __init__(self, local: Local) -> None:
+        self._local = local
+        self._inner = local.sandbox.transport()
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        exchange = self._local.sandbox.exchange
+        if exchange.faults["outage"]:
+            raise httpx.ConnectError("connection refused", request=request)
+        is_order = request.method == "POST" and request.url.path.endswith("/orders")
+        if is_order and exchange.befalls("timeout_before"):
+            raise httpx.WriteTimeout("timed out", request=request)
+        response = await self._inner.handle_async_request(request)
+        if is_order and exchange.befalls("timeout_after"):
+            raise httpx.ReadTimeout("timed out", request=request)
+        return response
+
+
+@define(eq=False)
+class Backstage:
+    """What the contract asks of the exchange behind the adapter."""
+
+    local: Local
+
+    @property
+    def secrets(self) -> list[str]:
+        """The key, and every token that it signed."""
+        headers = (each.headers for each in self.local.sandbox.requests)
+        tokens = {each["authorization"].removeprefix("Bearer ") for each in headers}
+        return [SECRET, *tokens]
+
+    async def apply(self, fault: Fault) -> None:
+        """Have a fault: as the sandbox does, but what is lost times out."""
+        timeouts = {FaultKind.LOST_REQUEST: "timeout_before", FaultKind.LOST_ACK: "timeout_after"}
+        if fault.kind in timeouts:
+            self.local.sandbox.exchange.arm(timeouts[fault.kind])
+        else:
+            await apply_fault(self.local.sandbox, fault)
+
+    async def reach(self, client_order_id: str) -> None:
+        """Let the market come to an order."""
+        self.local.sandbox.exchange.fill_at_limit(client_order_id)
+
+    async def placed(self) -> list[str]:
+        """Return the ids of all orders that were taken."""
+        return list(self.local.sandbox.exchange.placed)
+
+
 def minute(closed_ns: int, price: int) -> Bar:
     """Return a bar of a minute."""
-    return Bar(BITCOIN, closed_ns, price, price + 1, price - 1, price, 5, 0, 0, closed_ns)
+    return Bar(BITCOIN, closed_ns, price, price + 2, price - 1, price + 1, 5, 0, 0, closed_ns)
 
 
 @pytest.fixture
 def local() -> Local:
     """A local Coinbase of one test."""
     return Local()
+
+
+@pytest.fixture
+def behind(local: Local) -> Backstage:
+    """The exchange behind the adapter, for the contract of venues."""
+    return Backstage(local)
 
 
 @pytest.fixture

@@ -6,16 +6,24 @@ from decimal import Decimal
 from typing import Any
 
 import anyio
-import msgspec
 import pytest
 
-from algopioneer_coinbase.messages import Product
-from algopioneer_coinbase.sandbox_products import spot_json
-from algopioneer_coinbase.symbols import listing_of
-from algopioneer_core.domain.instruments import Instrument
-from algopioneer_core.domain.money import Price
+from algopioneer_core.domain.instruments import Instrument, InstrumentId
+from algopioneer_core.domain.money import Increment, Price, Quantity
 from algopioneer_core.ports import Venue
-from algopioneer_core.testing.contracts import Move, OpenVenue, VenueContract
+from algopioneer_core.testing.contracts import Backstage, Move, OpenVenue, VenueContract
+
+SPOT = Instrument(
+    id=InstrumentId("coinbase", "BTC-USD"),
+    base="BTC",
+    quote="USD",
+    price_increment=Increment(Decimal("0.01")),
+    quantity_increment=Increment(Decimal("0.00000001")),
+    quote_increment=Increment(Decimal("0.01")),
+    minimum_quantity=Decimal("0.00000001"),
+    minimum_notional=Decimal(1),
+    shortable=False,
+)
 
 
 class TestCoinbase(VenueContract):
@@ -25,13 +33,19 @@ class TestCoinbase(VenueContract):
 
     @pytest.fixture
     def instrument(self) -> Instrument:
-        listing = listing_of(msgspec.convert(spot_json("BTC", "USD"), Product))
-        assert listing is not None
-        return listing.instrument
+        return SPOT
+
+    @pytest.fixture
+    def large_quantity(self) -> Quantity:
+        return Decimal(70)
 
     @pytest.fixture
     def far_price(self) -> Price:
-        return Decimal(1)
+        return Decimal(10)
+
+    @pytest.fixture
+    def backstage(self, behind: Backstage) -> Backstage:
+        return behind
 
     @pytest.fixture
     def move(self, local: Any) -> Move:

@@ -45,6 +45,9 @@ DEFAULT_CONFIG: Final = PaperConfig(
 )
 """What the account has and pays unless it is told otherwise."""
 
+_SLOW_S: Final = 1.0
+"""How late answers are while a fault makes them so."""
+
 
 class CoinbaseSandbox:
     """
@@ -106,6 +109,8 @@ class CoinbaseSandbox:
             await self._end_of("half_open")
             return gateway_answer("the request was lost")
         answer = self.handle(request)
+        if faults["slow"]:
+            await anyio.sleep(_SLOW_S)
         await self._end_of("stall")
         return answer
 

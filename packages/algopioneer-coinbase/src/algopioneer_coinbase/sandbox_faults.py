@@ -28,10 +28,11 @@ _LASTING: Final = (
     FaultKind.DELAYED_READ,
     FaultKind.DELAYED_FILL,
     FaultKind.OUTAGE,
+    FaultKind.SLOW,
     FaultKind.HALF_OPEN,
     FaultKind.STALL,
 )
-SANDBOX_FAULTS: Final = (*_AT_NEXT, *_LASTING, FaultKind.DISCONNECT)
+SANDBOX_FAULTS: Final = (*_AT_NEXT, *_LASTING, FaultKind.DISCONNECT, FaultKind.GAP)
 """What `apply_fault` knows; draw plans of these kinds only."""
 
 
@@ -73,7 +74,9 @@ async def apply_fault(sandbox: CoinbaseSandbox, fault: Fault) -> None:
         raise ConfigError(f"the local exchange has no {kind.value}", where="fault")
     if kind in (FaultKind.DISCONNECT, FaultKind.OUTAGE):
         sandbox.streams.hang_up()
-    if kind is not FaultKind.DISCONNECT:
+    if kind is FaultKind.GAP:
+        sandbox.streams.skipped += 1
+    elif kind is not FaultKind.DISCONNECT:
         sandbox.exchange.arm(kind.value)
     if kind in _LASTING:
         await anyio.sleep(fault.duration_ns / NS_PER_SECOND)

@@ -109,7 +109,7 @@ class Streams:
         self._shown: dict[InstrumentId, Quote] = {}
         self._names = {each.symbol: each for each in exchange.books.instruments}
         self.skipped = 0
-        """Messages to lose: each takes its number of the sequence with it."""
+        """Market data messages to lose: each takes its number of the sequence with it."""
         exchange.listen(self._on_report, self._on_event)
 
     # --- a connection ------------------------------------------------------------------------
@@ -380,7 +380,7 @@ class Streams:
             "events": events,
         }
         connection.sequence += 1
-        if self.skipped:
+        if self.skipped and not _PRIVATE & connection.subscriptions.keys():
             self.skipped -= 1
         else:
             self._write(connection, json.dumps(message))

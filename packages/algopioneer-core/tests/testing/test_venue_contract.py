@@ -157,10 +157,14 @@ class TestReferenceWithoutLookup(OfTheReference):
 class BehindTheShadow(BehindTheReference):
     """What is behind a paper account: the markets of another venue, and no orders there."""
 
+    paper: PaperVenue | None = None
+
     async def reach(self, client_order_id: str) -> None:
-        await anyio.lowlevel.checkpoint()
+        assert self.paper is not None
         now_ns, price, size = VirtualClock().now_ns(), Decimal(110), Decimal(50)
-        self.venue.push(Quote(BITCOIN.id, now_ns, price, price, size, size, now_ns))
+        async with self.paper.market_data.subscribe([BITCOIN.id]) as events:
+            self.venue.push(Quote(BITCOIN.id, now_ns, price, price, size, size, now_ns))
+            await events.receive()
 
 
 class TestPaperOverTheReference(OfBitcoin):
@@ -173,13 +177,17 @@ class TestPaperOverTheReference(OfBitcoin):
         return self.reference([BITCOIN], VirtualClock())
 
     @pytest.fixture
-    def open_venue(self, shadow: ReferenceVenue) -> OpenVenue:
-        config = PaperConfig(volume_limit=Decimal(1))
-        return opened(lambda: PaperVenue(config, shadow, [BITCOIN]))
+    def paper(self, shadow: ReferenceVenue) -> PaperVenue:
+        config = PaperConfig(volume_limit=Decimal(1), slippage_bps=Decimal(0))
+        return PaperVenue(config, shadow, [BITCOIN])
 
     @pytest.fixture
-    def backstage(self, shadow: ReferenceVenue) -> Backstage:
-        return BehindTheShadow(shadow)
+    def open_venue(self, paper: PaperVenue) -> OpenVenue:
+        return opened(lambda: paper)
+
+    @pytest.fixture
+    def backstage(self, shadow: ReferenceVenue, paper: PaperVenue) -> Backstage:
+        return BehindTheShadow(shadow, paper=paper)
 
     @pytest.fixture
     def move(self, shadow: ReferenceVenue) -> Move:

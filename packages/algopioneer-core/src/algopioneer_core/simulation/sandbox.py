@@ -139,9 +139,10 @@ class LocalExchange:
             self._told(report)
 
     def fill_at_limit(self, client_order_id: str) -> None:
-        """Let somebody trade with a resting order: the market comes to its limit and returns."""
+        """Let somebody trade with a resting order: the market comes to its price and returns."""
         order = self.placed[client_order_id].order
-        limit, rest = order.intent.limit_price, order.remaining_quantity
+        limit = order.intent.stop_price or order.intent.limit_price
+        rest = order.remaining_quantity
         before = self.quotes.get(order.intent.instrument_id)
         if limit is None or not rest or before is None or order.status.is_final:
             return

@@ -77,7 +77,7 @@ class CandleStore:
 
     def rows(self, interval_ns: int, start_ns: int, end_ns: int) -> list[Candle]:
         """Return the bars of a length that open in [start_ns, end_ns), oldest first."""
-        start_ns = -(-start_ns // interval_ns) * interval_ns
+        start_ns, end_ns = (-(-time // interval_ns) * interval_ns for time in (start_ns, end_ns))
         first = bisect_left(self._starts, start_ns)
         rows: list[Candle] = []
         for candle in self._candles[first : bisect_left(self._starts, end_ns)]:

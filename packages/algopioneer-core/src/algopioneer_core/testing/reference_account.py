@@ -19,6 +19,7 @@ from algopioneer_core.domain.fills import CumulativeFill, Fill, fill_from_cumula
 from algopioneer_core.domain.instruments import InstrumentId
 from algopioneer_core.domain.market_data import NS_PER_SECOND, Quote
 from algopioneer_core.domain.money import Quantity
+from algopioneer_core.domain.order_needs import check_id
 from algopioneer_core.domain.orders import Order, OrderStatus
 from algopioneer_core.ports import (
     Balance,
@@ -103,6 +104,7 @@ class ReferenceAccount:
             raise OrderRejected("refused", where=order.client_order_id, code="REFUSED")
         if self._befalls(FaultKind.LOST_REQUEST):
             await anyio.sleep_forever()
+        self._check(order)
         if not self._is_repeated(order):
             self._place(order)
         if self._befalls(FaultKind.LOST_ACK):
@@ -111,6 +113,11 @@ class ReferenceAccount:
             await anyio.sleep(_SLOW_S)
         if self._befalls(FaultKind.SERVER_ERROR):
             raise VenueUnavailable("server error", where=order.client_order_id, code="500")
+
+    def _check(self, order: Order) -> None:
+        if order.intent.instrument_id not in self._books.instruments:
+            raise OrderRejected("there is no such instrument", where=order.client_order_id)
+        check_id(order, self._modes.capabilities())
 
     def _is_repeated(self, order: Order) -> bool:
         return not self._modes.ids_reusable and order.client_order_id in self._states

@@ -75,6 +75,13 @@ class Desk:
         least = max(self.instrument.minimum_quantity, Decimal(1))
         return self.instrument.quantity_increment.ceil(least)
 
+    @property
+    def farther_price(self) -> Price:
+        """A price at which nothing trades even when the far one is reached."""
+        half = mul(self.far_price, Decimal("0.5"))
+        grid = self.instrument.price_increment
+        return grid.floor(half) if grid else half
+
     async def traded(self, order: Order) -> list[Fill]:
         """Submit an order and return its fills, once it is complete."""
         name = order.client_order_id

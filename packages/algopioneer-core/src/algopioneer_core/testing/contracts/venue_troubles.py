@@ -188,8 +188,8 @@ class TroubleCases:
         """F12: fills of the meantime are reported, open orders and positions are true."""
         async with stage.troubled() as (desk, backstage):
             base = (await desk.held(), desk.quantity)
-            for name in ("f12-a", "f12-b"):
-                await desk.account.submit(desk.limit(name))
+            await desk.account.submit(desk.limit("f12-a"))
+            await desk.account.submit(desk.limit("f12-b", desk.farther_price))
             await desk.settle()
             async with during(backstage, FaultKind.OUTAGE, _LASTS_S):
                 await backstage.reach("f12-a")
