@@ -4,21 +4,23 @@ import os
 import threading
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
 import anyio
+import anyio.to_thread
 import httpx
 import msgspec
 import pytest
 import trio
-from attrs import evolve
+from attrs import evolve, frozen
 
 from algopioneer_coinbase.config import CoinbaseConfig
 from algopioneer_coinbase.messages import Product
-from algopioneer_coinbase.sandbox import DEFAULT_CONFIG
-from algopioneer_coinbase.sandbox_faults import read_plan
+from algopioneer_coinbase.sandbox import DEFAULT_CONFIG, CoinbaseSandbox
+from algopioneer_coinbase.sandbox_faults import apply_fault, read_plan
 from algopioneer_coinbase.sandbox_market import Market, file_market, synthetic_market
 from algopioneer_coinbase.sandbox_products import spot_json
 from algopioneer_coinbase.sandbox_server import ServerOptions, serve
@@ -27,60 +29,105 @@ from algopioneer_coinbase.venue import Surroundings, open_coinbase
 from algopioneer_core.domain.errors import ConfigError
 from algopioneer_core.domain.instruments import Instrument, InstrumentId
 from algopioneer_core.domain.market_data import Bar
-from algopioneer_core.domain.money import Price
+from algopioneer_core.domain.money import Price, Quantity
 from algopioneer_core.ports import Venue
 from algopioneer_core.simulation.sandbox_candles import MINUTE_NS
-from algopioneer_core.testing.contracts import Move, OpenVenue, VenueContract
-from algopioneer_core.testing.fault_plans import FaultKind
+from algopioneer_core.testing.contracts import Backstage, Move, OpenVenue, Stage, VenueContract
+from algopioneer_core.testing.fault_plans import Fault, FaultKind
 from algopioneer_core.wire.machine import SystemClock
 
 BITCOIN = InstrumentId("coinbase", "BTC-USD")
 
 
-@pytest.fixture(params=["trio", "asyncio"])
+LONG = bool(os.environ.get("ALGOPIONEER_LONG_TESTS"))
+
+
+@pytest.fixture(params=["trio", "asyncio"] if LONG else ["trio"])
 def anyio_backend(request: pytest.FixtureRequest) -> str:
-    """Both backends on real time, which sockets need."""
+    """
+    Real time, which sockets need.
+
+    In memory every case runs on both backends; here on both where there are minutes to spare.
+    """
     backend: str = request.param
     return backend
 
 
 def market() -> Market:
-    """Return an hour of minutes at 100 that ends now, and a day to come."""
+    """Return hours of minutes at 100 that end now, more than a page of them, and a day to come."""
     now_ns = SystemClock().now_ns()
-    first = now_ns - now_ns % MINUTE_NS - 60 * MINUTE_NS
+    first = now_ns - now_ns % MINUTE_NS - 400 * MINUTE_NS
     bars = [
-        Bar(BITCOIN, time, 10_000, 10_100, 9_900, 10_000, 500, 2, 0, time)
-        for time in range(first, first + 1_500 * MINUTE_NS, MINUTE_NS)
+        Bar(BITCOIN, time, 10_000, 10_100, 9_900, 10_000, 10, 2, 0, time)
+        for time in range(first, first + 1_840 * MINUTE_NS, MINUTE_NS)
     ]
     past = [bar for bar in bars if bar.ts_event <= now_ns]
     return Market(past, iter(bars[len(past) :]), MINUTE_NS)
 
 
+@frozen
+class Served:
+    """A local exchange that a thread serves: what points at it, and what is behind it."""
+
+    variables: Mapping[str, str]
+    sandbox: CoinbaseSandbox
+    token: trio.lowlevel.TrioToken
+
+    @property
+    def secrets(self) -> list[str]:
+        headers = (each.headers for each in tuple(self.sandbox.requests))
+        tokens = {each["authorization"].removeprefix("Bearer ") for each in headers}
+        secret = self.variables["COINBASE_API_SECRET"]
+        return [secret, secret.replace("\\n", "\n"), *tokens]
+
+    async def apply(self, fault: Fault) -> None:
+        await self._there(trio.from_thread.run, apply_fault, self.sandbox, fault)
+
+    async def reach(self, client_order_id: str) -> None:
+        reach = self.sandbox.exchange.fill_at_limit
+        await self._there(trio.from_thread.run_sync, reach, client_order_id)
+
+    async def placed(self) -> list[str]:
+        placed = await self._there(trio.from_thread.run_sync, list, self.sandbox.exchange.placed)
+        return list(placed)
+
+    async def _there(self, run: Any, *call: Any) -> Any:
+        """Call something in the thread that serves."""
+        return await anyio.to_thread.run_sync(partial(run, *call, trio_token=self.token))
+
+
 @pytest.fixture
-def variables(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Mapping[str, str]]:
-    """Serve a local exchange from a thread, and return the variables that point at it."""
+def served(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Served]:
+    """Serve a local exchange from a thread."""
     options = ServerOptions(
         market=market(),
         speed=60,
         config=evolve(DEFAULT_CONFIG, balances=("USD=100000",)),
         tls=getattr(request, "param", False),
     )
-    told: SimpleQueue[Mapping[str, str]] = SimpleQueue()
+    told: SimpleQueue[Any] = SimpleQueue()
     scopes: SimpleQueue[Any] = SimpleQueue()
 
     async def run() -> None:
         with anyio.CancelScope() as scope:
             scopes.put((scope, trio.lowlevel.current_trio_token()))
-            await serve(options, SystemClock(), tmp_path, told.put)
+            await serve(options, SystemClock(), tmp_path, told.put, behind=told.put)
 
     thread = threading.Thread(target=lambda: anyio.run(run, backend="trio"))
     thread.start()
     scope, token = scopes.get(timeout=30)
     try:
-        yield told.get(timeout=30)
+        sandbox = told.get(timeout=30)
+        yield Served(told.get(timeout=30), sandbox, token)
     finally:
         token.run_sync_soon(scope.cancel)
         thread.join(30)
+
+
+@pytest.fixture
+def variables(served: Served) -> Mapping[str, str]:
+    """What points at the exchange that is served."""
+    return served.variables
 
 
 def config_of(variables: Mapping[str, str]) -> CoinbaseConfig:
@@ -94,11 +141,20 @@ def config_of(variables: Mapping[str, str]) -> CoinbaseConfig:
     )
 
 
+def takes_long(why: str) -> Any:
+    """Leave a case out that waits for the clock, unless there is time."""
+    return pytest.mark.skipif(not LONG, reason=f"{why}: set ALGOPIONEER_LONG_TESTS=1")
+
+
 @pytest.mark.slow
 class TestCoinbaseOverLoopback(VenueContract):
     @pytest.fixture
     def open_venue(self, variables: Mapping[str, str]) -> OpenVenue:
         return lambda: open_coinbase(config_of(variables), Surroundings())
+
+    @pytest.fixture
+    def backstage(self, served: Served) -> Backstage:
+        return served
 
     @pytest.fixture
     def instrument(self) -> Instrument:
@@ -108,24 +164,40 @@ class TestCoinbaseOverLoopback(VenueContract):
 
     @pytest.fixture
     def far_price(self) -> Price:
-        return Decimal(1)
+        return Decimal(10)
+
+    @pytest.fixture
+    def large_quantity(self) -> Quantity:
+        return Decimal(30)
+
+    @pytest.fixture
+    def settle_s(self) -> float:
+        return 0.2
 
     @pytest.fixture
     def move(self) -> Move:
         async def move(_: Venue) -> None:
-            await anyio.sleep(0.4)  # the market moves by itself, four times a second
+            await anyio.sleep(0.3)  # the market moves by itself, four times a second
 
         return move
 
-    @pytest.mark.skipif(
-        not os.environ.get("ALGOPIONEER_LONG_TESTS"),
-        reason="absence takes a minute to prove: set ALGOPIONEER_LONG_TESTS=1",
-    )
-    async def test_e04_orders_are_found_or_proven_absent(
-        self, open_venue: OpenVenue, instrument: Instrument, move: Move
-    ) -> None:
-        """E04: as everywhere, in real time."""
-        await super().test_e04_orders_are_found_or_proven_absent(open_venue, instrument, move)
+    # The same cases in real time: each docstring is that of the case.
+
+    @takes_long("absence takes a minute to prove")
+    async def test_e04_orders_are_found_or_proven_absent(self, stage: Stage) -> None:
+        await super().test_e04_orders_are_found_or_proven_absent(stage)
+
+    @takes_long("absence takes a minute to prove")
+    async def test_f02_lost_request_is_unknown_and_proven_absent(self, stage: Stage) -> None:
+        await super().test_f02_lost_request_is_unknown_and_proven_absent(stage)
+
+    @takes_long("silence takes ten seconds to be noticed")
+    async def test_r09_silence_is_not_taken_for_calm(self, stage: Stage) -> None:
+        await super().test_r09_silence_is_not_taken_for_calm(stage)
+
+    @takes_long("bars of five minutes are pushed after five minutes")
+    async def test_r13_pushed_bars_are_those_of_history(self, stage: Stage) -> None:
+        await super().test_r13_pushed_bars_are_those_of_history(stage)
 
 
 async def test_time_is_answered_over_plain_http(variables: Mapping[str, str]) -> None:
@@ -135,7 +207,7 @@ async def test_time_is_answered_over_plain_http(variables: Mapping[str, str]) ->
     assert {"iso", "epochSeconds", "epochMillis"} == set(answer.json())
 
 
-@pytest.mark.parametrize("variables", [True], indirect=True)
+@pytest.mark.parametrize("served", [True], indirect=True)
 async def test_tls_is_trusted_by_the_certificate_that_is_told(
     variables: Mapping[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -101,6 +101,8 @@ async def serve(
     clock: Clock,
     folder: Path,
     ready: Callable[[Mapping[str, str]], None],
+    *,
+    behind: Callable[[CoinbaseSandbox], None] = lambda _: None,
 ) -> None:
     """
     Serve until cancelled.
@@ -110,6 +112,7 @@ async def serve(
         clock: The exchange's time.
         folder: Where the certificate is put.
         ready: Told once of the environment variables that point the adapter here.
+        behind: Told before of the exchange that is served, which tests look at.
 
     Raises:
         ConfigError: A port is in use.
@@ -127,6 +130,7 @@ async def serve(
         tasks.start_soon(_drive, sandbox, options)
         if options.plan is not None:
             tasks.start_soon(play, options.plan, functools.partial(apply_fault, sandbox))
+        behind(sandbox)
         ready(_variables(key, listening.getsockname()[1], stream_port, certificate))
         await anyio.sleep_forever()
 
