@@ -141,7 +141,7 @@ def config_of(variables: Mapping[str, str]) -> CoinbaseConfig:
     )
 
 
-def takes_long(why: str) -> Any:
+def takes_long(why: str) -> pytest.MarkDecorator:
     """Leave a case out that waits for the clock, unless there is time."""
     return pytest.mark.skipif(not LONG, reason=f"{why}: set ALGOPIONEER_LONG_TESTS=1")
 

@@ -23,6 +23,11 @@ __all__ = ["MarketCases"]
 _SILENT_S: Final = 15.0
 """How long a stream says nothing: long enough to be noticed."""
 _EVER_NS: Final = 2**62
+_RULES: Final = (
+    *("kind", "base", "quote", "multiplier", "expiry_ns", "price_increment"),
+    *("quantity_increment", "minimum_quantity", "minimum_notional"),
+)
+"""What an instrument must say as its fixture does."""
 _SLICES: Final = 7
 """Parts in which history is asked for, to be compared with the whole."""
 _MOVES: Final = 30
@@ -40,9 +45,7 @@ class MarketCases:
             assert len(ids) == len(set(ids))
             assert {venue.name} == {each.venue for each in ids}
             (found,) = (each for each in listed if each.id == stage.instrument.id)
-            rules = ("kind", "base", "quote", "multiplier", "price_increment")
-            rules += ("quantity_increment", "minimum_quantity", "minimum_notional", "expiry_ns")
-            for name in rules:
+            for name in _RULES:
                 assert getattr(stage.instrument, name) == getattr(found, name), name
 
     async def test_r02_events_come_in_order_of_time_and_only_what_was_asked_for(

@@ -1,7 +1,7 @@
 """Cases of the venue contract: every kind of order that a venue may declare."""
 
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
@@ -46,10 +46,10 @@ class TermsCases:
 
     async def test_t03_immediate_or_cancel_does_not_rest(self, stage: Stage) -> None:
         """T03: what can trade at once does, and the rest is cancelled."""
-        now = {"time_in_force": TimeInForce.IOC}
+        now: dict[str, Any] = {"time_in_force": TimeInForce.IOC}
         async with stage.desk(Capability.IOC) as desk:
             price = await desk.price_beyond()
-            await desk.is_refused(desk.limit("t03-far", **now))
+            await desk.is_refused(desk.limit("t03-far", None, **now))
             await desk.traded(desk.limit("t03-near", price, **now))
             assert desk.quantity == desk.quantity_of("t03-near")
             await _ended(desk, "t03-large", price, TimeInForce.IOC)
@@ -58,10 +58,10 @@ class TermsCases:
 
     async def test_t04_fill_or_kill_fills_whole_or_not_at_all(self, stage: Stage) -> None:
         """T04: a part is never traded."""
-        now = {"time_in_force": TimeInForce.FOK}
+        now: dict[str, Any] = {"time_in_force": TimeInForce.FOK}
         async with stage.desk(Capability.FOK) as desk:
             price = await desk.price_beyond()
-            await desk.is_refused(desk.limit("t04-far", **now))
+            await desk.is_refused(desk.limit("t04-far", None, **now))
             await desk.traded(desk.limit("t04-near", price, **now))
             assert desk.quantity == desk.quantity_of("t04-near")
             await _ended(desk, "t04-large", price, TimeInForce.FOK)

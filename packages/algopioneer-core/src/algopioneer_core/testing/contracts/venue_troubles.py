@@ -249,8 +249,8 @@ class TroubleCases:
                 except VenueError as error:
                     shown.append("".join(traceback.format_exception(error)) + repr(error))
             async with during(backstage, FaultKind.OUTAGE, _LASTS_S):
-                error = await desk.attempted(desk.limit("f15-down"))
-                shown.append(f"{error!r} {error}")
+                down = await desk.attempted(desk.limit("f15-down"))
+                shown.append(f"{down!r} {down}")
             shown += [str(each) for each in desk.reports]
             text = "\n".join((*shown, caplog.text))
             for secret in backstage.secrets:
