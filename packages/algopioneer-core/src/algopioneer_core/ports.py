@@ -294,18 +294,13 @@ class SupportsSnapshot(Protocol):
     """
     What a venue that is simulated offers besides, so that a session can go on where it ended.
 
-    A session keeps the snapshot in its journal. After `restore`, the same further calls give the
-    same further market events, reports and fills, with the same ids.
+    A session keeps it in its journal. After `restore`, the same further calls give the same further
+    market events, reports and fills, with the same ids. What only grows (fills) may stand under
+    `pages`: lists by name, each written when it is longer, and left out once it is not needed.
     """
 
     def snapshot(self) -> Mapping[str, object]:
-        """
-        Return the whole state, as values that JSON has; taken between two market events.
-
-        What only grows (fills, orders that ended) may stand under `pages`: lists by name, each of
-        which becomes longer and is left out once it is not needed. A session that saves the state
-        with every commit writes only the lists that have another length than before.
-        """
+        """Return the whole state, as values that JSON has; taken between two market events."""
 
     def restore(self, state: Mapping[str, object]) -> None:
         """
