@@ -35,7 +35,7 @@ from algopioneer_core.testing.fault_plans import Fault, FaultKind
 from algopioneer_core.testing.reference_modes import VenueModes
 from algopioneer_core.testing.reference_venue import ReferenceVenue
 
-__all__ = ["LONGEST_LINE", "ReferenceServer", "main"]
+__all__ = ["LONGEST_LINE", "ReferenceServer", "listen", "main"]
 
 LONGEST_LINE: Final = 1 << 20
 """Bytes of the longest line of the protocol."""
@@ -143,14 +143,23 @@ async def main(options: dict[str, Any]) -> None:
     server = ReferenceServer(
         ReferenceVenue(instruments, SystemClock(), modes=VenueModes(**options))
     )
-    listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
-    async with listener, anyio.create_task_group() as tasks:
-        tasks.start_soon(listener.serve, server.serve)
-        port = listener.extra(anyio.abc.SocketAttribute.local_port)  # noqa: S610 - not Django's
-        sys.stdout.write(f"{port}\n")
-        sys.stdout.flush()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(listen, server, _announce)
         await anyio.to_thread.run_sync(sys.stdin.read)
         tasks.cancel_scope.cancel()
+
+
+def _announce(port: int) -> None:
+    sys.stdout.write(f"{port}\n")
+    sys.stdout.flush()
+
+
+async def listen(server: ReferenceServer, announce: Callable[[int], object]) -> None:
+    """Let *server* serve on loopback until cancelled; the port is announced when it is open."""
+    listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
+    async with listener:
+        announce(listener.extra(anyio.abc.SocketAttribute.local_port))  # noqa: S610 - not Django's
+        await listener.serve(server.serve)
 
 
 if __name__ == "__main__":

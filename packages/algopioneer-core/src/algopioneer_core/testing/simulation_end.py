@@ -24,7 +24,7 @@ from algopioneer_core.testing.journal_storage import MemoryStorage
 from algopioneer_core.testing.reference_venue import ReferenceVenue
 from algopioneer_core.testing.simulation_books import BookKeeper, InvariantBroken, difference
 
-__all__ = ["check_end", "check_journal"]
+__all__ = ["by_order", "check_end", "check_journal"]
 
 _NEVER_SAID: Final = ("contradicts", "unexplained", "older than ours", "as no request should")
 
@@ -71,14 +71,15 @@ def _check_fills(venue: ReferenceVenue, entries: list[StoredEntry]) -> None:
             if body.fill.fill_id in seen:
                 raise InvariantBroken(f"fill {body.fill.fill_id} is journalled twice")
             seen[body.fill.fill_id] = body.fill
-    journalled, executed = _by_order(seen.values()), _by_order(venue.execution.executed)
+    journalled, executed = by_order(seen.values()), by_order(venue.execution.executed)
     for key in dict.fromkeys((*executed, *journalled)):
         ours, theirs = journalled.get(key, ZERO), executed.get(key, ZERO)
         if ours != theirs:
             raise InvariantBroken(f"{theirs} of order {key} was executed, {ours} is journalled")
 
 
-def _by_order(fills: Iterable[Fill]) -> dict[str, Quantity]:
+def by_order(fills: Iterable[Fill]) -> dict[str, Quantity]:
+    """Return how much was filled of each order, by its id."""
     totals: dict[str, Quantity] = {}
     for fill in fills:
         totals[fill.client_order_id] = add(totals.get(fill.client_order_id, ZERO), fill.quantity)

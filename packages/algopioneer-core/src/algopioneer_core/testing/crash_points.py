@@ -1,0 +1,166 @@
+"""
+Crash points: `python -m algopioneer_core.testing.crash_points`.
+
+A scripted session (`crash_script`) runs once undisturbed, and every commit of its journal and every
+request and report on its wire is noted, before and after (`crash_life`). Then, for each of these
+points, the session runs in a process that ends there (`os._exit`), is started again, and is played
+to the end against the same venue, which lives in a process of its own; and then everything that
+must hold is looked at (`crash_audit`).
+
+Processes are forks of one that has imported everything, so this needs a system that can fork.
+"""
+
+import argparse
+import multiprocessing
+import sys
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from multiprocessing.connection import Connection
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+
+import anyio
+from attrs import frozen
+
+from algopioneer_core.bootstrap.surroundings import SystemClock
+from algopioneer_core.domain.market_data import NS_PER_SECOND
+from algopioneer_core.simulation.paper_config import PaperConfig, PaperMargin
+from algopioneer_core.testing.crash_audit import violations
+from algopioneer_core.testing.crash_life import KILLED, CrashPoints, live
+from algopioneer_core.testing.crash_script import INSTRUMENTS
+from algopioneer_core.testing.reference_process import ReferenceServer, listen
+from algopioneer_core.testing.reference_venue import ReferenceVenue
+
+__all__ = ["Verdict", "examine", "find_points", "main"]
+
+_FORK: Final = multiprocessing.get_context("fork")
+_TRIES: Final = 3
+"""How often a point is tried that is not passed: real time may bring two reports in one commit."""
+_LIFE_S: Final = 60
+
+
+@frozen
+class Verdict:
+    """What came of a crash at one point."""
+
+    point: str
+    violations: tuple[str, ...]
+    """What did not hold, in words."""
+
+
+def find_points() -> list[str]:
+    """
+    Return the names of all crash points of an undisturbed run, in their order.
+
+    Raises:
+        RuntimeError: Undisturbed, it does not even end, or something does not hold.
+    """
+    with TemporaryDirectory() as folder, _venue() as port:
+        receiver, sender = _FORK.Pipe(duplex=False)
+        code = _lived(Path(folder), port, None, sender)
+        if code or not receiver.poll():
+            raise RuntimeError(f"the undisturbed session failed with exit code {code}")
+        points: list[str] = receiver.recv()
+        broken = violations(Path(folder), port)
+    if broken:
+        raise RuntimeError(f"the undisturbed session: {'; '.join(broken)}")
+    return points
+
+
+def examine(point: str) -> Verdict:
+    """Kill the session at *point*, start it again, and look at what is left."""
+    for _ in range(_TRIES):
+        with TemporaryDirectory() as folder, _venue() as port:
+            code = _lived(Path(folder), port, point)
+            if code == 0:
+                continue
+            if code != KILLED:
+                return Verdict(point, (f"it ended with exit code {code} before its crash",))
+            code = _lived(Path(folder), port, None)
+            broken = [f"the restart ended with exit code {code}"] if code else []
+            return Verdict(point, (*broken, *violations(Path(folder), port)))
+    return Verdict(point, ("it was not passed again",))
+
+
+def _lived(folder: Path, port: int, fatal: str | None, passed: Connection | None = None) -> int:
+    """Live once, in a process of its own; return its exit code."""
+    process = _FORK.Process(target=_life, args=(folder, port, fatal, passed))
+    process.start()
+    process.join(_LIFE_S)
+    if process.exitcode is None:
+        process.kill()
+        process.join()
+    assert process.exitcode is not None
+    return process.exitcode
+
+
+def _life(folder: Path, port: int, fatal: str | None, passed: Connection | None) -> None:
+    points = CrashPoints(fatal)
+    live(folder, port, points)
+    if passed is not None:
+        passed.send(points.passed)
+
+
+@contextmanager
+def _venue() -> Iterator[int]:
+    """Give the port of a venue that lives in a process of its own for as long as the block."""
+    receiver, sender = _FORK.Pipe(duplex=False)
+    process = _FORK.Process(target=_serve, args=(sender,), daemon=True)
+    process.start()
+    try:
+        yield receiver.recv()
+    finally:
+        process.kill()
+        process.join()
+
+
+def _serve(announce: Connection) -> None:
+    config = PaperConfig(balances=("USD=1000000",), slippage_bps=0)
+    venue = ReferenceVenue(INSTRUMENTS, SystemClock(), config=config, margin=PaperMargin.NONE)
+    anyio.run(listen, ReferenceServer(venue), announce.send, backend="trio")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """
+    Crash at every point, or at the one that is named; return the exit code.
+
+    Args:
+        arguments: Of the command line; None for the process's own.
+    """
+    options = _parser().parse_args(arguments)
+    began_ns = SystemClock().now_ns()
+    points = options.point or find_points()
+    failed = 0
+    with ProcessPoolExecutor(options.jobs, mp_context=_FORK) as pool:
+        for verdict in pool.map(examine, points):
+            failed += bool(verdict.violations)
+            _tell(verdict)
+    seconds = (SystemClock().now_ns() - began_ns) / NS_PER_SECOND
+    _say(f"{len(points)} points, {failed} violations ({seconds:.0f} s)")
+    return 1 if failed else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m algopioneer_core.testing.crash_points")
+    parser.add_argument("--point", action="append", help="only this one; may be given again")
+    parser.add_argument("--jobs", type=int, default=2, help="crashes at a time (2)")
+    return parser
+
+
+def _tell(verdict: Verdict) -> None:
+    if verdict.violations:
+        _say(f"FAILED at {verdict.point!r}")
+        for line in verdict.violations:
+            _say(f"  {line}")
+        _say(f"  again: python -m algopioneer_core.testing.crash_points --point {verdict.point!r}")
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
