@@ -256,6 +256,15 @@ def simulate(session: nox.Session) -> None:
     )
 
 
+@nox.session(default=False, venv_backend="none")
+def crash_points(session: nox.Session) -> None:
+    """A scripted session, killed at every write and every boundary of its wire, and restarted."""
+    _workspace(session)
+    _run_in_workspace(
+        session, "python", "-m", "algopioneer_core.testing.crash_points", *session.posargs
+    )
+
+
 @nox.session(default=False)
 def official(session: nox.Session) -> None:
     """The official Coinbase client, unmodified, trades at the local exchange; both kinds of key."""

@@ -12,6 +12,7 @@ Processes are forks of one that has imported everything, so this needs a system 
 
 import argparse
 import multiprocessing
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -22,10 +23,12 @@ from tempfile import TemporaryDirectory
 from typing import Final
 
 import anyio
+import anyio.lowlevel
 from attrs import frozen
 
 from algopioneer_core.bootstrap.surroundings import SystemClock
 from algopioneer_core.domain.market_data import NS_PER_SECOND
+from algopioneer_core.domain.money import ZERO
 from algopioneer_core.simulation.paper_config import PaperConfig, PaperMargin
 from algopioneer_core.testing.crash_audit import violations
 from algopioneer_core.testing.crash_life import KILLED, CrashPoints, live
@@ -39,6 +42,8 @@ _FORK: Final = multiprocessing.get_context("fork")
 _TRIES: Final = 3
 """How often a point is tried that is not passed: real time may bring two reports in one commit."""
 _LIFE_S: Final = 60
+_MEMORY: Final = Path("/dev/shm")  # noqa: S108 - a folder of our own is made in it
+"""What a process has written outlives it anyway; where there is no disk, nobody waits for one."""
 
 
 @frozen
@@ -57,13 +62,13 @@ def find_points() -> list[str]:
     Raises:
         RuntimeError: Undisturbed, it does not even end, or something does not hold.
     """
-    with TemporaryDirectory() as folder, _venue() as port:
+    with _folder() as folder, _venue() as port:
         receiver, sender = _FORK.Pipe(duplex=False)
-        code = _lived(Path(folder), port, None, sender)
+        code = _lived(folder, port, None, sender)
         if code or not receiver.poll():
             raise RuntimeError(f"the undisturbed session failed with exit code {code}")
         points: list[str] = receiver.recv()
-        broken = violations(Path(folder), port)
+        broken = violations(folder, port)
     if broken:
         raise RuntimeError(f"the undisturbed session: {'; '.join(broken)}")
     return points
@@ -72,16 +77,22 @@ def find_points() -> list[str]:
 def examine(point: str) -> Verdict:
     """Kill the session at *point*, start it again, and look at what is left."""
     for _ in range(_TRIES):
-        with TemporaryDirectory() as folder, _venue() as port:
-            code = _lived(Path(folder), port, point)
+        with _folder() as folder, _venue() as port:
+            code = _lived(folder, port, point)
             if code == 0:
                 continue
             if code != KILLED:
                 return Verdict(point, (f"it ended with exit code {code} before its crash",))
-            code = _lived(Path(folder), port, None)
+            code = _lived(folder, port, None)
             broken = [f"the restart ended with exit code {code}"] if code else []
-            return Verdict(point, (*broken, *violations(Path(folder), port)))
+            return Verdict(point, (*broken, *violations(folder, port)))
     return Verdict(point, ("it was not passed again",))
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
+    with TemporaryDirectory(dir=_MEMORY if _MEMORY.is_dir() else None) as folder:
+        yield Path(folder)
 
 
 def _lived(folder: Path, port: int, fatal: str | None, passed: Connection | None = None) -> int:
@@ -117,7 +128,7 @@ def _venue() -> Iterator[int]:
 
 
 def _serve(announce: Connection) -> None:
-    config = PaperConfig(balances=("USD=1000000",), slippage_bps=0)
+    config = PaperConfig(balances=("USD=1000000",), slippage_bps=ZERO)
     venue = ReferenceVenue(INSTRUMENTS, SystemClock(), config=config, margin=PaperMargin.NONE)
     anyio.run(listen, ReferenceServer(venue), announce.send, backend="trio")
 
@@ -131,6 +142,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     options = _parser().parse_args(arguments)
     began_ns = SystemClock().now_ns()
+    anyio.run(anyio.lowlevel.checkpoint, backend="trio")  # imported before anything is forked
     points = options.point or find_points()
     failed = 0
     with ProcessPoolExecutor(options.jobs, mp_context=_FORK) as pool:
@@ -145,7 +157,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m algopioneer_core.testing.crash_points")
     parser.add_argument("--point", action="append", help="only this one; may be given again")
-    parser.add_argument("--jobs", type=int, default=2, help="crashes at a time (2)")
+    waits = 2 * (os.cpu_count() or 1)  # much of a life is waiting for deadlines
+    parser.add_argument("--jobs", type=int, default=waits, help="crashes at a time (2 a core)")
     return parser
 
 

@@ -81,8 +81,7 @@ class _Single:
         if event.close_ticks > _EVEN and not held:
             return [OrderIntent(instrument_id=ALONE.id, side=Side.BUY, quantity=_UNITS)]
         if event.close_ticks <= _EVEN and held:
-            side, terms = Side.SELL, {"quantity": held, "reduce_only": True}
-            return [OrderIntent(instrument_id=ALONE.id, side=side, **terms)]
+            return [_sale(held)]
         return ()
 
     def snapshot(self) -> Mapping[str, object]:
@@ -90,6 +89,10 @@ class _Single:
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Know nothing."""
+
+
+def _sale(quantity: Decimal) -> OrderIntent:
+    return OrderIntent(instrument_id=ALONE.id, side=Side.SELL, quantity=quantity, reduce_only=True)
 
 
 class _Spread:
@@ -172,7 +175,7 @@ def _holds(instrument: Instrument, units: int) -> Callable[[Floor, int], bool]:
 
 
 def _has_seen_bars(floor: Floor, since_ns: int) -> bool:
-    return all(each.last_bar_ns > since_ns for each in floor.runners.values())
+    return all(each.last_bar_ns > since_ns - INTERVAL_NS for each in floor.runners.values())
 
 
 def _halt(now_ns: int) -> Event:
