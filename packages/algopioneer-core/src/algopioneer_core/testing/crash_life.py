@@ -3,11 +3,13 @@ One life of the scripted session, which may be made to end at any crash point.
 
 Crash points are the boundaries at which the world changes: before and after each commit of the
 journal, each request to the venue, and each report of it. They are named by what happens there and
-how often that has happened (`commit event+intent 3, before`), so that a second run reaches the same
-ones though real time passes in it.
+how often that has happened (`commit intent 3, before`), so that a second run reaches the same ones
+though real time passes in it. A commit is named by the first row in it and known by any of them:
+which rows are written together is a matter of microseconds.
 """
 
 import os
+import re
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
@@ -19,6 +21,7 @@ import anyio
 from algopioneer_core.bootstrap.surroundings import SystemClock, chance, new_uuid
 from algopioneer_core.domain.events import AccountEvent, ExecutionReport
 from algopioneer_core.domain.orders import Order
+from algopioneer_core.journal.entries import EntryKind
 from algopioneer_core.journal.journal import open_journal
 from algopioneer_core.journal.rows import Row
 from algopioneer_core.ports import ReceiveStream
@@ -39,6 +42,7 @@ _COMMIT: Final = "commit"
 _PLACE: Final = "step"
 _HISTORY: Final = "bars"
 """Asked for as often as real time makes it, and changes nothing anywhere: no crash point."""
+_TAG: Final = re.compile(r'{"\$(\w+)"')
 _T = TypeVar("_T")
 _Ts = TypeVarTuple("_Ts")
 
@@ -61,10 +65,16 @@ class CrashPoints:
 
     def reach(self, what: str, side: str) -> None:
         """Pass the next crash point, or end there."""
-        self._seen[what, side] += 1
-        name = f"{what} {self._seen[what, side]}, {side}"
-        self.passed.append(name)
-        if name == self._fatal:
+        self._reach_any([what], side)
+
+    def _reach_any(self, names: Iterable[str], side: str) -> None:
+        """Pass a point that has several names, of which the first is told."""
+        found = []
+        for what in names:
+            self._seen[what, side] += 1
+            found.append(f"{what} {self._seen[what, side]}, {side}")
+        self.passed.append(found[0])
+        if self._fatal in found:
             self._die(KILLED)
 
     async def run_blocking(self, function: Callable[[*_Ts], _T], /, *args: *_Ts) -> _T:
@@ -72,11 +82,17 @@ class CrashPoints:
         if function.__name__ != _COMMIT:
             return function(*args)
         rows: Iterable[Row] = next(iter(args))  # type: ignore[arg-type]  # as `Storage` has it
-        kinds = "+".join(sorted({row.kind for row in rows})) or "snapshots"
-        self.reach(f"commit {kinds}", _BEFORE)
+        names = [f"commit {_named(row)}" for row in rows] or ["commit snapshots"]
+        self._reach_any(names, _BEFORE)
         result = function(*args)
-        self.reach(f"commit {kinds}", _AFTER)
+        self._reach_any(names, _AFTER)
         return result
+
+
+def _named(row: Row) -> str:
+    """Return what a row is: of an event its class, of anything else its kind."""
+    tag = _TAG.match(row.body)
+    return tag[1] if tag and row.kind == EntryKind.EVENT.value else row.kind
 
 
 class _WatchedClient(ReferenceClient):
