@@ -199,7 +199,8 @@ class Reconciler:
             return
         known = {}
         fills = await self._execution.fills(since)
-        for key in dict.fromkeys(fill.client_order_id for fill in fills):
+        # The latest first: an older one that is brought back must not take the place of these.
+        for key in reversed(dict.fromkeys(fill.client_order_id for fill in fills)):
             # Each may be a look into the journal; what is reported meanwhile is not counted twice.
             await anyio.lowlevel.checkpoint()
             if self._floor.owner(key) is not None:
