@@ -267,7 +267,7 @@ def crash_points(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def official(session: nox.Session) -> None:
-    """The official Coinbase client, unmodified, trades at the local exchange; both kinds of key."""
+    """The official Coinbase client trades at the local exchange, and its requests equal ours."""
     session.install(*_editable(("algopioneer-core", "algopioneer-coinbase")))
     client = Path(session.create_tmp(), "client")  # it pins a websockets that is older than ours
     _environment(session, client, "coinbase-advanced-py>=1.8.3")

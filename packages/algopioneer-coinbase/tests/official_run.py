@@ -2,30 +2,63 @@
 Run the official client against the local exchange, with a key of either kind.
 
     python official_run.py PYTHON_OF_THE_CLIENT
+
+First it trades. Then it and the adapter do the same operations, each against an exchange of its
+own that records what comes, and the records are compared (`official_compare.py`).
 """
 
+import datetime
 import os
 import shlex
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
-CLIENT = Path(__file__).with_name("official_client.py")
+HERE = Path(__file__).parent
+SOON = datetime.datetime.now(datetime.UTC).replace(microsecond=0) + datetime.timedelta(days=1)
+CAPTURE = {
+    "CAPTURE_END_TIME": SOON.strftime("%Y-%m-%dT%H:%M:%SZ"),
+    "CAPTURE_END_NS": str(int(SOON.timestamp()) * 10**9),
+}
 
 
 def main(client_python: str) -> int:
-    """Return how the client's runs ended: 0 when both did well."""
-    return max(_run(client_python, *kind) for kind in ((), ("--ed25519",)))
+    """Return how the runs ended: 0 when all did well."""
+    return max(_both(client_python, options) for options in ((), ("--ed25519",)))
 
 
-def _run(client_python: str, *options: str) -> int:
-    program = (sys.executable, "-m", "algopioneer_core", "sandbox", "coinbase")
-    with subprocess.Popen(
-        [*program, "--tls", "--speed", "60", *options], stdout=subprocess.PIPE, text=True
-    ) as server:
+def _both(client_python: str, options: Sequence[str]) -> int:
+    with _exchange("--speed", "60", *options) as environment:
+        command = [client_python, str(HERE / "official_client.py")]
+        traded = subprocess.run(command, env=environment).returncode
+    with tempfile.TemporaryDirectory(prefix="algopioneer-official-") as folder:
+        official, ours = Path(folder, "official.jsonl"), Path(folder, "adapter.jsonl")
+        done = [
+            _capture(client_python, "official_capture.py", official, options),
+            _capture(sys.executable, "adapter_capture.py", ours, options),
+        ]
+        command = [sys.executable, str(HERE / "official_compare.py"), str(official), str(ours)]
+        return max(traded, *done) or subprocess.run(command).returncode
+
+
+def _capture(python: str, program: str, record: Path, options: Sequence[str]) -> int:
+    with _exchange("--record", str(record), *options) as environment:
+        done = subprocess.run(
+            [python, str(HERE / program)], env={**environment, **CAPTURE}, stdout=subprocess.PIPE
+        )
+    return done.returncode
+
+
+@contextmanager
+def _exchange(*options: str) -> Iterator[dict[str, str]]:
+    """Run a local exchange, and yield the environment that points at it."""
+    program = (sys.executable, "-m", "algopioneer_core", "sandbox", "coinbase", "--tls")
+    with subprocess.Popen([*program, *options], stdout=subprocess.PIPE, text=True) as server:
         try:
-            environment = {**os.environ, **_exports(server)}
-            return subprocess.run([client_python, str(CLIENT)], env=environment).returncode
+            yield {**os.environ, **_exports(server)}
         finally:
             server.terminate()
 

@@ -231,7 +231,9 @@ def test_synthetic_history_ends_now() -> None:
     assert now_ns - MINUTE_NS < last <= now_ns
     names = {bar.instrument_id.symbol for bar in made.history[-10:]}
     assert {"BTC-USD", "ETH-USD", "SOL-USD", "BTC-USDC", "BIT-27DEC30-CDE"} == names
-    assert last + MINUTE_NS == next(made.future).ts_event
+    coming = [next(made.future) for _ in range(5)]
+    assert {last + MINUTE_NS} == {bar.ts_event for bar in coming}
+    assert names == {bar.instrument_id.symbol for bar in coming}
 
 
 def test_bars_of_a_file_are_moved_so_that_half_of_them_are_past(tmp_path: Path) -> None:
@@ -241,8 +243,10 @@ def test_bars_of_a_file_are_moved_so_that_half_of_them_are_past(tmp_path: Path) 
     path.write_text("\n".join(["timestamp,open,high,low,close,volume", *rows]))
     now_ns = SystemClock().now_ns()
     made = file_market({"BTC-USD": path}, now_ns)
+    future = list(made.future)
     assert 40 <= len(made.history) <= 60
-    assert made.history[-1].ts_event <= now_ns < next(made.future).ts_event
+    assert 100 == len(made.history) + len(future)
+    assert made.history[-1].ts_event <= now_ns < future[0].ts_event
 
 
 def test_a_plan_of_faults_is_read_from_json(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ codes; what is unconfirmed there is a switch here (`Manners`). Faults wait for t
 `sandbox.exchange.arm("lost_ack")`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any, Final
 from urllib.parse import parse_qs
@@ -83,6 +83,7 @@ class CoinbaseSandbox:
         self.streams = Streams(self.exchange, self.products, self.gate, self.trading.status)
         """The websockets."""
         self.trading.on_queued = self.streams.show_order
+        self._on_heard: Callable[[dict[str, Any]], None] = lambda _: None
         self._rest = RestApi(self.trading, self.gate)
         self._eased: anyio.Event | None = None
 
@@ -93,6 +94,15 @@ class CoinbaseSandbox:
 
     def handle(self, request: Request) -> Answer:
         """Answer a request; never raises for what a client may send."""
+        self._on_heard(
+            {
+                "method": request.method,
+                "path": request.path,
+                "query": {name: list(values) for name, values in request.query.items()},
+                "authorization": request.headers.get("authorization", ""),
+                "body": request.body.decode(errors="replace"),
+            }
+        )
         return self._rest.handle(request)
 
     async def answer(self, request: Request) -> Answer:
@@ -125,6 +135,11 @@ class CoinbaseSandbox:
             if self._eased is None or self._eased.is_set():
                 self._eased = anyio.Event()
             await self._eased.wait()
+
+    def hear(self, listener: Callable[[dict[str, Any]], None]) -> None:
+        """Tell *listener* of everything that clients send: requests, and messages of streams."""
+        self._on_heard = listener
+        self.streams.on_heard = lambda text: listener({"message": text})
 
     async def run(self) -> None:
         """Do what falls due without a request. Until cancelled."""

@@ -2,7 +2,7 @@
 
 import heapq
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import takewhile
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
@@ -69,8 +69,7 @@ def synthetic_market(now_ns: int, seed: int) -> Market:
         )
     ]
     bars = _with_mirrors(_merged(sources))
-    history = list(takewhile(lambda bar: bar.ts_event <= now_ns, bars))
-    return Market(history, bars, MINUTE_NS)
+    return _split(bars, now_ns, MINUTE_NS)
 
 
 def _with_mirrors(bars: Iterator[Bar]) -> Iterator[Bar]:
@@ -120,8 +119,17 @@ def file_market(files: Mapping[str, Path], now_ns: int) -> Market:
         bar._replace(ts_event=bar.ts_event + shift_ns, ts_recv=bar.ts_recv + shift_ns)
         for bar in _merged(sources)
     )
-    history = list(takewhile(lambda bar: bar.ts_event <= now_ns, bars))
-    return Market(history, bars, interval_ns)
+    return _split(bars, now_ns, interval_ns)
+
+
+def _split(bars: Iterator[Bar], now_ns: int, interval_ns: int) -> Market:
+    """Return the bars until now as history, and all others as what comes."""
+    history: list[Bar] = []
+    for bar in bars:
+        if bar.ts_event > now_ns:
+            return Market(history, chain([bar], bars), interval_ns)
+        history.append(bar)
+    return Market(history, iter(()), interval_ns)
 
 
 def _merged(sources: Sequence[BarSource]) -> Iterator[Bar]:

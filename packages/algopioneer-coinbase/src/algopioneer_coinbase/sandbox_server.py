@@ -8,6 +8,7 @@ that is asked for, with a certificate that is made for the occasion.
 import datetime
 import functools
 import ipaddress
+import json
 import shlex
 import socket
 import ssl
@@ -81,6 +82,8 @@ class ServerOptions:
     """Balances and fees."""
     permissions: tuple[str, ...] = _ALLOWED
     """What the key may do, out of `PERMISSIONS`."""
+    record: Path | None = None
+    """Where everything that clients send is written."""
 
 
 @frozen
@@ -120,6 +123,8 @@ async def serve(
     key = _issued(options)
     sandbox = CoinbaseSandbox(clock, key, config=options.config)
     sandbox.exchange.load(options.market.history, options.market.interval_ns)
+    if options.record is not None:
+        sandbox.hear(functools.partial(_append, options.record))
     certificate = _certificate(clock, folder) if options.tls else None
     listening = _listening(options.port)
     streams, stream_port = await _stream_listener(options.port and options.port + 1, certificate)
@@ -133,6 +138,12 @@ async def serve(
         behind(sandbox)
         ready(_variables(key, listening.getsockname()[1], stream_port, certificate))
         await anyio.sleep_forever()
+
+
+def _append(path: Path, heard: Mapping[str, Any]) -> None:
+    """Add a line to a record; it is opened each time, so that a reader misses nothing."""
+    with path.open("a", encoding="utf-8") as record:
+        record.write(json.dumps(heard) + "\n")
 
 
 async def _drive(sandbox: CoinbaseSandbox, options: ServerOptions) -> None:
@@ -324,6 +335,11 @@ def _certificate(clock: Clock, folder: Path) -> Path:
     default=0.0,
     help="By how much the exchange's clock is ahead of this host's; negative is behind.",
 )
+@click.option(
+    "--record",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write everything that clients send to this file, as JSON lines.",
+)
 @click.option("--seed", type=int, default=7, show_default=True, help="Of the synthetic market.")
 def command(
     synthetic: bool,
@@ -336,6 +352,7 @@ def command(
     ed25519: bool,
     permissions: tuple[str, ...],
     clock_ahead: float,
+    record: Path | None,
     seed: int,
 ) -> None:
     """Run a local Coinbase: REST and websockets, orders that match, checked signatures."""
@@ -351,6 +368,7 @@ def command(
         port=port,
         tls=tls,
         ed25519=ed25519,
+        record=record,
         config=evolve(DEFAULT_CONFIG, balances=balance) if balance else DEFAULT_CONFIG,
         permissions=permissions or _ALLOWED,
     )

@@ -110,6 +110,8 @@ class Streams:
         self._names = {each.symbol: each for each in exchange.books.instruments}
         self.skipped = 0
         """Market data messages to lose: each takes its number of the sequence with it."""
+        self.on_heard: Callable[[str], None] = lambda _: None
+        """Told of what clients say."""
         exchange.listen(self._on_report, self._on_event)
 
     # --- a connection ------------------------------------------------------------------------
@@ -218,6 +220,7 @@ class Streams:
     # --- what a client says ------------------------------------------------------------------
 
     async def _hear(self, message: str | bytes, connection: _Connection) -> None:
+        self.on_heard(message if isinstance(message, str) else message.decode(errors="replace"))
         try:
             asked = json.loads(message)
             kind, channel = asked["type"], asked["channel"]
