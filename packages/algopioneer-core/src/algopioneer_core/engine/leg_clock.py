@@ -65,9 +65,8 @@ class LegClock:
         self.patience_until_ns = now_ns + self._patience_ns
 
     def exposed(self, now_ns: int) -> None:
-        """Start the deadline, unless it runs: one of the orders that are out may fill alone."""
-        if self.deadline_ns is None:
-            self.deadline_ns = now_ns + self._residual_ns
+        """Start the deadline: orders on even legs are out, and one of them may fill alone."""
+        self.deadline_ns = now_ns + self._residual_ns
 
     def corrected(self, now_ns: int) -> None:
         """Take note that a correction goes out now: it has until the next deadline to work."""

@@ -129,10 +129,14 @@ class LegFacts(NamedTuple):
 
 
 class SpreadFacts(NamedTuple):
-    """Both legs."""
+    """Both legs; made by `of`."""
 
     first: LegFacts
     second: LegFacts
+    live: tuple[str, ...]
+    """Ids of all orders of both legs that may still trade."""
+    unknown: tuple[str, ...]
+    """Ids of all orders of both legs whose fate is not known."""
     apart: tuple[Decimal, Decimal]
     """
     By how much the second leg may be ahead of the first, and the first of the second, as multiples
@@ -145,27 +149,19 @@ class SpreadFacts(NamedTuple):
     def of(cls, first: LegFacts, second: LegFacts) -> Self:
         """Return the facts of two legs."""
         size_a, size_b = first.size, second.size
+        live, unknown = first.live + second.live, first.unknown + second.unknown
         if not (first.opening or first.closing or second.opening or second.closing):
             one = exact_sub(exact_mul(second.done, size_a), exact_mul(first.done, size_b))
-            return cls(first, second, (one, one.copy_negate()), one.copy_abs())
+            return cls(first, second, live, unknown, (one, one.copy_negate()), one.copy_abs())
         one = exact_sub(exact_mul(second.highest, size_a), exact_mul(first.lowest, size_b))
         other = exact_sub(exact_mul(first.highest, size_b), exact_mul(second.lowest, size_a))
-        return cls(first, second, (one, other), max(one.copy_abs(), other.copy_abs()))
+        most = max(one.copy_abs(), other.copy_abs())
+        return cls(first, second, live, unknown, (one, other), most)
 
     @property
     def legs(self) -> tuple[LegFacts, LegFacts]:
         """The two legs."""
         return self.first, self.second
-
-    @property
-    def live(self) -> tuple[str, ...]:
-        """Ids of all orders of both legs that may still trade."""
-        return self.first.live + self.second.live
-
-    @property
-    def unknown(self) -> tuple[str, ...]:
-        """Ids of all orders of both legs whose fate is not known."""
-        return self.first.unknown + self.second.unknown
 
     @property
     def is_empty(self) -> bool:

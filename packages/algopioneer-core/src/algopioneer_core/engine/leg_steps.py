@@ -22,7 +22,8 @@ from algopioneer_core.engine.leg_work import SpreadWork
 
 __all__ = ["LegSteps"]
 
-_IDLE: Final = frozenset((LegState.FLAT, LegState.IN_POSITION))
+_FLAT: Final = LegState.FLAT
+_IN_POSITION: Final = LegState.IN_POSITION
 
 
 class LegSteps:
@@ -55,7 +56,8 @@ class LegSteps:
         """Return what is to be done now, given what is true; nothing most of the time."""
         self._clock.watch(now_ns, uneven=facts.is_uneven(self._limit), live=facts.live)
         wishes = self._steps[work.state](facts, work, now_ns)
-        if work.state not in _IDLE:
+        state = work.state
+        if state is not _FLAT and state is not _IN_POSITION:
             wishes.extend(self._clock.next_timer(now_ns))
         return wishes
 
@@ -113,8 +115,11 @@ class LegSteps:
         if facts.unknown:
             return self._move(LegTrigger.LOSE, facts, work, now_ns)
         if facts.live:
-            failed = [each for each in facts.legs if self._has_failed(each, facts, work)]
-            return self._wait(facts, work, now_ns, give_up=bool(failed))
+            one, other = facts.first, facts.second
+            failed = self._has_failed(one, other, waits=False) or self._has_failed(
+                other, one, waits=work.waiting
+            )
+            return self._wait(facts, work, now_ns, give_up=failed)
         if self._is_over(facts):
             return self._end(work, now_ns)
         if work.waiting and not self._clock.overdue(now_ns):
@@ -169,13 +174,14 @@ class LegSteps:
             return self._move(LegTrigger.LOSE, facts, work, now_ns)
         if not facts.live:
             return self._exit_rest(facts, work, now_ns)
-        give_up = any(each.is_opening for each in facts.legs)
+        one, other = facts.first, facts.second
+        give_up = one.is_opening or other.is_opening
         wishes = self._wait(facts, work, now_ns, give_up=give_up)
         if wishes:
             return wishes
-        for leg, other in (facts.legs, facts.legs[::-1]):
+        for leg, partner in ((one, other), (other, one)):
             # One leg's order was refused: its own correction cannot make things worse.
-            if not leg.live and not other.may_outgrow(leg):
+            if not leg.live and not partner.may_outgrow(leg):
                 wishes.extend(self._trader.cut(facts, leg, leg.closable, work, now_ns))
         return wishes
 
@@ -287,14 +293,12 @@ class LegSteps:
         """Return whether a venue may come back before the deadline."""
         return leg.instrument.id.venue in work.down and not self._clock.overdue(now_ns)
 
-    def _has_failed(self, leg: LegFacts, facts: SpreadFacts, work: SpreadWork) -> bool:
+    def _has_failed(self, leg: LegFacts, other: LegFacts, *, waits: bool) -> bool:
         """
         Return whether an opening leg has no order left although the other one may yet outgrow it.
 
         A leg that was cut short is no failure of the order that brings the other up to it.
         """
-        waits = work.waiting and leg is facts.second
-        other = facts.first if leg is facts.second else facts.second
         return not leg.live and not waits and other.may_outgrow(leg, self._limit)
 
 

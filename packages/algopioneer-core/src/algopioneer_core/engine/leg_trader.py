@@ -67,14 +67,16 @@ class LegTrader:
 
         Then nothing has happened yet that could ask for more, and no facts need be gathered.
         """
-        if not self._sent:
+        sent, working = self._sent, self._orders.working
+        if not sent:
             return False
-        sent, self._sent = self._sent, []
-        working = self._orders.working
-        return len(sent) == len(working) and all(
-            order.intent is wish and order.status is _PENDING
-            for order, wish in zip(working.values(), sent, strict=True)
-        )
+        self._sent = []
+        if len(sent) != len(working):
+            return False
+        for order, wish in zip(working.values(), sent, strict=True):
+            if order.intent is not wish or order.status is not _PENDING:
+                return False
+        return True
 
     def enter_second(self, facts: SpreadFacts, work: SpreadWork, now_ns: int) -> Wishes | None:
         """
