@@ -129,16 +129,20 @@ class EquityStatistics:
         exposed: NDArray[np.bool_],
     ) -> None:
         """
-        Take the next bars; four arrays of one length, any length.
+        Take the next bars; arrays of one length, any length.
 
         Args:
             ts_ns: Close times, UTC nanoseconds, ascending.
             equity: Equity at each close; at the last bar of the run, the final capital.
-            close: Close prices, positive.
+            close: Close prices, positive. Only the first and the last are looked at: these two do.
             exposed: Whether a position was held at the close.
         """
-        rows = (ts_ns, equity, close, exposed)
+        rows = (ts_ns, equity, exposed)
         start, length = 0, len(ts_ns)
+        if length:
+            if self._first is None:
+                self._first = (int(ts_ns[0]), float(close[0]))
+            self._last = (int(ts_ns[-1]), float(close[-1]))
         while start < length:
             stop = min(start + CHUNK_BARS - self._waiting_bars, length)
             self._waiting.append(_rows_between(rows, start, stop))
@@ -185,36 +189,31 @@ class EquityStatistics:
         """Work through what has been collected: one whole chunk, or the end of the run."""
         if not self._waiting:
             return
-        ts_ns, equity, close, exposed = _joined(self._waiting)
+        ts_ns, equity, exposed = _joined(self._waiting)
         self._waiting, self._waiting_bars = [], 0
-        if self._first is None:
-            self._first = (int(ts_ns[0]), float(close[0]))
-        self._last = (int(ts_ns[-1]), float(close[-1]))
         self._bars += len(ts_ns)
         self._exposed += int(np.count_nonzero(exposed))
         self._returns.add(equity)
         self._drawdown.add(ts_ns, equity)
 
 
-_Rows = tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]
+_Rows = tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.bool_]]
 
 
 def _rows_between(rows: _Rows, start: int, stop: int) -> _Rows:
     """Return the rows from *start* to *stop*; copies unless they are a whole chunk."""
     part = slice(start, stop)
-    ts_ns, equity, close, exposed = rows
+    ts_ns, equity, exposed = rows
     if stop - start < CHUNK_BARS:  # they wait, and the caller may reuse its arrays meanwhile
-        return ts_ns[part].copy(), equity[part].copy(), close[part].copy(), exposed[part].copy()
-    return ts_ns[part], equity[part], close[part], exposed[part]
+        return ts_ns[part].copy(), equity[part].copy(), exposed[part].copy()
+    return ts_ns[part], equity[part], exposed[part]
 
 
 def _joined(parts: list[_Rows]) -> _Rows:
     if len(parts) == 1:
         return parts[0]
-    ts_ns, equity, close, exposed = (
-        np.concatenate(columns) for columns in zip(*parts, strict=True)
-    )
-    return ts_ns, equity, close, exposed
+    ts_ns, equity, exposed = (np.concatenate(columns) for columns in zip(*parts, strict=True))
+    return ts_ns, equity, exposed
 
 
 def _risk(

@@ -24,9 +24,9 @@ __all__ = ["Basket", "SpreadTape", "spread_equity"]
 
 def spread_equity(
     closes: Sequence[Float64Array],
-    starts: Sequence[int],
-    cash: Sequence[float],
-    sizes: Sequence[Sequence[float]],
+    starts: Sequence[int] | NDArray[np.int64],
+    cash: Sequence[float] | Float64Array,
+    sizes: Sequence[Sequence[float]] | Sequence[Float64Array],
     valuation: Valuation,
     coins: Sequence[float] = (),
 ) -> tuple[Float64Array, NDArray[np.bool_]]:

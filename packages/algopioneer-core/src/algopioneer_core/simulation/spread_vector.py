@@ -10,9 +10,10 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from algopioneer_core.domain.carry import Carry, carry_received
 from algopioneer_core.domain.errors import RefusedError
@@ -48,6 +49,9 @@ from algopioneer_core.simulation.vector_backtest import why_not
 
 __all__ = ["SpreadVectorBacktest", "why_not_pair", "why_not_pair_signals"]
 
+_PART_BARS: Final = 1 << 14
+"""Bars whose equity is made at a time. Fresh memory for all of them would take as long again: its
+first touch costs more than the arithmetic."""
 _ROUNDING: Final = 1e-12
 """A float equity is wrong by less than this share of all amounts in it. Where it is that near to
 zero, it is looked at exactly."""
@@ -70,6 +74,25 @@ def why_not_pair_signals(signals: SpreadSignals | None, legs: tuple[Instrument, 
     short_first = not first.shortable and bool(signals.enter_short.any())
     short_second = not second.shortable and bool(signals.enter_long.any())
     return "a leg cannot be sold short" if short_first or short_second else ""
+
+
+class _Held(NamedTuple):
+    """What was held from which bar on, in floats."""
+
+    starts: NDArray[np.int64]
+    cash: Float64Array
+    sizes: list[Float64Array]
+    """Of each leg, in base units."""
+
+    def between(self, start: int, stop: int) -> "_Held":
+        """Return what was held from the bar *start* to before *stop*, with starts from there."""
+        first = int(np.searchsorted(self.starts, start, side="right")) - 1
+        end = int(np.searchsorted(self.starts, stop - 1, side="right"))
+        return _Held(
+            np.maximum(self.starts[first:end] - start, 0),
+            self.cash[first:end],
+            [size[first:end] for size in self.sizes],
+        )
 
 
 class SpreadVectorBacktest:
@@ -172,9 +195,9 @@ class SpreadVectorBacktest:
         """Find all fills, and give the equity of every bar to *statistics*."""
         walk = self._walk
         walk.run(SpreadPlan.of(self._signals, self._wait))
-        closes = [leg.close_float() for leg in self._joint.legs]
-        equity, exposed = self._equity_at(closes)
-        ruin = self._ruin_bar(equity, closes)
+        held = self._held()
+        equity, exposed = self._equity_of(held)
+        ruin = self._ruin_bar(equity, held)
         if ruin is not None:
             self.ruined, self.bars = True, ruin + 1
             walk.cut_after(ruin)
@@ -184,18 +207,29 @@ class SpreadVectorBacktest:
             walk.leave(self.bars - 1, reason, at_close=True)
             equity[-1], exposed[-1] = float(self.final_capital), False
         self._equity = equity
-        basket = Basket().worth([close[: self.bars] for close in closes])
+        ends = [leg.take(np.array((0, self.bars - 1))).close_float() for leg in self._joint.legs]
+        basket = Basket().worth(ends)
         statistics.add(self._joint.ts_ns[: self.bars], equity, basket, exposed)
 
-    def _equity_at(self, closes: Sequence[Float64Array]) -> tuple[Float64Array, "np.ndarray"]:
+    def _held(self) -> "_Held":
         walk, one = self._walk, 10**self._places
-        return spread_equity(  # int / int is rounded once, as Decimal to float is
-            closes,
-            walk.starts,
-            [cash / one for cash in walk.held_cash],
-            [self._sizes(number) for number in range(len(self._legs))],
-            Valuation.of(self._instruments),
+        return _Held(  # int / int is rounded once, as Decimal to float is
+            np.array(walk.starts),
+            np.array([cash / one for cash in walk.held_cash]),
+            [np.array(self._sizes(number)) for number in range(len(self._legs))],
         )
+
+    def _equity_of(self, held: "_Held") -> tuple[Float64Array, NDArray[np.bool_]]:
+        """Return equity and exposure at each close, made in parts that fit into the cache."""
+        joint, bars, valuation = self._joint, self.bars, Valuation.of(self._instruments)
+        equity, exposed = np.empty(bars), np.empty(bars, np.bool_)
+        for start in range(0, bars, _PART_BARS):
+            part = slice(start, start + _PART_BARS)
+            chunk = joint.slice(start, start + _PART_BARS)
+            now = held.between(start, start + len(chunk))
+            closes = [leg.close_float() for leg in chunk.legs]
+            equity[part], exposed[part] = spread_equity(closes, *now, valuation)
+        return equity, exposed
 
     def _sizes(self, number: int) -> list[float]:
         """Return what was held of a leg, in base units."""
@@ -204,11 +238,11 @@ class SpreadVectorBacktest:
         unit, whole = scaled(step, places), 10**places
         return [steps[number] * unit / whole for steps in self._walk.held_steps]
 
-    def _ruin_bar(self, equity: Float64Array, closes: Sequence[Float64Array]) -> int | None:
+    def _ruin_bar(self, equity: Float64Array, held: "_Held") -> int | None:
         """Return the first bar at whose close nothing is left, exactly; None when there is none."""
-        gross = max(map(abs, self._walk.held_cash)) / 10**self._places
-        for number, close in enumerate(closes):
-            gross += max(map(abs, self._sizes(number))) * float(close.max())
+        gross = float(np.abs(held.cash).max())
+        for size, leg in zip(held.sizes, self._joint.legs, strict=True):
+            gross += float(np.abs(size).max()) * int(leg.close.max()) / 10**leg.price_decimals
         suspicious = gross * _ROUNDING
         if equity.min() > suspicious:
             return None

@@ -6,7 +6,7 @@ between. All amounts are integers of one grid 10**-K (`scaled_costs`), all times
 """
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from typing import Final, NamedTuple, Self, TypeAlias
 
@@ -29,6 +29,8 @@ __all__ = [
 ]
 
 _FLAT: Final = (0, 0)
+_Ticks: TypeAlias = Callable[[int], int]
+"""From a bar to its price in ticks."""
 
 
 @frozen(eq=False)
@@ -58,22 +60,6 @@ class ScaledLeg:
             unit_fee=costs.unit_fee * factor,
         )
         return evolve(self, costs=scaled)
-
-    def traded(self, bar: int, steps: int) -> tuple[int, int]:
-        """Return the value and the fee of signed *steps* filled in *bar*, both unsigned."""
-        return self._amounts(self.fill.item(bar), steps)
-
-    def liquidated(self, bar: int, steps: int) -> tuple[int, int]:
-        """Return the same at the close of *bar*."""
-        return self._amounts(self.close.item(bar), steps)
-
-    def _amounts(self, tick: int, steps: int) -> tuple[int, int]:
-        costs = self.costs
-        if steps > 0:
-            value, fee = costs.buy
-        else:
-            (value, fee), steps = costs.sell, -steps
-        return steps * tick * value, steps * (tick * fee + costs.unit_fee)
 
     def worth(self, bar: int, steps: int = 1) -> int:
         """Return what signed *steps* are worth at the close of *bar*, without costs."""
@@ -204,46 +190,59 @@ class SpreadWalk:
     paid: list[tuple[Payment, int]] = field(factory=list)
     """The payments that were made, and what each brought."""
     _next_payment: int = 0
+    _fills: tuple[_Ticks, _Ticks] = field(init=False)
+    _closes: tuple[_Ticks, _Ticks] = field(init=False)
+    _ways: dict[int, tuple[int, int, int, int, int, int]] = field(init=False)
+    """Of the first leg, then of the second: price and fee of a tick, and fee of a unit, all for one
+    step; by the direction in which the first leg is traded."""
     _shares: tuple[tuple[int, int], tuple[int, int]] = field(init=False)
     _amount: int | None = field(init=False)
 
     def __attrs_post_init__(self) -> None:
+        first, second = self.legs
+        self._fills = first.fill.item, second.fill.item
+        self._closes = first.close.item, second.close.item
+        a, b = first.costs, second.costs
+        self._ways = {
+            1: (*a.buy, a.unit_fee, *b.sell, b.unit_fee),
+            -1: (*a.sell, a.unit_fee, *b.buy, b.unit_fee),
+        }
         self._hold(0, _FLAT)
         self._shares = self._shares_of_amount()
         self._amount = self._fixed_amount()
 
     def run(self, plan: SpreadPlan) -> None:
         """Walk from the first entry of *plan* until no entry is left."""
-        position = 0
-        while position < len(plan.signal):
-            signal = plan.signal[position]
+        position, bars, wait, signals = 0, plan.bars, plan.wait, plan.signal
+        while position < len(signals):
+            signal = signals[position]
             sizes = self._sizes(signal)
-            if not all(sizes):
+            if 0 in sizes:
                 self.refused.append((signal, sizes.index(0), self.cash))
                 position += 1
                 continue
-            if signal + plan.wait >= plan.bars:
+            if signal + wait >= bars:
                 return  # ordered, and never filled
             if self.payments:
-                self._pay_until(signal + plan.wait)
-            self._enter(signal + plan.wait, plan.direction[position], sizes)
+                self._pay_until(signal + wait)
+            self._enter(signal + wait, plan.direction[position], sizes)
             leave, reason = plan.exit_of(position)
-            if leave + plan.wait >= plan.bars:
-                self._pay_until(plan.bars)
+            if leave + wait >= bars:
+                self._pay_until(bars)
                 return  # open until the end
             if self.payments:
-                self._pay_until(leave + plan.wait)
-            self.leave(leave + plan.wait, reason)
+                self._pay_until(leave + wait)
+            self.leave(leave + wait, reason)
             position = plan.next_position(position, leave, reason)
 
     def _sizes(self, bar: int) -> tuple[int, int]:
         """Return the steps of both legs at the closes of *bar*, as `size_spread` has them."""
         amount = max(self.cash, 0) if self._amount is None else self._amount
-        first, second = self.legs
+        close_a, close_b = self._closes
         (share_a, per_tick_a), (share_b, per_tick_b) = self._shares
         return (
-            amount * share_a // (per_tick_a * first.close.item(bar)),
-            amount * share_b // (per_tick_b * second.close.item(bar)),
+            amount * share_a // (per_tick_a * close_a(bar)),
+            amount * share_b // (per_tick_b * close_b(bar)),
         )
 
     def _shares_of_amount(self) -> tuple[tuple[int, int], tuple[int, int]]:
@@ -264,14 +263,27 @@ class SpreadWalk:
         return None if self.size.notional is None else 10 ** self.legs[0].costs.places
 
     def _enter(self, bar: int, direction: int, sizes: tuple[int, int]) -> None:
-        first, second = self.legs
-        steps_a, steps_b = direction * sizes[0], -direction * sizes[1]
-        value_a, fee_a = first.traded(bar, steps_a)
-        value_b, fee_b = second.traded(bar, steps_b)
-        # What is bought is paid for, what is sold is credited, and both cost a fee.
-        self.cash -= direction * (value_a - value_b) + fee_a + fee_b
+        size_a, size_b = sizes
+        steps_a, steps_b = direction * size_a, -direction * size_b
+        value_a, fee_a, value_b, fee_b = self._traded(direction, size_a, size_b, self._fills, bar)
         self.open = OpenSpreadTrade(bar, steps_a, value_a, fee_a, steps_b, value_b, fee_b)
         self._hold(bar, (steps_a, steps_b))
+
+    def _traded(
+        self, direction: int, size_a: int, size_b: int, prices: tuple[_Ticks, _Ticks], bar: int
+    ) -> tuple[int, int, int, int]:
+        """
+        Trade both legs, the first in *direction*; return value and fee of each, unsigned.
+
+        Both at once and without a call for each: this is what most of a walk is.
+        """
+        tick_a, tick_b = prices[0](bar), prices[1](bar)
+        price_a, rate_a, unit_a, price_b, rate_b, unit_b = self._ways[direction]
+        value_a, fee_a = size_a * tick_a * price_a, size_a * (tick_a * rate_a + unit_a)
+        value_b, fee_b = size_b * tick_b * price_b, size_b * (tick_b * rate_b + unit_b)
+        # What is bought is paid for, what is sold is credited, and both cost a fee.
+        self.cash -= direction * (value_a - value_b) + fee_a + fee_b
+        return value_a, fee_a, value_b, fee_b
 
     def _pay_until(self, bar: int) -> None:
         """Book the payments on what stood at the closes before that of *bar*."""
@@ -297,18 +309,11 @@ class SpreadWalk:
         """Close the open trade in *bar*, where market orders fill or at its close."""
         trade = self.open
         assert trade is not None
-        first, second = self.legs
-        back_a, back_b = -trade.steps_a, -trade.steps_b
-        if at_close:
-            (out_a, fee_a), (out_b, fee_b) = (
-                first.liquidated(bar, back_a),
-                second.liquidated(bar, back_b),
-            )
-        else:
-            (out_a, fee_a), (out_b, fee_b) = first.traded(bar, back_a), second.traded(bar, back_b)
-        gain = out_a - out_b
-        self.cash += (gain if back_a < 0 else -gain) - fee_a - fee_b
-        self.rows.append((*trade, bar, out_a, fee_a, out_b, fee_b, reason))
+        _, steps_a, _, _, steps_b, _, _ = trade
+        prices = self._closes if at_close else self._fills
+        back = -1 if steps_a > 0 else 1
+        out = self._traded(back, abs(steps_a), abs(steps_b), prices, bar)
+        self.rows.append((*trade, bar, *out, reason))
         self.open = None
         self._hold(bar, _FLAT)
 
