@@ -114,7 +114,8 @@ class _Scores:
             part = slice(start, start + _CHUNK)
             distance = self.z[part] - level.approximate
             sides[part] = (distance > 0).view(np.int8) - (distance < 0).view(np.int8)
-            for bar in np.flatnonzero(np.abs(distance) < self._guard).tolist():
+            near = np.abs(distance, out=distance) < self._guard
+            for bar in np.flatnonzero(near).tolist():
                 exact = self.exact(start + bar)
                 sides[start + bar] = compare(*exact, level.numerator, level.denominator)
         return sides

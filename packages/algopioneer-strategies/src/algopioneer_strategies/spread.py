@@ -94,10 +94,16 @@ def _part(
     units = np.rint(scaled)
     if max(units.max(), -units.min()) >= _INT64_LIMIT:
         return None
-    doubt = (np.abs(log_a) + abs(beta) * np.abs(log_b)) * (_SAFETY * _ULP * FLOAT_LOG_UNITS)
-    doubtful = np.flatnonzero(np.abs(scaled - units) + doubt >= 0.5)
+    doubt = _SAFETY * _ULP * FLOAT_LOG_UNITS * (_largest(log_a) + abs(beta) * _largest(log_b))
+    scaled -= units
+    doubtful = np.flatnonzero(np.abs(scaled, out=scaled) >= 0.5 - doubt)
     units[doubtful] = _again(price_a[doubtful], price_b[doubtful], beta)
     return units
+
+
+def _largest(values: NDArray[np.float64]) -> float:
+    """Return the largest distance from zero."""
+    return float(max(values.max(), -values.min()))
 
 
 def _again(
@@ -105,7 +111,7 @@ def _again(
 ) -> NDArray[np.float64]:
     """Return the units of a few bars by the logarithm that counts."""
     log_a, log_b = (
-        np.array([math.log(price) for price in prices.tolist()], np.float64)
+        np.fromiter(map(math.log, prices.tolist()), np.float64, len(prices))
         for prices in (price_a, price_b)
     )
     units: NDArray[np.float64] = np.rint((log_a - beta * log_b) * FLOAT_LOG_UNITS)

@@ -51,9 +51,9 @@ class SpreadPlan:
         is_long = signals.enter_long[signal]
         fill = signal + wait
         stop = _next(signals.stop, fill, bars)
-        rule = np.where(
-            is_long, _next(signals.leave_long, fill, bars), _next(signals.leave_short, fill, bars)
-        )
+        rule = np.empty_like(stop)
+        rule[is_long] = _next(signals.leave_long, fill[is_long], bars)
+        rule[~is_long] = _next(signals.leave_short, fill[~is_long], bars)
         leave = np.minimum(stop, rule)
         return cls(
             bars=bars,
@@ -97,5 +97,8 @@ class SpreadPlan:
 
 def _next(flags: NDArray[np.bool_], start: NDArray[np.intp], bars: int) -> NDArray[np.intp]:
     """Return for each *start* the first bar from it on where a flag is set; *bars* for none."""
-    found = np.append(np.flatnonzero(flags), bars)
-    return found[np.searchsorted(found, np.minimum(start, bars))]
+    found = np.flatnonzero(flags)
+    if not len(found):
+        return np.full(len(start), bars)
+    places = np.searchsorted(found, start)
+    return np.where(places < len(found), found.take(places, mode="clip"), bars)
