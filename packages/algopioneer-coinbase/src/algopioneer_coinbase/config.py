@@ -52,6 +52,12 @@ class CoinbaseConfig:
     silence_s: int = option(
         10, help="A stream that is silent for longer is opened anew.", unit="s", validator=positive
     )
+    absence_after_s: int = option(
+        60,
+        help="How long an order that no list shows is taken to be on its way.",
+        unit="s",
+        validator=positive,
+    )
     lookback_days: int = option(
         7,
         help="How far back an order of unknown fate is looked for.",

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 import httpx
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from algopioneer_coinbase.access import addresses_of, signer_of
 from algopioneer_coinbase.config import CoinbaseConfig
@@ -55,16 +55,13 @@ class CoinbaseVenue:
     """For what the ports do not offer: `doctor` asks for the key's permissions."""
     market_data: CoinbaseMarketData
     execution: CoinbaseExecution
+    capabilities: Capabilities
+    """What it can do."""
 
     @property
     def name(self) -> str:
         """The venue part of its instrument ids."""
         return VENUE
-
-    @property
-    def capabilities(self) -> Capabilities:
-        """What it can do."""
-        return CAPABILITIES
 
 
 @asynccontextmanager
@@ -92,6 +89,7 @@ async def open_coinbase(
         rest = CoinbaseRest(http, signer, clock, pace, surroundings.draw)
         symbols = Symbols.of(await _products(rest, futures=config.futures))
         known = KnownOrders()
+        able = evolve(CAPABILITIES, absence_after_ns=config.absence_after_s * NS_PER_SECOND)
         futures = any(
             each.instrument.kind is InstrumentKind.FUTURE for each in symbols.listings.values()
         )
@@ -104,10 +102,11 @@ async def open_coinbase(
                 known,
                 PrivateStream(rest, symbols, known, signer, clock, settings),
                 clock,
-                CAPABILITIES,
+                able,
                 lookback_ns=config.lookback_days * _DAY_NS,
                 futures=futures,
             ),
+            able,
         )
 
 
