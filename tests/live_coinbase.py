@@ -117,11 +117,11 @@ class LocalCoinbase:
 def local_coinbase(
     folder: Path, faults: Sequence[Mapping[str, Any]], *words: str
 ) -> Iterator[LocalCoinbase]:
-    """Serve a local exchange in a process of its own, at sixty times the speed of markets."""
+    """Serve a local exchange in a process of its own, at many times the speed of markets."""
     plan = folder / "faults.json"
     plan.write_text(json.dumps(list(faults)), "utf-8")
     process = subprocess.Popen(
-        (*COMMAND, "sandbox", "coinbase", "--speed", "60", "--faults", str(plan), *words),
+        (*COMMAND, "sandbox", "coinbase", "--speed", "120", "--faults", str(plan), *words),
         cwd=folder,
         stdout=subprocess.PIPE,
         text=True,
