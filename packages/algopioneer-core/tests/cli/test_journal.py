@@ -93,3 +93,55 @@ def test_what_cannot_be_done_is_one_line(
     error = capsys.readouterr().err
     assert message in error
     assert "Traceback" not in error
+
+
+_RECORDED = """
+[journal]
+path = "paper.journal"
+record_inputs = {record}
+
+[venue.replay]
+data = ["A=a.csv"]
+
+[venue.replay.paper]
+balances = ["USD=10000"]
+
+[[strategy]]
+kind = "moving-average"
+instruments = ["replay:A"]
+interval = "1m"
+short_window = 2
+long_window = 3
+"""
+
+
+@pytest.mark.parametrize("record", [True, False])
+def test_replay_compares_or_says_what_is_missing(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    record: bool,
+) -> None:
+    """With recorded inputs the figures; without, a refusal with its remedy."""
+    pytest.importorskip("algopioneer_strategies")
+    monkeypatch.chdir(tmp_path)
+    lines = (f"2024-01-01T00:{n:02}:00Z,9,99,1,{9 + n % 7},1\n" for n in range(50))
+    (tmp_path / "a.csv").write_text("timestamp,open,high,low,close,volume\n" + "".join(lines))
+    (tmp_path / "run.toml").write_text(_RECORDED.format(record=str(record).lower()))
+    assert main(["run", "--config", "run.toml"]) == 0
+    capsys.readouterr()
+
+    code = main(["journal", "replay", "--config", "run.toml", "--json"])
+
+    out, err = capsys.readouterr()
+    if record:
+        assert code == 0, err
+        found = json.loads(out)
+        assert found["starts"] == 1
+        assert found["inputs"] > 50
+        assert found["orders"] > 5
+        assert main(["journal", "replay", "--config", "run.toml"]) == 0
+        assert "byte for byte" in capsys.readouterr().out
+    else:
+        assert code == 3
+        assert "record_inputs = true" in err

@@ -35,7 +35,7 @@ from algopioneer_core.telemetry.events import LEVELS, LogEvent
 from algopioneer_core.telemetry.logging import get_logger, open_log
 from algopioneer_core.telemetry.redaction import secrets_in
 
-__all__ = ["SessionWatcher", "run_session", "start_session"]
+__all__ = ["SessionWatcher", "open_venue", "run_session", "start_session"]
 
 SessionWatcher = Callable[[Session], Coroutine[Any, Any, None]]
 """Runs beside a session until it ends: a view of it."""
@@ -103,7 +103,7 @@ async def start_session(
         box = stack.enter_context(ControlBox(config.journal_path))
         recorders = await _open_recorders(checked, stack)
         notifiers = await _open_notifiers(checked, stack)
-        venues = {each.table.name: await _open_venue(each, stack) for each in checked.venues}
+        venues = {each.table.name: await open_venue(each, stack) for each in checked.venues}
         plan = await session_plan(checked, venues)
         if flatten_within_s is not None:
             box.request(ControlAction.FLATTEN, ts_ns=clock.now_ns(), reason="flatten --offline")
@@ -200,7 +200,8 @@ def _refuse_other_venues(now: SessionConfig, again: SessionConfig) -> None:
 # --- opening ---------------------------------------------------------------------------------
 
 
-async def _open_venue(venue: CheckedVenue, stack: AsyncExitStack) -> Venue:
+async def open_venue(venue: CheckedVenue, stack: AsyncExitStack) -> Venue:
+    """Open a venue, and the paper account over it where it has one; *stack* closes them."""
     opened = await stack.enter_async_context(made_venue(venue.spec, venue.config))
     if venue.paper is None:
         return opened

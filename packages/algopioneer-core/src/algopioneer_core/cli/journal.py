@@ -6,6 +6,8 @@ from typing import Any
 
 import click
 
+from algopioneer_core.bootstrap.host import load_host
+from algopioneer_core.cli.config import config_option, env_file_option, read_configured
 from algopioneer_core.cli.kit import json_option, print_json
 from algopioneer_core.domain.times import iso_utc
 from algopioneer_core.journal.codec import encode
@@ -15,7 +17,7 @@ from algopioneer_core.journal.show import OrderStory, story_lines, story_of
 from algopioneer_core.journal.sqlite_storage import SqliteStorage
 from algopioneer_core.journal.verify import Verification, verify
 
-__all__ = ["journal", "show", "verify_journal"]
+__all__ = ["journal", "replay", "show", "verify_journal"]
 
 _journal_option = click.option(
     "--journal",
@@ -101,3 +103,39 @@ def _print_verification(path: Path, found: Verification) -> None:
     verdict = f"faults: {len(found.faults)}" if found.faults else "as it was written"
     click.echo(f"journal {found.uuid}, entries: {found.entries}, {verdict}")
     click.echo(f"chain head: {found.chain_head}")
+
+
+@journal.command()
+@config_option
+@env_file_option
+@click.option(
+    "--journal",
+    "path",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="The journal; that of the session file unless given.",
+)
+@json_option
+def replay(file: str, env_file: str, path: Path | None, as_json: bool) -> None:
+    """
+    Run a session's recorded inputs through its strategies again, and compare byte for byte.
+
+    Exits with 3 at the first difference, which it names. The session must have been run with
+    record_inputs = true in [journal].
+    """
+    from algopioneer_core.bootstrap.session_replay import replay_session
+
+    found = replay_session(read_configured(file, env_file), load_host(), journal=path)
+    figures = {
+        "inputs": found.inputs,
+        "derived": found.derived,
+        "orders": found.orders,
+        "starts": found.starts,
+    }
+    if as_json:
+        print_json(figures)
+        return
+    click.echo(
+        f"inputs: {found.inputs}, starts: {found.starts}; {found.derived} entries came of them "
+        f"again, orders: {found.orders}, byte for byte those of the journal"
+    )

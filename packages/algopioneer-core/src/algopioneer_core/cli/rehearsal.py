@@ -71,7 +71,7 @@ def rehearse(
     whole, killed = directory / "uninterrupted", directory / "killed"
     tell(f"Making up {days} days of three markets, a bar a minute, into {directory}.")
     write_rehearsal(whole, days=days, speed="max")
-    write_rehearsal(killed, days=days, speed=speed)
+    write_rehearsal(killed, days=days, speed=speed, record=True)
 
     tell("Trading them on paper without a break, as fast as it goes: algopioneer run")
     _finish(_start(whole), whole)
@@ -92,6 +92,10 @@ def rehearse(
             remedy="this is a defect: please report it, with the folder",
         )
     tell(f"... and its {len(found)} fills are those of the run without a break, each once.")
+
+    tell("What its strategies saw is in the journal too: algopioneer journal replay")
+    _finish(_start(killed, "journal", "replay"), killed)
+    tell("... and they decide the same again, byte for byte.")
     *_, last = _reports_in(killed / JOURNAL)
     return Rehearsal(
         folder=killed,
@@ -126,10 +130,11 @@ def _reports_in(journal: Path) -> list[StoredEntry]:
 # --- sessions as a user starts them ----------------------------------------------------------
 
 
-def _start(folder: Path) -> subprocess.Popen[str]:
+def _start(folder: Path, *command: str) -> subprocess.Popen[str]:
+    words = command or ("run",)
     with (folder / "log.jsonl").open("a") as log:
         return subprocess.Popen(  # noqa: S603 - this very program
-            (sys.executable, "-m", "algopioneer_core", "run", "--config", SESSION_FILE),
+            (sys.executable, "-m", "algopioneer_core", *words, "--config", SESSION_FILE),
             cwd=folder,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

@@ -28,6 +28,7 @@ name = "rehearsal"
 
 [journal]
 snapshot_every = 5000
+record_inputs = {record}
 
 [venue.replay]
 data = ["TREND=TREND.csv", "ALPHA=ALPHA.csv", "BETA=BETA.csv"]
@@ -64,7 +65,7 @@ path = "{trades}"
 """
 
 
-def write_rehearsal(folder: Path, *, days: int, speed: str) -> None:
+def write_rehearsal(folder: Path, *, days: int, speed: str, record: bool = False) -> None:
     """
     Write bar files and the session file into *folder*, which is made if need be.
 
@@ -74,6 +75,7 @@ def write_rehearsal(folder: Path, *, days: int, speed: str) -> None:
         folder: Where to.
         days: Length of the market, in bars of a minute.
         speed: The replay's.
+        record: Whether the session records its inputs, so that it can be replayed.
 
     Raises:
         OSError: It cannot be written.
@@ -81,7 +83,8 @@ def write_rehearsal(folder: Path, *, days: int, speed: str) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for old in (*folder.glob(f"{JOURNAL}*"), folder / TRADES):
         old.unlink(missing_ok=True)
-    (folder / SESSION_FILE).write_text(_SESSION.format(speed=speed, trades=TRADES), "utf-8")
+    text = _SESSION.format(speed=speed, trades=TRADES, record=str(record).lower())
+    (folder / SESSION_FILE).write_text(text, "utf-8")
     for market, symbols in _MARKETS:
         made: Any = MARKETS[market]()
         ids = tuple(InstrumentId("replay", symbol) for symbol in symbols)

@@ -9,7 +9,7 @@ until its intent is durable.
 Market data that led to nothing is not written, unless the session records its inputs.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, Protocol
 
 from algopioneer_core.domain.commands import Cancel, Command, Halt, SetTimer, Submit
@@ -21,7 +21,10 @@ from algopioneer_core.journal.entries import Entry, EntryKind
 from algopioneer_core.runtime.journalled_orders import order_of
 from algopioneer_core.runtime.runner import StrategyRunner
 
-__all__ = ["Gate", "Log", "Pump", "Sender"]
+__all__ = ["WARM_UP", "Gate", "Log", "Pump", "Sender"]
+
+WARM_UP: Final = "warm-up"
+"""The key of recorded events that a strategy was shown without orders."""
 
 _MARKET_DATA: Final = frozenset((Bar, JointBar, Quote, Trade))
 
@@ -104,6 +107,14 @@ class Gate:
             self._pass_on(runner, event, commands, sequence)
         if runner.guard.crash is not None:
             self._note_crash(runner, event.ts_event, sequence)
+
+    def warm_up(self, runner: StrategyRunner, events: Iterable[Event]) -> bool:
+        """Show *runner* what it missed, without orders; return whether it runs on."""
+        shown = list(events)
+        if self._record_inputs:
+            for event in shown:
+                self._write(EntryKind.EVENT, runner, event.ts_event, WARM_UP, body=event)
+        return runner.warm_up(shown)
 
     def command(
         self, runner: StrategyRunner, commands: Sequence[Command], ts_ns: int, cause: int | None

@@ -30,13 +30,12 @@ from algopioneer_core.runtime.reloading import Reloader, fresh_mind
 from algopioneer_core.runtime.reports import read_reports
 from algopioneer_core.runtime.runner import holds_in
 from algopioneer_core.runtime.saver import Saver
-from algopioneer_core.runtime.stopping import StopRequest
+from algopioneer_core.runtime.stopping import STOPPING, StopRequest, resume_after_stop
 from algopioneer_core.runtime.strategy_tasks import StrategyTasks
 from algopioneer_core.runtime.stream_gaps import GapListener
 
 __all__ = ["LiveDriver"]
 
-_STOPPING: Final = "the session is stopping"
 _POLL_S: Final = 0.5
 _ALL_STATES_S: Final = 60
 """How often the state of strategies that saw something and did nothing is saved too, so that
@@ -161,8 +160,7 @@ class LiveDriver:
         risk = self._saver.saved_risk()
         if risk is not None:
             self._floor.risk.restore(risk)
-            if self._floor.risk.halted() == _STOPPING:  # it ended while it was winding down
-                self._floor.risk.resume()
+            resume_after_stop(self._floor.risk)
         self._saver.watch(self._floor.runners, self._floor.risk)
 
     def _refuse_forgotten(self) -> None:
@@ -235,7 +233,7 @@ class LiveDriver:
 
     def _end_last_stop(self) -> None:
         """Lift the halt of the stop before, once venues are reconciled; one by hand stays."""
-        if self._floor.risk.halted() == _STOPPING:
+        if self._floor.risk.halted() == STOPPING:
             self._everyone(RiskResumed(self._clock.now_ns()))
 
     async def _open_venues(self, venues: anyio.abc.TaskGroup) -> None:
@@ -344,7 +342,7 @@ class LiveDriver:
         The halt stays in the books: strategies still run until they are cancelled, and a process
         that dies on the way must not come back halted for good. The next start ends it.
         """
-        self._everyone(RiskHalted(self._clock.now_ns(), _STOPPING))
+        self._everyone(RiskHalted(self._clock.now_ns(), STOPPING))
         try:
             await self._within_deadline(self._legs_rest)
             self._floor.is_closed = True  # at once: a bar may lie in an inbox

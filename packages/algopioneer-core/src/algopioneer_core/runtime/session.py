@@ -291,6 +291,7 @@ class Session:
             "nonce": self._nonce,
             "resume": self.plan.resume.value,
             "strategies": self.plan.fingerprints,
+            "record_inputs": self.plan.record_inputs,
         }
         self._journal.append(Entry(EntryKind.SESSION, self._clock.now_ns(), body=body))
 

@@ -1,8 +1,15 @@
 """How a session is asked to end."""
 
+from typing import Final
+
 import anyio
 
-__all__ = ["StopRequest"]
+from algopioneer_core.engine.risk import RiskGate
+
+__all__ = ["STOPPING", "StopRequest", "resume_after_stop"]
+
+STOPPING: Final = "the session is stopping"
+"""Why nothing is opened while a session winds down."""
 
 
 class StopRequest:
@@ -26,3 +33,9 @@ class StopRequest:
     async def wait(self) -> None:
         """Wait until somebody asks."""
         await self._event.wait()
+
+
+def resume_after_stop(risk: RiskGate) -> None:
+    """Lift the halt of a session that ended while it was winding down; any other stays."""
+    if risk.halted() == STOPPING:
+        risk.resume()

@@ -119,7 +119,7 @@ class StrategyTasks:
 
     def _show(self, runner: StrategyRunner, bars: Sequence[Event], *, tell: bool) -> None:
         """Show bars of the past without orders; where they were missed, say so."""
-        if not runner.warm_up(bars) and runner.guard.crash is not None:
+        if not self._floor.gate.warm_up(runner, bars) and runner.guard.crash is not None:
             self._floor.supervision.crashed(runner, self._clock.now_ns())
         if tell and bars:
             self._alarm(
