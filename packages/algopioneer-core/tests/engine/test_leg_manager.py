@@ -130,6 +130,24 @@ def test_leg_that_is_refused_again_and_again_makes_the_other_be_unwound() -> Non
     assert [] == made.halts
 
 
+def test_leg_that_is_refused_for_a_whole_deadline_makes_the_other_be_unwound() -> None:
+    """
+    Each order for it was a correction in time, and none of them was ever in the market.
+
+    So it went on for as many attempts as there are, ten of five seconds each, while another
+    strategy's resting order stood in the way.
+    """
+    made = opened()
+    made.fill(made.order(LEFT))
+    for _ in range(6):
+        assert [("B", "sell", "10.00")] == wanted(made)
+        made.wait(5)
+        made.reject(made.order(RIGHT))
+    assert [("A", "sell", "10.00")] == wanted(made)
+    made.fill(made.order(LEFT))
+    assert state(made) is S.FLAT
+
+
 def test_unwind_policy_takes_the_filled_leg_back_at_once() -> None:
     """It does not try to complete."""
     made = opened(on_late=LatePolicy.UNWIND)

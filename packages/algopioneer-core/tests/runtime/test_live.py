@@ -7,9 +7,9 @@ from typing import Any
 
 import anyio
 import pytest
-from attrs import define, field
+from attrs import define, evolve, field
 
-from algopioneer_core.domain.commands import StrategyCommand
+from algopioneer_core.domain.commands import SetTimer, StrategyCommand
 from algopioneer_core.domain.errors import RefusedError, VenueUnavailable
 from algopioneer_core.domain.events import Event, OrderFilled
 from algopioneer_core.domain.fills import Side
@@ -504,3 +504,116 @@ async def test_a_venue_without_an_answer_for_history_does_not_end_the_session() 
 
     assert running.notes.subjects == ["flip goes on without the bars it lacks"]
     assert market.held == 1
+
+
+async def test_a_change_that_is_told_while_the_session_opens_is_made_once_it_is_open() -> None:
+    """The venue is away at first; nothing is lost of what was told, and nothing breaks."""
+    market, disk = _Market(), MemoryDisk()
+    more = strategy_plan("more", lambda: Flipper(BITCOIN.id), BITCOIN)
+    done: list[str] = []
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(market.venue.apply, Fault(0, FaultKind.OUTAGE, duration_ns=50 * 10**9))
+        await wait_all_blocked()
+        plan = _plan()
+        async with _session(plan, market, disk) as running:
+            assert running.session is not None
+            wanted = evolve(plan, strategies=(*plan.strategies, more))
+            async with anyio.create_task_group() as beside:
+
+                async def reload() -> None:
+                    assert running.session is not None
+                    done.extend(await running.session.reload(wanted))
+
+                beside.start_soon(reload)
+                await wait_all_blocked()
+                assert not done
+            assert ["more was added"] == done
+            assert list(running.session.floor.runners) == ["flip", "more"]
+
+
+async def test_a_change_is_refused_where_it_comes_too_early_or_too_late() -> None:
+    """Before the session has begun, and once it is stopping; the message says what to do."""
+    market, disk, plan, stop = _Market(), MemoryDisk(), _plan(), StopRequest()
+    kept: list[Session] = []
+
+    def too_early(session: Session) -> None:
+        kept.append(session)
+        with pytest.raises(RefusedError, match="only just read"):
+            session.reload(plan).send(None)
+
+    async def run() -> None:
+        await run_session(plan, market.venue, disk, stop=stop, watch=too_early)
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(run)
+        await anyio.sleep(5)
+        stop.ask("enough")
+        with pytest.raises(RefusedError, match="is stopping"):
+            await kept[0].reload(plan)
+
+
+async def test_a_stop_ends_a_change_that_waits_for_the_venue() -> None:
+    """Its history does not come; the session still ends, and in time."""
+    market, disk = _Market(), MemoryDisk()
+    plan = _plan()
+    more = strategy_plan("more", lambda: Flipper(BITCOIN.id, warmup=5), BITCOIN)
+    refused: list[str] = []
+    async with anyio.create_task_group() as tasks:
+        async with _session(plan, market, disk) as running:
+            tasks.start_soon(market.venue.apply, Fault(0, FaultKind.HALF_OPEN, duration_ns=10**12))
+            market.venue.market_data.bars = _never  # type: ignore[method-assign]  # no answer
+
+            async def reload() -> None:
+                assert running.session is not None
+                wanted = evolve(plan, strategies=(*plan.strategies, more))
+                try:
+                    await running.session.reload(wanted)
+                except RefusedError as error:
+                    refused.append(error.message)
+
+            tasks.start_soon(reload)
+            await anyio.sleep(1)
+        await anyio.sleep(100)
+        assert ["the session is stopping"] == refused
+        assert running.ran is not None
+        tasks.cancel_scope.cancel()
+
+
+async def _never(*_: object) -> list[Bar]:
+    await anyio.sleep_forever()
+    raise AssertionError
+
+
+async def test_a_timer_that_is_due_at_the_end_does_not_keep_the_process_busy() -> None:
+    """
+    Once nothing is decided any more, what is due stays due and is not waited for.
+
+    Every look found it due, and the next look came at once: time stood still until the deadline
+    of the stop, which in virtual time never came.
+    """
+
+    class Timed(ScriptedStrategy):
+        """Rests an order that cannot fill, and asks for a moment after the end."""
+
+        def on_event(self, event: Event, context: StrategyContext) -> Iterable[StrategyCommand]:
+            """Answer the first bar."""
+            if not isinstance(event, Bar):
+                return ()
+            far = OrderIntent(
+                instrument_id=BITCOIN.id,
+                side=Side.BUY,
+                type=OrderType.LIMIT,
+                quantity=_D(1),
+                limit_price=_D(1),
+            )
+            return far, SetTimer("later", context.now_ns + 4 * NS_PER_SECOND)
+
+    market, disk = _Market(), MemoryDisk()
+    async with anyio.create_task_group() as tasks:
+        async with _session(_plan(Timed), market, disk) as running:
+            await market.move("100")
+            # The cancel goes nowhere, so the end has to wait for its deadline.
+            fault = Fault(0, FaultKind.HALF_OPEN, duration_ns=100 * 10**9)
+            tasks.start_soon(market.venue.apply, fault)
+            await wait_all_blocked()
+        assert running.ran is not None

@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 
+import pytest
 from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,10 +12,12 @@ from algopioneer_core.domain.instruments import InstrumentId
 from algopioneer_core.domain.money import add
 from algopioneer_core.domain.orders import Order, OrderIntent, OrderStatus
 from algopioneer_core.runtime.reconciliation import (
+    Drift,
     DriftAction,
     DriftRules,
     compare_orders,
     compare_positions,
+    may_be_on_its_way,
     missing_fills,
 )
 from algopioneer_core.testing.domain import BITCOIN, amounts
@@ -64,6 +67,28 @@ def test_what_we_do_not_trade_is_not_judged() -> None:
     other = InstrumentId("sim", "ETH-USD")
 
     assert compare_positions({_ID: _D(0)}, {}, {other: _D(5)}, {}, _RULES) == []
+
+
+@pytest.mark.parametrize(
+    ("unexplained", "side", "quantity", "is_explained"),
+    [
+        ("-1", Side.SELL, "1", True),
+        ("-2", Side.SELL, "1", False),
+        ("-1", Side.BUY, "1", False),
+        ("1", Side.BUY, "3", True),
+        ("1", Side.BUY, None, True),
+    ],
+)
+def test_a_drift_may_be_a_fill_that_is_still_to_be_told_of(
+    unexplained: str, side: Side, quantity: str | None, is_explained: bool
+) -> None:
+    """Where what works is on its side, and as large: a list of fills lags behind positions."""
+    drift = Drift(_ID, _D(0), _D(0), _D(unexplained), DriftAction.HALT)
+    size = {"quote_amount": _D(5)} if quantity is None else {"quantity": _D(quantity)}
+    intent = OrderIntent(instrument_id=_ID, side=side, **size)
+    order = Order("a", intent, 0, OrderStatus.OPEN)
+    assert may_be_on_its_way(drift, [order]) is is_explained
+    assert not may_be_on_its_way(drift, [])
 
 
 @given(

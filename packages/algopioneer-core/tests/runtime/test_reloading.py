@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from attrs import evolve
 
+from algopioneer_core.domain.events import RiskHalted
 from algopioneer_core.domain.fills import Side
 from algopioneer_core.domain.instruments import Instrument, InstrumentId
 from algopioneer_core.domain.orders import Order, OrderIntent
@@ -15,8 +16,9 @@ from algopioneer_core.engine.risk_limits import RiskLimits
 from algopioneer_core.journal.entries import Entry
 from algopioneer_core.runtime.floor import Floor
 from algopioneer_core.runtime.plan import StrategyPlan
-from algopioneer_core.runtime.reloading import Reloader
+from algopioneer_core.runtime.reloading import Reloader, wanted_again
 from algopioneer_core.runtime.restart_policy import OnRemove
+from algopioneer_core.runtime.runner import StrategyRunner, holds_in
 from algopioneer_core.testing.clocks import VIRTUAL_START_NS
 from algopioneer_core.testing.engine import INSTRUMENT, ScriptedStrategy, fill, make_bar
 
@@ -78,7 +80,13 @@ class Desk:
             alarm=self._alarm,
         )
         self.floor.pumps["test"] = self.pump
-        self.reloader = Reloader(self.floor, self._begin, self.ended.append, Clock(), self._alarm)
+        self.left: dict[str, Mapping[str, Any]] = {}
+        self.reloader = Reloader(
+            self.floor, self._begin, self.ended.append, Clock(), self._alarm, leave=self._leave
+        )
+
+    def _leave(self, runner: StrategyRunner) -> None:
+        self.left[runner.name] = runner.snapshot()
 
     def _ids(self, strategy: str, first: int) -> Any:
         numbers = iter(range(first, 10**6))
@@ -191,3 +199,48 @@ async def test_other_instruments_are_refused_while_the_old_ones_are_held() -> No
     (said,) = await desk.reloader.apply([changed])
     assert "instruments that it would trade no more" in said
     assert desk.held("a") == 1
+
+
+@pytest.mark.parametrize("policy", [OnRemove.DRAIN, OnRemove.FLATTEN])
+async def test_a_strategy_that_is_wanted_again_stays_and_trades_on(policy: OnRemove) -> None:
+    """It was on its way out; it keeps its position, runs, and may open the next one."""
+    desk = Desk()
+    plan = _plan("a", on_remove=policy)
+    await desk.reloader.apply([plan])
+    desk.buy("a")
+    await desk.reloader.apply([])
+    assert ["a was put back"] == await desk.reloader.apply([plan])
+    runner = desk.floor.runners["a"]
+    assert runner.guard.is_running
+    assert not runner.draining
+    assert not desk.reloader.gone(runner)
+    assert desk.floor.risk.halted("a") is None
+    assert desk.held("a") == 1
+
+
+async def test_putting_back_lifts_no_halt_by_hand() -> None:
+    """Whoever halted it for a reason of his own resumes it himself."""
+    desk = Desk()
+    await desk.reloader.apply([_plan("a", on_remove=OnRemove.DRAIN)])
+    desk.buy("a")
+    desk.floor.deliver(desk.floor.runners["a"], RiskHalted(VIRTUAL_START_NS, "by hand", "a"))
+    await desk.reloader.apply([])
+    await desk.reloader.apply([_plan("a")])
+    assert "by hand" == desk.floor.risk.halted("a")
+
+
+async def test_the_books_of_a_strategy_that_is_taken_away_are_kept_as_they_are_then() -> None:
+    """
+    Its last fill is in them.
+
+    They were saved with rows only, and nobody saved a strategy that was gone: what came back later
+    had the books from before its last fill, and heard that fill again.
+    """
+    desk = Desk()
+    await desk.reloader.apply([_plan("a", on_remove=OnRemove.FLATTEN)])
+    desk.buy("a")
+    await desk.reloader.apply([])
+    desk.floor.report(fill(desk.pump.orders[-1], "90", fill_id="out"))
+    assert desk.reloader.gone(desk.floor.runners["a"])
+    assert not holds_in(desk.left["a"])
+    assert wanted_again(desk.left["a"])["draining"] is False

@@ -130,3 +130,22 @@ async def test_a_paper_account_is_saved_by_the_pages_that_changed() -> None:
         before = journal.snapshot_names("venue:sim/")
         await saver.flush()
         assert before == journal.snapshot_names("venue:sim/") == names
+
+
+async def test_who_is_taken_away_is_kept_as_it_was_last() -> None:
+    """Its state goes to the disk with the rows that led to it, and no later one replaces it."""
+    async with open_journal_on(
+        MemoryDisk().plug_in(), make_uuid=lambda: "test", run_blocking=run_inline
+    ) as journal:
+        saver = Saver(journal, {})
+        floor = _floor(saver)
+        runner = floor.runners["seeing"]
+        runner.inbox.put(Bar(BITCOIN.id, MINUTE_NS, 10, 10, 10, 10, 1, 0, 0, MINUTE_NS))
+        floor.process(runner)
+        saver.put_last(runner)
+        floor.remove("seeing")
+        await saver.flush()
+        assert MINUTE_NS == _last_bar(journal, "seeing")
+        saver.touch("seeing")
+        await saver.flush()
+        assert MINUTE_NS == _last_bar(journal, "seeing")

@@ -13,7 +13,13 @@ __all__ = ["LEG_TIMER", "LegClock", "nanoseconds"]
 
 LEG_TIMER = "legs"
 """Name of the timer that asks for a review; the engine gives it to the leg manager."""
-_SAVED = ("deadline_ns", "patience_until_ns", "pause_until_ns", "set_for_ns")
+_SAVED = (
+    "deadline_ns",
+    "uneven_until_ns",
+    "patience_until_ns",
+    "pause_until_ns",
+    "set_for_ns",
+)
 
 
 def nanoseconds(seconds: Decimal) -> int:
@@ -34,6 +40,8 @@ class LegClock:
         self._patience_ns = nanoseconds(rules.patience_s)
         self.deadline_ns: int | None = None
         """By when a correction must be on the wire; None while the legs are even enough."""
+        self.uneven_until_ns: int | None = None
+        """When the deadline comes that no correction moves; None while they are even enough."""
         self.patience_until_ns: int | None = None
         """Until when the present orders may work."""
         self.pause_until_ns: int | None = None
@@ -46,6 +54,7 @@ class LegClock:
     def reset(self) -> None:
         """Forget all deadlines: a new phase has begun."""
         self.deadline_ns = self.patience_until_ns = self.pause_until_ns = self.set_for_ns = None
+        self.uneven_until_ns = None
 
     def watch(self, now_ns: int, *, uneven: bool, live: Sequence[str]) -> None:
         """
@@ -53,9 +62,12 @@ class LegClock:
         even; forget cancels of orders that are no longer *live*.
         """
         if not uneven:
-            self.deadline_ns = None
-        elif self.deadline_ns is None:
-            self.deadline_ns = now_ns + self._residual_ns
+            self.deadline_ns = self.uneven_until_ns = None
+        else:
+            if self.deadline_ns is None:
+                self.deadline_ns = now_ns + self._residual_ns
+            if self.uneven_until_ns is None:
+                self.uneven_until_ns = now_ns + self._residual_ns
         if self.cancel_again_ns:  # rare, and this is called after every report
             for each in [each for each in self.cancel_again_ns if each not in live]:
                 del self.cancel_again_ns[each]
@@ -66,7 +78,7 @@ class LegClock:
 
     def exposed(self, now_ns: int) -> None:
         """Start the deadline: orders on even legs are out, and one of them may fill alone."""
-        self.deadline_ns = now_ns + self._residual_ns
+        self.deadline_ns = self.uneven_until_ns = now_ns + self._residual_ns
 
     def corrected(self, now_ns: int) -> None:
         """Take note that a correction goes out now: it has until the next deadline to work."""
@@ -95,6 +107,10 @@ class LegClock:
     def overdue(self, now_ns: int) -> bool:
         """Return whether the deadline for a correction has come."""
         return self.deadline_ns is not None and now_ns >= self.deadline_ns
+
+    def uneven_too_long(self, now_ns: int) -> bool:
+        """Return whether the legs have been uneven for the time of one deadline, or longer."""
+        return self.uneven_until_ns is not None and now_ns >= self.uneven_until_ns
 
     def next_timer(self, now_ns: int) -> list[SetTimer]:
         """Return a timer for the next moment at which something is due, if it is a new one."""

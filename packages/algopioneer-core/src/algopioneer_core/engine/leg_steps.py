@@ -22,6 +22,8 @@ from algopioneer_core.engine.leg_work import SpreadWork
 
 __all__ = ["LegSteps"]
 
+_ENOUGH: Final = 2
+"""Orders for a late leg, the first included, after which a whole deadline ends its completion."""
 _FLAT: Final = LegState.FLAT
 _IN_POSITION: Final = LegState.IN_POSITION
 
@@ -128,12 +130,23 @@ class LegSteps:
                 return second
         if self._is_held(facts):
             return self._settle(facts, work, now_ns)
-        if self._completes and not self._clock.overdue(now_ns):
+        if self._may_complete(work, now_ns):
             wishes = self._trader.complete(facts, work, now_ns)
             if wishes:
                 return wishes
         work.attempt = 0  # the attempts were those of the late leg; the other one begins its own
         return self._move(LegTrigger.UNEVEN, facts, work, now_ns)
+
+    def _may_complete(self, work: SpreadWork, now_ns: int) -> bool:
+        """
+        Return whether the late leg may still be brought up to the other one.
+
+        Its orders may be refused one after the other, by the venue or on the way there: each is a
+        correction in time, and none is in the market. What is filled is then cut back instead.
+        """
+        if not self._completes or self._clock.overdue(now_ns):
+            return False
+        return work.attempt <= _ENOUGH or not self._clock.uneven_too_long(now_ns)
 
     def _rolling(self, facts: SpreadFacts, work: SpreadWork, now_ns: int) -> Wishes:
         if facts.unknown:

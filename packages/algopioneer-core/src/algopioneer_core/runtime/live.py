@@ -6,7 +6,7 @@ strategies. Nothing trades before every venue has been reconciled once. A stop o
 drives legs to rest within its deadline, cancels what is left, and says what could not be.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import anyio
@@ -26,7 +26,7 @@ from algopioneer_core.runtime.feeds import read_feed
 from algopioneer_core.runtime.floor import Alarm, Floor
 from algopioneer_core.runtime.plan import SessionPlan, StrategyPlan
 from algopioneer_core.runtime.reconciler import Reconciler
-from algopioneer_core.runtime.reloading import Reloader, fresh_mind
+from algopioneer_core.runtime.reloading import Reloader, fresh_mind, wanted_again
 from algopioneer_core.runtime.reports import read_reports
 from algopioneer_core.runtime.runner import holds_in
 from algopioneer_core.runtime.saver import Saver
@@ -116,8 +116,10 @@ class LiveDriver:
             draw=draw,
             is_gone=lambda runner: self.reloader.gone(runner),
         )
-        self.reloader = Reloader(floor, self._begin_anew, self._tasks.end, clock, alarm)
-        """Changes the strategies while the session runs."""
+        self.reloader = Reloader(
+            floor, self._begin_anew, self._tasks.end, clock, alarm, leave=saver.put_last
+        )
+        self._reloading = anyio.CancelScope()
 
     def _make_pump(self, venue: Venue) -> ExecutionPump:
         return ExecutionPump(
@@ -176,9 +178,10 @@ class LiveDriver:
 
     def _saved(self, plan: StrategyPlan) -> Mapping[str, Any] | None:
         saved = self._saver.saved_runner(plan.name)
-        if saved is None or saved["fingerprint"] == plan.fingerprint:
-            return saved
-        return fresh_mind(saved)
+        if saved is None:
+            return None
+        saved = wanted_again(saved)
+        return saved if saved["fingerprint"] == plan.fingerprint else fresh_mind(saved)
 
     # --- running -----------------------------------------------------------------------------
 
@@ -232,9 +235,10 @@ class LiveDriver:
         self._began.set()
 
     def _end_last_stop(self) -> None:
-        """Lift the halt of the stop before, once venues are reconciled; one by hand stays."""
+        """Lift the halts of the last stop and of removals; those by hand stay."""
         if self._floor.risk.halted() == STOPPING:
             self._everyone(RiskResumed(self._clock.now_ns()))
+        self.reloader.lift()
 
     async def _open_venues(self, venues: anyio.abc.TaskGroup) -> None:
         for name, venue in self._venues.items():
@@ -333,6 +337,23 @@ class LiveDriver:
         await self._open_feeds(plan.instrument_ids)
         await self._tasks.begin(runner)
 
+    async def reload(self, plans: Sequence[StrategyPlan]) -> list[str]:
+        """
+        Change the strategies once everything is open; return what was done, in words.
+
+        Raises:
+            RefusedError: The session is stopping; what was not done by then is left.
+        """
+        await self._began.wait()
+        if not self._stop.is_asked:
+            with anyio.CancelScope() as self._reloading:
+                return await self.reloader.apply(plans)
+        raise RefusedError(
+            "the session is stopping",
+            where=self._plan.name,
+            remedy="the next start reads the new configuration",
+        )
+
     # --- the end -----------------------------------------------------------------------------
 
     async def _wind_down(self) -> None:
@@ -342,6 +363,7 @@ class LiveDriver:
         The halt stays in the books: strategies still run until they are cancelled, and a process
         that dies on the way must not come back halted for good. The next start ends it.
         """
+        self._reloading.cancel()
         self._everyone(RiskHalted(self._clock.now_ns(), STOPPING))
         try:
             await self._within_deadline(self._legs_rest)

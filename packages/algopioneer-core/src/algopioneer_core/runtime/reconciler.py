@@ -30,6 +30,7 @@ from algopioneer_core.runtime.reconciliation import (
     DriftRules,
     compare_orders,
     compare_positions,
+    may_be_on_its_way,
     missing_fills,
 )
 from algopioneer_core.runtime.unknown_orders import OVERLAP_NS
@@ -42,6 +43,8 @@ __all__ = ["Reconciler"]
 _RETRY: Final = BackoffPolicy(base_ns=NS_PER_SECOND, cap_ns=60 * NS_PER_SECOND)
 _SECOND_LOOK_S: Final = 5
 """A drift is looked at twice: a fill may be on its way."""
+_ON_ITS_WAY_NS: Final = 180 * NS_PER_SECOND
+"""For how long an order that works may explain the same drift: no list lags longer."""
 _TELL_AFTER: Final = 5
 """Failures in a row after which a person is told."""
 _UNPROVEN: Final = (OrderStatus.PENDING, OrderStatus.PENDING_CANCEL)
@@ -105,6 +108,7 @@ class Reconciler:
         self._say = say
         self._told_orders: dict[str, None] = {}
         self._times_up = 0
+        self._late: dict[tuple[InstrumentId, Quantity], int] = {}
         saved = journal.latest_snapshot(self._name)
         state: Mapping[str, Any] = {} if saved is None else saved[1]
         self._fills_until_ns: int | None = state.get("fills_until_ns")
@@ -268,13 +272,24 @@ class Reconciler:
             for each in await self._drifts()
             if each.action is not DriftAction.TOLERATE
         }
+        self._late = {
+            key: since_ns for key, since_ns in self._late.items() if first.get(key[0]) == key[1]
+        }
         if not first:
             return
         await anyio.sleep(_SECOND_LOOK_S)
         await self._take_fills()
         for drift in await self._drifts():
-            if first.get(drift.instrument_id) == drift.unexplained:
+            if first.get(drift.instrument_id) == drift.unexplained and not self._is_late(drift):
                 self._act(drift)
+
+    def _is_late(self, drift: Drift) -> bool:
+        """Return whether *drift* may be a fill of a working order that is still to be told of."""
+        if not may_be_on_its_way(drift, self._floor.working(self.venue)):
+            return False
+        now_ns, key = self._clock.now_ns(), (drift.instrument_id, drift.unexplained)
+        since_ns = self._late.setdefault(key, now_ns)
+        return now_ns - since_ns < _ON_ITS_WAY_NS
 
     async def _drifts(self) -> list[Drift]:
         try:

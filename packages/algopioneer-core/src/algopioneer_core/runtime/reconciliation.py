@@ -13,7 +13,7 @@ from attrs import frozen
 
 from algopioneer_core.domain.fills import Fill
 from algopioneer_core.domain.instruments import InstrumentId
-from algopioneer_core.domain.money import ZERO, Money, Quantity, add, mul, sub
+from algopioneer_core.domain.money import ZERO, Money, Quantity, add, mul, sub, total
 from algopioneer_core.domain.orders import Order
 from algopioneer_core.settings import not_negative, option, positive
 
@@ -24,6 +24,7 @@ __all__ = [
     "OrdersCompared",
     "compare_orders",
     "compare_positions",
+    "may_be_on_its_way",
     "missing_fills",
 ]
 
@@ -135,6 +136,23 @@ def compare_positions(
             action = _action(unexplained, marks.get(instrument_id), rules)
             found.append(Drift(instrument_id, held, others, there, action))
     return found
+
+
+def may_be_on_its_way(drift: Drift, working: Iterable[Order]) -> bool:
+    """
+    Return whether fills of *working* orders that nobody has told us of explain all of *drift*.
+
+    Lists of fills lag behind positions, and a stream that broke may have lost them.
+    """
+    wanted = drift.unexplained
+    most = [
+        each.remaining_quantity
+        for each in working
+        if each.intent.instrument_id == drift.instrument_id
+        and (each.intent.side.sign > 0) == (wanted > 0)
+    ]
+    known = [each for each in most if each is not None]
+    return len(known) < len(most) or wanted.copy_abs() <= total(*known)
 
 
 def _action(quantity: Quantity, mark: Money | None, rules: DriftRules) -> DriftAction:

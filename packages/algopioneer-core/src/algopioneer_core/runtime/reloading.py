@@ -6,24 +6,30 @@ fresh mind that is warmed up from history. One that is removed leaves by its own
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
-from algopioneer_core.domain.events import RiskHalted
+from algopioneer_core.domain.events import RiskHalted, RiskResumed
 from algopioneer_core.ports import Clock
 from algopioneer_core.runtime.floor import Alarm, Floor
 from algopioneer_core.runtime.plan import StrategyPlan
 from algopioneer_core.runtime.restart_policy import OnRemove
 from algopioneer_core.runtime.runner import StrategyRunner
 
-__all__ = ["Reloader", "fresh_mind"]
+__all__ = ["REMOVED", "Reloader", "fresh_mind", "wanted_again"]
 
-_REMOVED = "removed from the configuration"
+REMOVED: Final = "removed from the configuration"
+"""Why a strategy that leaves opens nothing; putting it back lifts that."""
 Begin = Callable[[StrategyPlan, Mapping[str, Any] | None], Awaitable[None]]
 
 
 def fresh_mind(saved: Mapping[str, Any]) -> dict[str, Any]:
     """Return a runner's snapshot without what the strategy itself remembered."""
     return {**saved, "strategy": None, "since": [], "last_bar_ns": 0, "intake": {}}
+
+
+def wanted_again(saved: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a runner's snapshot for one that is in the configuration: it does not leave."""
+    return {**saved, "draining": False}
 
 
 class Reloader:
@@ -36,6 +42,7 @@ class Reloader:
         end: Ends the task of a strategy.
         clock: The time.
         alarm: Tells people what was not done.
+        leave: Called with each strategy that is taken away, while it is whole: keeps its books.
     """
 
     def __init__(
@@ -45,18 +52,21 @@ class Reloader:
         end: Callable[[str], None],
         clock: Clock,
         alarm: Alarm,
+        leave: Callable[[StrategyRunner], None] = lambda _: None,
     ) -> None:
         self._floor = floor
         self._begin = begin
         self._end = end
         self._clock = clock
         self._alarm = alarm
+        self._leave = leave
 
     async def apply(self, plans: Sequence[StrategyPlan]) -> list[str]:
         """
         Add, remove and reconfigure until the session runs *plans*; return what was done, in words.
 
-        Strategies that are as they were are not touched. What is refused is told and left as it is.
+        Strategies that are as they were are not touched, and one that is leaving stays when it is
+        wanted again. What is refused is told and left as it is.
         """
         wanted = {plan.name: plan for plan in plans}
         done = [
@@ -69,33 +79,45 @@ class Reloader:
             if runner is None:
                 await self._begin(plan, None)
                 done.append(f"{name} was added")
-            elif runner.plan.fingerprint != plan.fingerprint:
+            elif runner.draining or runner.plan.fingerprint != plan.fingerprint:
                 done.append(await self._reconfigure(runner, plan))
+        self.lift()
         return done
+
+    def lift(self) -> None:
+        """Let strategies that were removed, and are here again, open positions again."""
+        for name, runner in tuple(self._floor.runners.items()):
+            if not runner.draining and self._floor.risk.halted(name) == REMOVED:
+                self._floor.deliver(runner, RiskResumed(self._clock.now_ns(), name))
 
     async def _reconfigure(self, runner: StrategyRunner, plan: StrategyPlan) -> str:
         if runner.holds and set(runner.plan.instrument_ids) != set(plan.instrument_ids):
             return self._refuse(
                 runner, "it has a position or orders in instruments that it would trade no more"
             )
-        saved = fresh_mind(runner.snapshot())
+        saved = wanted_again(runner.snapshot())
+        changed = runner.plan.fingerprint != plan.fingerprint
         self._end(runner.name)
+        self._take_away(runner)
+        await self._begin(plan, fresh_mind(saved) if changed else saved)
+        return f"{runner.name} was {'reconfigured' if changed else 'put back'}"
+
+    def _take_away(self, runner: StrategyRunner) -> None:
+        self._leave(runner)
         self._floor.remove(runner.name)
-        await self._begin(plan, saved)
-        return f"{runner.name} was reconfigured"
 
     def _remove(self, runner: StrategyRunner) -> str:
         name = runner.name
         if not runner.holds:
             self._end(name)
-            self._floor.remove(name)
+            self._take_away(runner)
             return f"{name} was removed"
         policy = runner.plan.on_remove
         if policy is OnRemove.REFUSE:
             return self._refuse(runner, "it has a position or orders, and on_remove is refuse")
         now_ns = self._clock.now_ns()
         runner.draining = True
-        self._floor.deliver(runner, RiskHalted(now_ns, _REMOVED, name))
+        self._floor.deliver(runner, RiskHalted(now_ns, REMOVED, name))
         if policy is OnRemove.FLATTEN:
             runner.guard.take_out()
             self._floor.flatten(runner, now_ns, "removed")
@@ -115,5 +137,5 @@ class Reloader:
         """Take away a strategy that was removed and has left its position; return whether it is."""
         if not runner.draining or runner.holds:
             return False
-        self._floor.remove(runner.name)
+        self._take_away(runner)
         return True

@@ -78,6 +78,13 @@ class Saver:
             if self._saved.get(runner) != runner.mark:
                 self.touch(name)
 
+    def put_last(self, runner: StrategyRunner) -> None:
+        """Keep the state of a strategy that is being taken away, with the rows that led to it."""
+        self._changed.pop(runner.name, None)
+        last = self._journal.last_sequence
+        self._journal.put_snapshot(runner_snapshot(runner.name), last, runner.snapshot())
+        self.bell.ring()
+
     async def durable(self, sequence: int) -> None:
         """Return once the entry, and the states that belong to it, are on the disk."""
         await self._journal.durable(sequence)

@@ -233,18 +233,26 @@ class Session:
         """
         Bring the running session to the strategies of *plan*; return what was done, in words.
 
-        Everything but the strategies stays as it is until the next start.
+        Everything but the strategies stays as it is until the next start. While the session is
+        still opening, it is waited for.
 
         Raises:
-            RefusedError: The session is replayed: what it derives again must not change.
+            RefusedError: The session is replayed (what it derives again must not change), has not
+                begun, or is stopping.
         """
-        if self._live is None:
+        if self.plan.resume is Resume.CURSOR:
             raise RefusedError(
                 "a replayed session cannot be changed while it runs",
                 where=self.plan.name,
                 remedy="begin another journal with the new configuration",
             )
-        return await self._live.reloader.apply(plan.strategies)
+        if self._live is None:
+            raise RefusedError(
+                "the session has only just read its configuration",
+                where=self.plan.name,
+                remedy="tell it again in a moment",
+            )
+        return await self._live.reload(plan.strategies)
 
     async def _replay(self) -> str:
         if len(self._venues) != 1:

@@ -92,7 +92,8 @@ class StrategyTasks:
             self._floor.deliver(runner, TimerFired(LEG_TIMER, self._clock.now_ns()))
         self._saver.touch(runner.name)
         assert self.group is not None
-        self.group.start_soon(self._run, runner)
+        scope = self._scopes[runner.name] = anyio.CancelScope()
+        self.group.start_soon(self._run, runner, scope)
 
     # --- history -----------------------------------------------------------------------------
 
@@ -138,12 +139,11 @@ class StrategyTasks:
 
     # --- running -----------------------------------------------------------------------------
 
-    async def _run(self, runner: StrategyRunner) -> None:
+    async def _run(self, runner: StrategyRunner, scope: anyio.CancelScope) -> None:
         """Let one strategy decide whenever something waits for it, or a time has come."""
         bell = self._bells[runner.name]
-        with anyio.CancelScope() as scope:
-            self._scopes[runner.name] = scope
-            while not self._is_gone(runner):
+        with scope:
+            while not scope.cancel_called and not self._is_gone(runner):
                 with anyio.move_on_after(self._until_next(runner)):
                     await bell.wait()
                 await self._fill_gap(runner)
@@ -155,7 +155,13 @@ class StrategyTasks:
                 await anyio.lowlevel.checkpoint()
 
     def _until_next(self, runner: StrategyRunner) -> float | None:
-        """Return the seconds until a timer, a restart or the end of a bar; None without any."""
+        """
+        Return the seconds until a timer, a restart or the end of a bar; None without any.
+
+        Nor where nothing is decided any more: what is due stays due, and is not waited for.
+        """
+        if self._floor.is_closed:
+            return None
         now_ns = self._clock.now_ns()
         others = (runner.restart_ns, runner.next_close_ns(now_ns))
         times = [*runner.timers.values(), *(each for each in others if each is not None)]

@@ -67,6 +67,26 @@ class FaultKind(enum.Enum):
     """The target's strategy does not return from its next event."""
     KILL = "kill"
     """The process ends without a word; a simulation starts it again from the journal."""
+    GARBAGE = "garbage"
+    """A price that cannot be: old, crossed, negative, from the future."""
+    MARKET_CLOSED = "market_closed"
+    """Lasts: the venue trades nothing and refuses orders."""
+    FOREIGN_ORDER = "foreign_order"
+    """Somebody else trades in the account."""
+    CLOCK_STEP = "clock_step"
+    """Lasts: the machine's clock is wrong, and is then put right."""
+    DISK_FULL = "disk_full"
+    """Lasts: nothing more can be written."""
+    SYNC_ERROR = "sync_error"
+    """The next commit fails, and nobody knows whether it is on the disk."""
+    HALT = "halt"
+    """A person halts the target, or everything."""
+    FLATTEN = "flatten"
+    """A person flattens the target, or everything."""
+    RESUME = "resume"
+    """A person resumes the target, or everything."""
+    RELOAD = "reload"
+    """A person adds, removes or reconfigures the target while the session runs."""
 
     def __repr__(self) -> str:
         """Return Python, so that a plan that failed can be pasted into a test."""
@@ -87,6 +107,9 @@ _LASTING: Final = frozenset(
         FaultKind.SLOW,
         FaultKind.DELAYED_READ,
         FaultKind.DELAYED_FILL,
+        FaultKind.MARKET_CLOSED,
+        FaultKind.CLOCK_STEP,
+        FaultKind.DISK_FULL,
     }
 )
 EVEN_ODDS: Final[Mapping[FaultKind, int]] = dict.fromkeys(FaultKind, 1)

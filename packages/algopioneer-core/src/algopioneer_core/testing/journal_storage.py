@@ -10,7 +10,7 @@ A disk for journals whose power can be cut, and which can be full, broken or dis
 
 A commit is all or nothing and synced when it returns, as SQLite's is. A disk that is not `honest`
 says that it has synced and has not: a power cut then takes the latest commits, and may leave half
-of one behind. A journal must find that out.
+of one behind. A journal must find that out; `restore_copy` is the remedy that it names.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -54,10 +54,17 @@ class MemoryDisk:
     cut_power_in: int | None = None
     """Commits until the power goes by itself; None for never."""
     keep_last: bool = False
-    """Whether the commit during which the power goes is on the disk afterwards."""
+    """Whether the commit during which the power goes, or the sync fails, is there afterwards."""
+    sync_fails: bool = False
+    """Whether the next commit ends with an error of its sync; the power stays."""
+    unsynced: int | None = None
+    """Commits that a dishonest disk keeps back at most; None for no limit."""
     _rows: list[Row] = field(factory=list)
     _states: list[_State] = field(factory=lambda: [_State()])
     """After each commit that is not known to be synced; the first is synced."""
+    lost: list[Row] = field(factory=list)
+    """Rows that it had, as far as anybody could see, and has no more."""
+    _copy: _State | None = None
     life: int = 0
     """How often the power went; a storage of an earlier life is dead."""
 
@@ -80,8 +87,19 @@ class MemoryDisk:
         if written and draw() < _HALF:  # half of one commit: the heading without all of its rows
             missing = 1 + int(draw() * written)
             state = _State(state.heading, state.count - missing, state.snapshots)
+            self._copy = self._states[kept - 1]
         self._states = [state]
-        del self._rows[state.count :]
+        self._lose(state.count)
+
+    def _lose(self, count: int) -> None:
+        self.lost += self._rows[count:]
+        del self._rows[count:]
+
+    def restore_copy(self) -> None:
+        """Put back what was there before the commit that a power cut has torn."""
+        assert self._copy is not None, "nothing was torn"
+        self._states, self._copy = [self._copy], None
+        self._lose(self._states[0].count)
 
     @property
     def heading(self) -> Heading | None:
@@ -124,13 +142,23 @@ class MemoryDisk:
         going = self.cut_power_in == 0
         if self.cut_power_in is not None:
             self.cut_power_in = None if going else self.cut_power_in - 1
-        if not going or self.keep_last:
-            self._rows.extend(rows)
-            state = _State(heading, len(self._rows), snapshots)
-            self._states = [state] if self.honest else [*self._states, state]
+        failing, self.sync_fails = self.sync_fails, False
+        if not (going or failing) or self.keep_last:
+            self._keep(heading, rows, snapshots)
         if going:
             self.cut_power()
             raise StorageFailed("the power is off")
+        if failing:
+            raise StorageFailed("disk I/O error")
+
+    def _keep(
+        self, heading: Heading | None, rows: Sequence[Row], snapshots: tuple[SnapshotRow, ...]
+    ) -> None:
+        self._rows.extend(rows)
+        state = _State(heading, len(self._rows), snapshots)
+        self._states = [state] if self.honest else [*self._states, state]
+        if self.unsynced is not None:
+            del self._states[: -1 - self.unsynced]
 
 
 class MemoryStorage:

@@ -38,10 +38,12 @@ from algopioneer_core.testing.reference_modes import VenueModes
 
 __all__ = ["ReferenceAccount"]
 
-_SLOW_S: Final = 1.0
-"""How late answers are while a fault makes them so."""
 _DELAY_NS: Final = 60 * NS_PER_SECOND
 """How old reads are while a fault delays them."""
+_SLOW_S: Final = 1.0
+"""How late answers are while a fault makes them so."""
+_GIVES_UP_S: Final = 10
+"""After how long an adapter gives a request up that was swallowed."""
 
 
 class ReferenceAccount:
@@ -77,14 +79,24 @@ class ReferenceAccount:
         self._unsent: list[ExecutionReport] = []
         self._latest: ExecutionReport | None = None
         self._outages = 0
-        self.delayed_reads = 0
-        """How many faults delay reads now."""
-        self.slow = 0
-        """How many faults delay answers now."""
+        self._foreign: dict[str, None] = {}
+        self._late: list[str] = []  # cancels that a fill may still overtake
+        self._held: list[ExecutionReport] = []  # to be told after the next report, or event
+        self._delayed_reads = 0
+        self._slow = 0
+        self._stalls = 0
+        self.silences = 0
+        """How many faults keep it silent now: what it does not tell is lost."""
+        self.losses = 0
+        """How many faults swallow requests now."""
+        self.closures = 0
+        """How many faults keep the market closed now."""
         self.accepted: list[str] = []
         """Ids of all orders that were placed, each as often as it was."""
         self.executed: list[Fill] = []
-        """All fills as they came about, whatever is told of them."""
+        """All fills of them as they came about, whatever is told."""
+        self.executed_foreign: list[Fill] = []
+        """The fills of everybody else in the account."""
 
     # --- orders ------------------------------------------------------------------------------
 
@@ -98,26 +110,36 @@ class ReferenceAccount:
             VenueUnavailable: The venue is down (nothing was placed) or fails (unknown).
         """
         await self._reach()
-        if self._befalls(FaultKind.RATE_LIMIT):
-            raise RateLimited("too many requests", retry_after_ns=NS_PER_SECOND)
+        await self._before(order.client_order_id)
+        if self.closures:
+            raise OrderRejected("the market is closed", where=order.client_order_id)
         if self._befalls(FaultKind.REJECT):
             raise OrderRejected("refused", where=order.client_order_id, code="REFUSED")
-        if self._befalls(FaultKind.LOST_REQUEST):
-            await anyio.sleep_forever()
         self._check(order)
         if not self._is_repeated(order):
             self._place(order)
-        if self._befalls(FaultKind.LOST_ACK):
-            await anyio.sleep_forever()
-        if self.slow:
-            await anyio.sleep(_SLOW_S)
-        if self._befalls(FaultKind.SERVER_ERROR):
-            raise VenueUnavailable("server error", where=order.client_order_id, code="500")
+        await self._after(order.client_order_id)
 
     def _check(self, order: Order) -> None:
         if order.intent.instrument_id not in self._books.instruments:
             raise OrderRejected("there is no such instrument", where=order.client_order_id)
         check_id(order, self._modes.capabilities())
+
+    async def _before(self, where: str) -> None:
+        """Have what befalls a request on its way there."""
+        if self._befalls(FaultKind.RATE_LIMIT):
+            raise RateLimited("too many requests", where=where, retry_after_ns=NS_PER_SECOND)
+        if self._befalls(FaultKind.LOST_REQUEST):
+            await anyio.sleep_forever()
+
+    async def _after(self, where: str) -> None:
+        """Have what befalls an answer on its way back."""
+        if self._befalls(FaultKind.LOST_ACK):
+            await anyio.sleep_forever()
+        if self._slow:
+            await anyio.sleep(_SLOW_S)
+        if self._befalls(FaultKind.SERVER_ERROR):
+            raise VenueUnavailable("server error", where=where, code="500")
 
     def _is_repeated(self, order: Order) -> bool:
         return not self._modes.ids_reusable and order.client_order_id in self._states
@@ -129,28 +151,47 @@ class ReferenceAccount:
         self.accepted.append(order.client_order_id)
         self.tell(report)
 
+    def place_foreign(self, order: Order) -> None:
+        """Place an order of somebody else; see `ReferenceVenue.place_foreign`."""
+        self._foreign[order.client_order_id] = None
+        self.tell(self._books.submit(order))
+
     async def cancel(self, client_order_id: str) -> None:
         """
         Take an order out; its end is a report.
 
         Raises:
-            VenueUnavailable: The venue is down.
+            RateLimited: One request too many; nothing was done.
+            VenueUnavailable: The venue is down (nothing was done) or fails (unknown).
         """
         await self.cancel_all([client_order_id])
 
     async def cancel_all(self, client_order_ids: Sequence[str]) -> None:
         """
-        Take these orders out and no others.
+        Take these orders out and no others; a lost request or answer leaves the caller waiting.
 
         Raises:
-            VenueUnavailable: The venue is down.
+            RateLimited: One request too many; nothing was done.
+            VenueUnavailable: The venue is down (nothing was done) or fails (unknown).
         """
         await self._reach()
+        where = ", ".join(client_order_ids)
+        await self._before(where)
         for client_order_id in client_order_ids:
-            if self._befalls(FaultKind.LATE_FILL):
+            if not self._befalls(FaultKind.LATE_FILL):
+                self._take_out(client_order_id)
+            elif self._rests(client_order_id):
                 self.reach(client_order_id)
-            for report in self._books.cancel(client_order_id):
-                self.tell(report)
+                self._take_out(client_order_id)
+            else:  # what takes whatever comes is overtaken by what comes next
+                self._late.append(client_order_id)
+        await self._after(where)
+
+    def _rests(self, client_order_id: str) -> bool:
+        order = self._books.find(client_order_id)
+        if order is None or order.status.is_final or order.remaining_quantity is None:
+            return False
+        return bool(order.intent.stop_price or order.intent.limit_price)
 
     def reach(self, client_order_id: str) -> None:
         """Let the market come to the price of an order that rests, with size for all of it."""
@@ -163,6 +204,19 @@ class ReferenceAccount:
         quote = Quote(order.intent.instrument_id, now_ns, price, price, size, size, now_ns)
         for report in self._books.match([quote]):
             self.tell(report)
+
+    def _take_out(self, client_order_id: str) -> None:
+        for report in self._books.cancel(client_order_id):
+            self.tell(report)
+
+    def end_delays(self) -> None:
+        """Tell what was held back, and take out the orders whose cancels a fill has overtaken."""
+        held, self._held = self._held, []
+        for report in held:
+            self._hub.publish(report)
+        late, self._late = self._late, []
+        for client_order_id in late:
+            self._take_out(client_order_id)
 
     # --- reports -----------------------------------------------------------------------------
 
@@ -179,24 +233,42 @@ class ReferenceAccount:
         now_ns = self._clock.now_ns()
         self._states.setdefault(report.client_order_id, []).append((now_ns, order))
         if isinstance(report, OrderFilled):
-            self.executed.append(report.fill)
+            ours = report.client_order_id not in self._foreign
+            (self.executed if ours else self.executed_foreign).append(report.fill)
             key = report.client_order_id
             self._totals[key] = self._totals.get(key, CumulativeFill()).plus(report.fill)
             if not self._modes.cumulative_fills:
                 self._fills.append((now_ns, report.fill))
         self._unsent.append(report)
-        if not self._outages:
+        if not self._outages and not self._stalls:
             self._send()
 
     def _send(self) -> None:
         waiting, self._unsent = self._unsent, []
         for report in waiting:
             shown = self._as_shown(report)
-            if shown is None:
-                continue
+            if shown is not None and not self.silences:
+                self._publish(shown)
+
+    def _publish(self, report: ExecutionReport) -> None:
+        held, self._held = self._held, []
+        if not held and self._befalls(FaultKind.REORDER):
+            self._held = [report]
+            return
+        for each in (report, *held):
             for _ in range(2 if self._befalls(FaultKind.DUPLICATE) else 1):
-                self._hub.publish(shown)
-            self._latest = shown
+                self._hub.publish(each)
+            self._latest = each
+
+    def stall(self) -> None:
+        """Let reports wait."""
+        self._stalls += 1
+
+    def flow(self) -> None:
+        """Let all that wait go on their way."""
+        self._stalls -= 1
+        if not self._stalls and not self._outages:
+            self._send()
 
     def _as_shown(self, report: ExecutionReport) -> ExecutionReport | None:
         """Return *report*, a fill as the difference of two totals where those are all it tells."""
@@ -233,7 +305,7 @@ class ReferenceAccount:
     def come_up(self) -> None:
         """Mend the line: the last report comes again, then what was missed."""
         self._outages -= 1
-        if self._outages:
+        if self._outages or self._stalls:
             return
         if self._latest is not None:
             self._hub.publish(self._latest)
@@ -249,7 +321,7 @@ class ReferenceAccount:
             UnsupportedOperation: There is no look-up by our id.
             VenueUnavailable: The venue is down.
         """
-        await self._reach()
+        await self._look()
         if not self._modes.lookup:
             raise UnsupportedOperation(
                 "orders are not found by our id", remedy="list open orders and fills"
@@ -270,7 +342,7 @@ class ReferenceAccount:
         Raises:
             VenueUnavailable: The venue is down.
         """
-        await self._reach()
+        await self._look()
         seen_ns = self._seen_ns()
         shown = [[o for ns, o in each if ns <= seen_ns] for each in self._states.values()]
         return [each[-1] for each in shown if each and not each[-1].status.is_final]
@@ -282,7 +354,7 @@ class ReferenceAccount:
         Raises:
             VenueUnavailable: The venue is down.
         """
-        await self._reach()
+        await self._look()
         seen_ns = self._seen_ns()
         return [f for ns, f in self._fills if ns <= seen_ns and f.ts_event >= since_ns]
 
@@ -293,7 +365,7 @@ class ReferenceAccount:
         Raises:
             VenueUnavailable: The venue is down.
         """
-        await self._reach()
+        await self._look()
         return self._books.account.positions()
 
     async def balances(self) -> Sequence[Balance]:
@@ -303,7 +375,7 @@ class ReferenceAccount:
         Raises:
             VenueUnavailable: The venue is down.
         """
-        await self._reach()
+        await self._look()
         return self._books.balances()
 
     async def fees(self, instrument_id: InstrumentId) -> FeeRates:
@@ -313,14 +385,39 @@ class ReferenceAccount:
         Raises:
             VenueUnavailable: The venue is down.
         """
-        await self._reach()
+        await self._look()
         return self._books.fees(instrument_id)
 
     def _seen_ns(self) -> int:
-        lag_ns = max(self._modes.read_lag_ns, _DELAY_NS if self.delayed_reads else 0)
+        lag_ns = max(self._modes.read_lag_ns, _DELAY_NS if self._delayed_reads else 0)
         return self._clock.now_ns() - lag_ns
 
+    def slow_reads(self) -> None:
+        """Let look-ups lag."""
+        self._delayed_reads += 1
+
+    def quick_reads(self) -> None:
+        """End one such fault."""
+        self._delayed_reads -= 1
+
+    def slow_answers(self) -> None:
+        """Let requests take long."""
+        self._slow += 1
+
+    def quick_answers(self) -> None:
+        """End one such fault."""
+        self._slow -= 1
+
+    async def _look(self) -> None:
+        await self._reach()
+        if self._slow:
+            await anyio.sleep(_SLOW_S)
+
     async def _reach(self) -> None:
+        """Let a request arrive, or fail as an adapter's own deadline makes it fail."""
         await anyio.lowlevel.checkpoint()
+        if self.losses:
+            await anyio.sleep(_GIVES_UP_S)
+            raise VenueUnavailable("no answer")
         if self._outages:
             raise VenueUnavailable("connection refused", outcome=Outcome.NOT_PLACED)

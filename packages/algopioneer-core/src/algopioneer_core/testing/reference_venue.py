@@ -12,10 +12,10 @@ can be told to have:
 `venue.books` tells the truth whatever the venue answers: count accepted orders and fills there.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from decimal import Decimal
-from functools import cache
+from functools import cache, partial
 from math import inf
 from typing import Final
 
@@ -26,10 +26,11 @@ from attrs import evolve
 
 from algopioneer_core.domain.capabilities import Capabilities
 from algopioneer_core.domain.errors import ConfigError, UnsupportedOperation
-from algopioneer_core.domain.events import FeedDown, FeedUp
+from algopioneer_core.domain.events import FeedDown, FeedUp, MarketClosed, MarketOpened
 from algopioneer_core.domain.instruments import Instrument, InstrumentId
 from algopioneer_core.domain.market_data import NS_PER_SECOND, Bar, Quote
 from algopioneer_core.domain.money import mul
+from algopioneer_core.domain.orders import Order
 from algopioneer_core.ports import Clock, MarketDataEvent, MarketSession, ReceiveStream
 from algopioneer_core.simulation.costs import CostModel
 from algopioneer_core.simulation.paper_account import PaperAccount
@@ -51,6 +52,7 @@ _AT_NEXT: Final = (
     FaultKind.SERVER_ERROR,
     FaultKind.PARTIAL_FILL,
     FaultKind.DUPLICATE,
+    FaultKind.REORDER,
     FaultKind.LATE_FILL,
 )
 REFERENCE_FAULTS: Final = (
@@ -58,7 +60,11 @@ REFERENCE_FAULTS: Final = (
     FaultKind.DISCONNECT,
     FaultKind.OUTAGE,
     FaultKind.DELAYED_READ,
+    FaultKind.SILENCE,
+    FaultKind.STALL,
+    FaultKind.HALF_OPEN,
     FaultKind.SLOW,
+    FaultKind.MARKET_CLOSED,
 )
 """What `ReferenceVenue.apply` knows; draw plans of these kinds only."""
 
@@ -121,16 +127,28 @@ class ReferenceVenue:
         return self._account
 
     def push(self, event: MarketDataEvent) -> None:
-        """Let *event* happen: match it, tell of the fills, show it."""
+        """Let *event* happen, unless the market is closed: match it, tell of fills, show it."""
+        if self._account.closures:
+            return
         if isinstance(event, Quote) and event.bid and self._is_partial(event):
             event = self._half(event)
         for report in self.books.match([event]):
             self._account.tell(report)
+        self._account.end_delays()
         self._market.show(event)
 
     def reach(self, client_order_id: str) -> None:
         """Let the market come to the price of an order that rests, with size for all of it."""
         self._account.reach(client_order_id)
+
+    def place_foreign(self, order: Order) -> None:
+        """
+        Let somebody else trade in the account: no order of ours, and none that a session sent.
+
+        Raises:
+            OrderRejected: The venue's rules or the account do not allow it.
+        """
+        self._account.place_foreign(order)
 
     def _is_partial(self, quote: Quote) -> bool:
         waits = any(o.intent.instrument_id == quote.instrument_id for o in self.books.working())
@@ -160,23 +178,63 @@ class ReferenceVenue:
         if fault.kind in _AT_NEXT:
             self._armed.append(fault.kind)
             await anyio.lowlevel.checkpoint()
-        elif fault.kind is FaultKind.DELAYED_READ:
-            self._account.delayed_reads += 1
-            await anyio.sleep(fault.duration_ns / NS_PER_SECOND)
-            self._account.delayed_reads -= 1
-        elif fault.kind is FaultKind.SLOW:
-            self._account.slow += 1
-            await anyio.sleep(fault.duration_ns / NS_PER_SECOND)
-            self._account.slow -= 1
-        else:
-            await self._break(fault.duration_ns)
+            return
+        begin, end = self._lasting(fault.kind)
+        begin()
+        await anyio.sleep(fault.duration_ns / NS_PER_SECOND)
+        end()
 
-    async def _break(self, duration_ns: int) -> None:
+    def _lasting(self, kind: FaultKind) -> tuple[Callable[[], None], Callable[[], None]]:
+        """Return what begins and what ends a fault that lasts."""
+        account = self._account
+        if kind is FaultKind.DELAYED_READ:
+            return account.slow_reads, account.quick_reads
+        if kind is FaultKind.SLOW:
+            return account.slow_answers, account.quick_answers
+        if kind is FaultKind.MARKET_CLOSED:
+            return self._close, self._open
+        if kind in (FaultKind.SILENCE, FaultKind.HALF_OPEN):
+            loses = kind is FaultKind.HALF_OPEN
+            return partial(self._fall_silent, loses=loses), partial(self._speak, loses=loses)
+        if kind is FaultKind.STALL:
+            return self._stall, self._flow
+        return self._go_down, self._come_up
+
+    def _go_down(self) -> None:
         self._market.go_down()
         self._account.go_down()
-        await anyio.sleep(duration_ns / NS_PER_SECOND)
+
+    def _come_up(self) -> None:
         self._account.come_up()
         self._market.come_up()
+
+    def _fall_silent(self, *, loses: bool) -> None:
+        self._market.silences += 1
+        self._account.silences += 1
+        self._account.losses += loses
+
+    def _speak(self, *, loses: bool) -> None:
+        self._account.losses -= loses
+        self._account.silences -= 1
+        self._market.silences -= 1
+
+    def _stall(self) -> None:
+        self._market.stall()
+        self._account.stall()
+
+    def _flow(self) -> None:
+        self._account.flow()
+        self._market.flow()
+
+    def _close(self) -> None:
+        self._account.closures += 1
+        if self._account.closures == 1:
+            self._market.say_closed()
+
+    def _open(self) -> None:
+        self._account.closures -= 1
+        if not self._account.closures:
+            self._market.say_open()
 
     def befalls(self, kind: FaultKind) -> bool:
         """Return whether *kind* is due; it is then over."""
@@ -196,6 +254,10 @@ class ReferenceMarket:
         self._feeds: list[tuple[frozenset[str], MemoryObjectSendStream[MarketDataEvent]]] = []
         self._bars: list[Bar] = []
         self._outages = 0
+        self._stalled = 0
+        self._waiting: list[MarketDataEvent] = []
+        self.silences = 0
+        """How many faults keep it silent now: what it does not send is lost."""
 
     async def instruments(self) -> Sequence[Instrument]:
         """Return what it trades."""
@@ -255,10 +317,18 @@ class ReferenceMarket:
         """Send *event* to whoever wants it, unless the line is down."""
         if isinstance(event, Bar):
             self._bars.append(event)
-        if not self._outages:
+        if not self._outages and not self.silences:
+            self._send(event)
+
+    def show_garbage(self, event: MarketDataEvent) -> None:
+        """Send what never happened; the line permitting."""
+        if not self._outages and not self.silences:
             self._send(event)
 
     def _send(self, event: MarketDataEvent) -> None:
+        if self._stalled:
+            self._waiting.append(event)
+            return
         about = getattr(event, "instrument_id", None)
         for wanted, feed in self._feeds:
             if about is None or about in wanted:
@@ -275,3 +345,27 @@ class ReferenceMarket:
         self._outages -= 1
         if not self._outages:
             self._send(FeedUp(self._venue, self._clock.now_ns()))
+
+    def stall(self) -> None:
+        """Let what is sent wait."""
+        self._stalled += 1
+
+    def flow(self) -> None:
+        """Let it go on its way, all that waits at once."""
+        self._stalled -= 1
+        if not self._stalled:
+            waiting, self._waiting = self._waiting, []
+            for event in waiting:
+                self._send(event)
+
+    def say_closed(self) -> None:
+        """Tell that trading hours have ended."""
+        self._tell_hours(MarketClosed)
+
+    def say_open(self) -> None:
+        """Tell that trading hours have begun."""
+        self._tell_hours(MarketOpened)
+
+    def _tell_hours(self, kind: type[MarketClosed | MarketOpened]) -> None:
+        if not self._outages and not self.silences:
+            self._send(kind(self._venue, self._clock.now_ns()))

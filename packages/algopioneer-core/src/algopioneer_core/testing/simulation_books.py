@@ -68,8 +68,14 @@ class BookKeeper:
     """What each strategy's executed orders add up to."""
     excused_until_ns: int = 0
     """Until when something was wrong that excuses a delay, UTC nanoseconds."""
+    lost: dict[str, None] = field(factory=dict)
+    """Ids of orders whose intent a dishonest disk has lost: nobody can know them as ours."""
+    disturbed: dict[InstrumentId, None] = field(factory=dict)
+    """Instruments that such orders, or somebody else's, have traded: to be told of."""
     checks: int = 0
     _rows: int = 0
+    _lost_rows: int = 0
+    _foreign_fills: int = 0
     _accepted: dict[str, None] = field(factory=dict)
     _executed: dict[str, Quantity] = field(factory=dict)
     _fills: int = 0
@@ -88,15 +94,32 @@ class BookKeeper:
             InvariantBroken: Something does not.
         """
         self.checks += 1
+        self._note_lost_rows()
         for client_order_id in self._new_orders():
-            self._check_accepted(client_order_id)
-            self._ordered_ns[self.intents[client_order_id][0]] = now_ns
+            if client_order_id not in self.lost:
+                self._check_accepted(client_order_id)
+                self._ordered_ns[self.intents[client_order_id][0]] = now_ns
         for fill in self._new_fills():
             self._book(fill)
         if floor is not None:
             self._check_engines(floor)
         for name, legs in SPREADS.items():
             self._check_legs(name, legs, floor, now_ns)
+
+    # --- what nobody can know ----------------------------------------------------------------
+
+    def _note_lost_rows(self) -> None:
+        """Take orders whose intent is lost out of the books: they are foreign from now on."""
+        for row in self.disk.lost[self._lost_rows :]:
+            self._lost_rows += 1
+            self._rows = min(self._rows, row.sequence - 1)
+            if row.kind == EntryKind.INTENT.value:
+                self.lost[row.key] = None
+                strategy, order = self.intents.pop(row.key, (row.strategy, decode(row.body)))
+                executed = mul(self._executed.get(row.key, ZERO), order.intent.side.sign)
+                place = strategy, order.intent.instrument_id
+                self.held[place] = sub(self.held.get(place, ZERO), executed)
+                self.disturbed[order.intent.instrument_id] = None
 
     # --- orders ------------------------------------------------------------------------------
 
@@ -135,7 +158,7 @@ class BookKeeper:
             held = self.held.get((strategy, instrument.id), ZERO)
             buys = sells = ZERO
             for order in self.venue.books.working():
-                name, _ = self.intents[order.client_order_id]
+                name, _ = self.intents.get(order.client_order_id, ("", None))
                 if (name, order.intent.instrument_id) == (strategy, instrument.id):
                     signed = mul(order.remaining_quantity or ZERO, order.intent.side.sign)
                     buys, sells = add(buys, max(signed, ZERO)), add(sells, min(signed, ZERO))
@@ -159,8 +182,14 @@ class BookKeeper:
         yield from executed[self._fills :]
         self._fills = len(executed)
 
+        for fill in self.venue.execution.executed_foreign[self._foreign_fills :]:
+            self._foreign_fills += 1
+            self.disturbed[fill.instrument_id] = None
+
     def _book(self, fill: Fill) -> None:
         key = fill.client_order_id
+        if key in self.lost:
+            return
         self._executed[key] = add(self._executed.get(key, ZERO), fill.quantity)
         place = self.intents[key][0], fill.instrument_id
         self.held[place] = add(self.held.get(place, ZERO), fill.signed_quantity)
@@ -202,7 +231,8 @@ class BookKeeper:
 
 
 def _is_halted(floor: Floor, name: str) -> bool:
-    legs = floor.runners[name].engine.legs
+    runner = floor.runners.get(name)
+    legs = None if runner is None else runner.engine.legs
     return legs is not None and legs.state is LegState.HALTED
 
 

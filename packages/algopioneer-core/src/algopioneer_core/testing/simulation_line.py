@@ -6,7 +6,7 @@ and nothing answers until it is mended. When it is cut, it is as after a power c
 left of the process reaches the venue any more. What was on the wire arrives.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import TypeVar
 
@@ -42,10 +42,14 @@ class Line:
 
     Args:
         venue: At the other end.
+        stamped: Says when a market event has arrived here.
     """
 
-    def __init__(self, venue: Venue) -> None:
+    def __init__(
+        self, venue: Venue, stamped: Callable[[MarketDataEvent], MarketDataEvent] = lambda e: e
+    ) -> None:
         self.venue = venue
+        self.stamped = stamped
         self.is_dead = False
         """Whether the power is off at our end."""
         self._breaks = 0
@@ -103,10 +107,12 @@ class Line:
             raise VenueUnavailable("the line is down", outcome=Outcome.NOT_PLACED)
 
     @asynccontextmanager
-    async def streaming(self, inner: ReceiveStream[_T]) -> "AsyncIterator[_Stream[_T]]":
-        """Give *inner* as a stream that ends with this line."""
+    async def streaming(
+        self, inner: ReceiveStream[_T], arrived: Callable[[_T], _T] = lambda e: e
+    ) -> "AsyncIterator[_Stream[_T]]":
+        """Give *inner* as a stream that ends with this line; *arrived* sees what comes."""
         self._opened += 1
-        number, stream = self._opened, _Stream(inner)
+        number, stream = self._opened, _Stream(inner, arrived)
         self._streams[number] = stream  # type: ignore[assignment]  # only ever cancelled
         try:
             yield stream
@@ -117,8 +123,9 @@ class Line:
 class _Stream(EndingStream[_T]):
     """A stream that may break while it is waited for."""
 
-    def __init__(self, inner: ReceiveStream[_T]) -> None:
+    def __init__(self, inner: ReceiveStream[_T], arrived: Callable[[_T], _T]) -> None:
         self._inner = inner
+        self._arrived = arrived
         self._is_broken = False
         self._waiting: anyio.CancelScope | None = None
 
@@ -130,7 +137,7 @@ class _Stream(EndingStream[_T]):
     async def receive(self) -> _T:
         if not self._is_broken:
             with anyio.CancelScope() as self._waiting:
-                return await self._inner.receive()
+                return self._arrived(await self._inner.receive())
         raise VenueUnavailable("the connection was lost", outcome=Outcome.NOT_PLACED)
 
 
@@ -152,7 +159,7 @@ class _LineMarket:
         self._line.check()
         async with (
             self._inner.subscribe(instrument_ids) as inner,
-            self._line.streaming(inner) as stream,
+            self._line.streaming(inner, self._line.stamped) as stream,
         ):
             yield stream
 

@@ -15,7 +15,16 @@ from algopioneer_core.domain.instruments import Instrument, InstrumentId, Instru
 from algopioneer_core.domain.market_data import NS_PER_SECOND, Bar, Quote
 from algopioneer_core.domain.money import Increment, from_scaled
 
-__all__ = ["COIN", "INSTRUMENTS", "INTERVAL_NS", "PERPETUAL", "STEP_NS", "TWIN", "PriceWalk"]
+__all__ = [
+    "COIN",
+    "INSTRUMENTS",
+    "INTERVAL_NS",
+    "PERPETUAL",
+    "STEP_NS",
+    "TWIN",
+    "VENUE",
+    "PriceWalk",
+]
 
 VENUE: Final = "reference"
 _LOT: Final = Increment(Decimal("0.001"))

@@ -1,147 +1,115 @@
-"""The strategies of a simulation, each inside one that fails when its fault is due."""
+"""
+The strategies of a simulation, and the configuration that people change while it runs.
+
+Three are plugins: moving average, pairs and basis; the fourth is `Quoter`. Of each there are two
+configurations, and any of them may be missing from the session's for a while.
+"""
 
 import enum
 import functools
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any, Final, TypeVar
 
-from attrs import define, evolve, field
+from attrs import evolve
 
-from algopioneer_core.domain.commands import StrategyCommand
-from algopioneer_core.domain.events import Event
-from algopioneer_core.domain.fills import Side
-from algopioneer_core.domain.instruments import Instrument, InstrumentId
-from algopioneer_core.domain.money import ONE
-from algopioneer_core.domain.orders import OrderIntent
+from algopioneer_core.domain.instruments import Instrument
+from algopioneer_core.engine.exit_policies import StopLoss, StopLossConfig
 from algopioneer_core.engine.exits import ExitCosts
 from algopioneer_core.engine.leg_rules import LegOrders, LegRules
-from algopioneer_core.engine.strategy import Requirements, Strategy, StrategyContext
+from algopioneer_core.engine.strategy import Strategy
 from algopioneer_core.plugins.manager import PluginHost
 from algopioneer_core.runtime.bar_intake import BarOrigin
 from algopioneer_core.runtime.plan import StrategyPlan
-from algopioneer_core.runtime.restart_policy import OnExhausted, RestartPolicy
+from algopioneer_core.runtime.restart_policy import OnExhausted, OnRemove, RestartPolicy
 from algopioneer_core.testing.simulation_market import COIN, INTERVAL_NS, PERPETUAL, TWIN
+from algopioneer_core.testing.simulation_moods import Moods, Moody
+from algopioneer_core.testing.simulation_quoter import Quoter
 
-__all__ = ["LEG_NOTIONAL", "SPREADS", "STRATEGIES", "Moods", "strategy_plans"]
+__all__ = ["LEG_NOTIONAL", "SPREADS", "STRATEGIES", "Configuration"]
 
 _E = TypeVar("_E", bound=enum.Enum)
 LEG_NOTIONAL: Final = Decimal(1_000)
 """What each leg of a spread is worth when it is entered, USD."""
-_SETTINGS: Final[Mapping[str, tuple[tuple[Instrument, ...], Mapping[str, Any]]]] = {
+_QUOTER: Final = "quoter"
+_INSTRUMENTS: Final[Mapping[str, tuple[Instrument, ...]]] = {
+    "moving-average": (COIN,),
+    "pairs": (COIN, TWIN),
+    "basis": (COIN, PERPETUAL),
+    _QUOTER: (TWIN,),
+}
+_SETTINGS: Final[Mapping[str, tuple[Mapping[str, Any], Mapping[str, Any]]]] = {
     "moving-average": (
-        (COIN,),
         {"short_window": 2, "long_window": 4, "quantity": Decimal(8), "allow_short": True},
+        {"short_window": 3, "long_window": 5, "quantity": Decimal(6), "allow_short": False},
     ),
     "pairs": (
-        (COIN, TWIN),
-        {
-            "window": 8,
-            "z_entry": Decimal(1),
-            "z_exit": Decimal("0.2"),
-            "notional": 2 * LEG_NOTIONAL,
-        },
+        {"window": 8, "z_entry": Decimal(1), "z_exit": Decimal("0.2")},
+        {"window": 6, "z_entry": Decimal("1.2"), "z_exit": Decimal(0)},
     ),
     "basis": (
-        (COIN, PERPETUAL),
-        {
-            "entry_bps": Decimal(6),
-            "exit_bps": Decimal(2),
-            "allow_reverse": True,
-            "notional": 2 * LEG_NOTIONAL,
-        },
+        {"entry_bps": Decimal(6), "exit_bps": Decimal(2), "allow_reverse": True},
+        {"entry_bps": Decimal(8), "exit_bps": Decimal(1), "allow_reverse": True},
+    ),
+    _QUOTER: (
+        {"quantity": Decimal(4), "cents": 3},
+        {"quantity": Decimal(3), "cents": 5},
     ),
 }
-STRATEGIES: Final = tuple(_SETTINGS)
-"""Their names, which are those of their plugins."""
+STRATEGIES: Final = tuple(_INSTRUMENTS)
+"""Their names; those of plugins are the plugins'."""
 SPREADS: Final = {"pairs": (COIN, TWIN), "basis": (COIN, PERPETUAL)}
 """The legs of those that trade two."""
-_STRANGER: Final = InstrumentId("elsewhere", "THING-USD")
 
 
-@define
-class Moods:
+class Configuration:
     """
-    How each strategy will fail next.
+    What the session's file says of its strategies, now.
 
     Args:
-        draw: Numbers in [0, 1): chooses how.
+        host: Where the plugins are found.
+        moods: Of the strategies.
+        numbers: Returns the numbers in [0, 1) that choose the policies of a strategy, by its name.
     """
 
-    _draw: Callable[[], float]
-    _due: dict[str, int] = field(factory=dict)
-    failed: int = 0
-    """How often one did."""
+    def __init__(
+        self, host: PluginHost, moods: Moods, numbers: Callable[[str], Callable[[], float]]
+    ) -> None:
+        self._host = host
+        self._moods = moods
+        self._numbers = numbers
+        self._variants = dict.fromkeys(STRATEGIES, 0)
 
-    def spoil(self, strategy: str) -> None:
-        """Let *strategy* fail when it is asked next."""
-        self._due[strategy] = int(self._draw() * 4)
+    def change(self, strategy: str, draw: Callable[[], float]) -> None:
+        """Take *strategy* out, or put it in; or, one time in two, configure it otherwise."""
+        variant = self._variants.pop(strategy, None)
+        if variant is None:
+            self._variants[strategy] = int(draw() * 2)
+        elif draw() < 1 / 2:
+            self._variants[strategy] = 1 - variant
 
-    def take(self, strategy: str, *, at_snapshot: bool = False) -> int | None:
-        """Return how it fails now, if it does."""
-        how = self._due.get(strategy)
-        if how is None or at_snapshot is not (how == _AT_SNAPSHOT):
-            return None
-        self.failed += 1
-        return self._due.pop(strategy)
+    def restore(self) -> bool:
+        """Put in again whatever was taken out; return whether anything was."""
+        missing = [each for each in STRATEGIES if each not in self._variants]
+        self._variants.update(dict.fromkeys(missing, 0))
+        return bool(missing)
 
+    def plans(self) -> tuple[StrategyPlan, ...]:
+        """
+        Return what is to run.
 
-_RAISES, _NONSENSE, _STRANGE, _AT_SNAPSHOT = range(4)
+        Raises:
+            PluginError: The strategies are not installed.
+        """
+        return tuple(
+            self._plan(name, self._variants[name]) for name in STRATEGIES if name in self._variants
+        )
 
-
-@define
-class _Moody:
-    """A strategy that works until its mood is spoilt."""
-
-    _inner: Strategy
-    _name: str
-    _moods: Moods
-
-    def requirements(self) -> Requirements:
-        return self._inner.requirements()
-
-    def on_event(self, event: Event, context: StrategyContext) -> Iterable[StrategyCommand]:
-        wishes = self._inner.on_event(event, context)
-        how = self._moods.take(self._name)
-        if how == _RAISES:
-            raise RuntimeError("spoilt")
-        if how == _NONSENSE:
-            return (*wishes, "buy low, sell high")  # type: ignore[arg-type]  # that is the point
-        if how == _STRANGE:
-            return (OrderIntent(instrument_id=_STRANGER, side=Side.BUY, quantity=ONE),)
-        return wishes
-
-    def snapshot(self) -> Mapping[str, object]:
-        if self._moods.take(self._name, at_snapshot=True) is not None:
-            raise RuntimeError("lost its mind")
-        return self._inner.snapshot()
-
-    def restore(self, state: Mapping[str, object]) -> None:
-        self._inner.restore(state)
-
-
-def _make(host: PluginHost, name: str, moods: Moods) -> Strategy:
-    spec, (instruments, settings) = host.strategies.get(name), _SETTINGS[name]
-    config_class = spec.load_config()
-    assert config_class is not None
-    inner: Strategy = spec.load_factory()(config_class(**settings), instruments)
-    return _Moody(inner, name, moods)
-
-
-def strategy_plans(
-    host: PluginHost, moods: Moods, draw: Callable[[], float]
-) -> tuple[StrategyPlan, ...]:
-    """
-    Return the plans of all three, with policies that *draw* chooses.
-
-    Raises:
-        PluginError: The strategies are not installed.
-    """
-    plans = []
-    for name, (instruments, _) in _SETTINGS.items():
+    def _plan(self, name: str, variant: int) -> StrategyPlan:
+        draw, instruments = self._numbers(name), _INSTRUMENTS[name]
         plan = StrategyPlan(
             name=name,
-            make=functools.partial(_make, host, name, moods),
+            make=functools.partial(self._make, name, variant),
             instruments=instruments,
             interval_ns=INTERVAL_NS,
             capital=Decimal(10_000),
@@ -149,10 +117,26 @@ def strategy_plans(
             legs=LegRules(max_residual_fraction=Decimal("0.05"), orders=_one_of(LegOrders, draw)),
             restarts=RestartPolicy(budget=3 + int(draw() * 4)),
             on_exhausted=_one_of(OnExhausted, draw),
-            fingerprint=name,
+            on_remove=_one_of(OnRemove, draw),
+            fingerprint=f"{name} {variant}",
         )
-        plans.append(_from_quotes(plan) if draw() < 1 / 4 else plan)
-    return tuple(plans)
+        if name == _QUOTER:
+            stop = StopLoss(StopLossConfig(loss_fraction=Decimal("0.002")))
+            plan = evolve(plan, exits=(stop,), exit_on_quotes=True)
+        return _from_quotes(plan) if draw() < 1 / 4 else plan
+
+    def _make(self, name: str, variant: int) -> Strategy:
+        settings = _SETTINGS[name][variant]
+        if name == _QUOTER:
+            (instrument,) = _INSTRUMENTS[name]
+            return Moody(Quoter(instrument, **settings), name, self._moods)
+        if name in SPREADS:
+            settings = {**settings, "notional": 2 * LEG_NOTIONAL}
+        spec = self._host.strategies.get(name)
+        config_class = spec.load_config()
+        assert config_class is not None
+        inner: Strategy = spec.load_factory()(config_class(**settings), _INSTRUMENTS[name])
+        return Moody(inner, name, self._moods)
 
 
 def _one_of(choices: type[_E], draw: Callable[[], float]) -> _E:

@@ -1,72 +1,47 @@
 """
-The world of a simulation: a market that moves, a venue that fails, and a process that lives and
-dies over it.
+The world of a simulation: a market that moves, a venue that fails, people who interfere, and a
+process that lives and dies among them.
 
-Only the venue, its books, the disk and the recorder outlast a life. A life ends by a power cut (at
-any time, or in the middle of a commit, which then reached the disk or did not), or by a request to
-stop; another begins from the journal after a while.
+Only the venue, its books, the disk, the configuration and the recorder outlast a life.
 """
 
-import enum
-import random  # noqa: TID251 - every stream of numbers is seeded here, and nowhere else
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Final
 
 import anyio
-from attrs import frozen
 
 from algopioneer_core.domain.events import RiskHalted, RiskResumed
 from algopioneer_core.domain.market_data import NS_PER_SECOND
 from algopioneer_core.engine.risk_limits import RiskLimits
-from algopioneer_core.journal.errors import JournalFailed
-from algopioneer_core.journal.journal import Journal, open_journal_on
-from algopioneer_core.journal.rows import Row, SnapshotRow, StorageFailed
 from algopioneer_core.plugins.manager import PluginHost
-from algopioneer_core.recorders.memory import MemoryRecorder
-from algopioneer_core.runtime.plan import SessionPlan
-from algopioneer_core.runtime.reconciliation import DriftRules
 from algopioneer_core.runtime.runner import StrategyRunner
-from algopioneer_core.runtime.session import Chance, Session
-from algopioneer_core.runtime.stopping import StopRequest
-from algopioneer_core.runtime.wake import Wake
 from algopioneer_core.simulation.paper_config import PaperConfig, PaperMargin
-from algopioneer_core.testing.clocks import VIRTUAL_START_NS, VirtualClock, run_inline
+from algopioneer_core.testing.clocks import VIRTUAL_START_NS, VirtualClock
 from algopioneer_core.testing.fault_plans import Fault, FaultKind
-from algopioneer_core.testing.journal_storage import MemoryDisk, MemoryStorage
 from algopioneer_core.testing.reference_modes import VenueModes
 from algopioneer_core.testing.reference_venue import ReferenceVenue
-from algopioneer_core.testing.simulation_books import BookKeeper
-from algopioneer_core.testing.simulation_line import Line
+from algopioneer_core.testing.simulation_books import BookKeeper, InvariantBroken
+from algopioneer_core.testing.simulation_history import numbers
 from algopioneer_core.testing.simulation_market import INSTRUMENTS, STEP_NS, PriceWalk
-from algopioneer_core.testing.simulation_strategies import Moods, strategy_plans
+from algopioneer_core.testing.simulation_moods import Moods
+from algopioneer_core.testing.simulation_process import DRIFT, Process
+from algopioneer_core.testing.simulation_strategies import STRATEGIES, Configuration
+from algopioneer_core.testing.simulation_troubles import (
+    MachineClock,
+    garbage,
+    step_clock,
+    trade_foreign,
+)
 
-__all__ = ["End", "Life", "World"]
+__all__ = ["World"]
 
-_PLENTY: Final = 1_000_000
 _HALF: Final = 0.5
-_BETWEEN_ORDERS_NS: Final = 600 * NS_PER_SECOND
-_HALT, _FLATTEN, _RESUME = range(3)
-
-
-@frozen
-class Life:
-    """One life of the process."""
-
-    until_ns: int
-    """When its end comes, from the start of the simulation."""
-    how: "End"
-    away_ns: int = 0
-    """How long nothing runs after it."""
-
-
-class End(enum.Enum):
-    """How a life ends."""
-
-    STOP = "stop"
-    CUT = "cut"
-    CUT_BEFORE_COMMIT = "cut before a commit"
-    CUT_AFTER_COMMIT = "cut after a commit"
+_OFTEN_DISHONEST: Final = 0.15
+_UNSYNCED: Final = 6
+_UNHEARD: Final = (FaultKind.SILENCE, FaultKind.STALL, FaultKind.HALF_OPEN)
+"""Faults in which orders end and nobody is told: that is found by comparing, every now and then."""
+_BREAKS: Final = (FaultKind.DISCONNECT, FaultKind.OUTAGE, FaultKind.HALF_OPEN)
 
 
 class World:
@@ -74,14 +49,16 @@ class World:
     Everything that is there, made from a seed; used for one run.
 
     Args:
-        seed: Decides everything.
+        seed: Decides everything but the incidents.
         host: Where the strategies are found.
     """
 
     def __init__(self, seed: int, host: PluginHost) -> None:
         self.seed = seed
         self.clock = VirtualClock()
-        draw = self.stream("world")
+        """The true time."""
+        self.machine = MachineClock(self.clock)
+        draw = self.numbers("world")
         self.modes = VenueModes(
             cumulative_fills=draw() < _HALF,
             read_lag_ns=(0, 2, 20)[int(draw() * 3)] * NS_PER_SECOND,
@@ -92,33 +69,48 @@ class World:
             INSTRUMENTS,
             self.clock,
             modes=self.modes,
-            config=PaperConfig(balances=(f"USD={_PLENTY}",), slippage_bps=Decimal(0)),
+            config=PaperConfig(balances=("USD=1000000",), slippage_bps=Decimal(0)),
             margin=PaperMargin.NONE,
         )
-        self.disk = MemoryDisk()
-        self.recorder = MemoryRecorder(keep=_PLENTY)
-        self.moods = Moods(self.stream("moods"))
-        self.max_gross = Decimal(4_000) if draw() < _HALF else None
-        self.books = BookKeeper(self.venue, self.disk, self.max_gross)
-        self.lives = 0
-        self.session: Session | None = None
-        """The session that runs, or ran last."""
-        self.line: Line | None = None
-        """Of the life that runs; None between two."""
-        self._host = host
-        self._breaks_streams = draw() < _HALF
-        self.has_people = draw() < _HALF
-        """Whether somebody halts, flattens and resumes."""
+        max_gross = Decimal(4_000) if draw() < _HALF else None
+        self.moods = Moods(
+            self.venue.books.account.mark, lambda name: self.process.end_blocked(name)
+        )
+        self.configuration = Configuration(
+            host, self.moods, lambda name: self.numbers(f"plan/{name}")
+        )
+        self.process = Process(
+            seed,
+            self.venue,
+            self.machine,
+            self.configuration,
+            RiskLimits(max_gross_notional=max_gross),
+            self.check,
+        )
+        self.process.disk.honest = draw() >= _OFTEN_DISHONEST
+        self.process.disk.unsynced = _UNSYNCED
+        self.books = BookKeeper(self.venue, self.process.disk, max_gross)
 
-    def stream(self, name: str) -> Callable[[], float]:
+    def numbers(self, name: str) -> Callable[[], float]:
         """Return numbers in [0, 1) of their own for one purpose."""
-        return random.Random(f"{self.seed}/{name}").random  # noqa: S311 - to repeat, not to hide
+        return numbers(self.seed, name)
 
-    # --- what goes on by itself --------------------------------------------------------------
+    def check(self) -> None:
+        """
+        Look at every invariant.
+
+        Raises:
+            InvariantBroken: One does not hold.
+        """
+        process = self.process
+        floor = process.session.floor if process.line and process.session else None
+        self.books.check(floor, self.clock.now_ns())
+        if self.moods.misled:
+            raise InvariantBroken(self.moods.misled[0])
 
     async def move_market(self) -> None:
         """Push quotes and bars, step after step, until cancelled."""
-        walk = PriceWalk(self.stream("prices"))
+        walk = PriceWalk(self.numbers("prices"))
         while True:
             now_ns = self.clock.now_ns()
             for event in walk.step(now_ns):
@@ -126,160 +118,110 @@ class World:
             self.check()
             await anyio.sleep_until((now_ns + STEP_NS - VIRTUAL_START_NS) / NS_PER_SECOND)
 
+    # --- incidents ---------------------------------------------------------------------------
+
     async def befall(self, fault: Fault) -> None:
         """Have *fault*; return when it is over."""
+        self._excuse(fault)
+        draw, kind = self.numbers(repr(fault)), fault.kind
+        if kind in _BY_KIND:
+            await _BY_KIND[kind](self, fault, draw)
+        elif kind in _BREAKS and self.process.lines_break:
+            await self._break_line(fault)
+        else:
+            await self.venue.apply(fault)
+
+    def _excuse(self, fault: Fault) -> None:
         until_ns = self.clock.now_ns() + fault.duration_ns
+        if fault.kind in _UNHEARD:
+            until_ns += int(DRIFT.every_s * NS_PER_SECOND)
         self.books.excused_until_ns = max(self.books.excused_until_ns, until_ns)
-        if fault.kind is FaultKind.STRATEGY_CRASH:
-            self.moods.spoil(fault.target)
-            return
-        line = self.line if fault.kind in (FaultKind.DISCONNECT, FaultKind.OUTAGE) else None
-        if line is None or not self._breaks_streams:
+
+    async def _break_line(self, fault: Fault) -> None:
+        line = self.process.line
+        if line is None:
             await self.venue.apply(fault)
             return
         line.go_down()
         await self.venue.apply(fault)
         line.come_up()
 
-    async def interfere(self, until_ns: int) -> None:
-        """Halt, flatten and resume strategies as people do; return at *until_ns*, all resumed."""
-        draw = self.stream("people")
-        while (now_ns := self.clock.now_ns() - VIRTUAL_START_NS) < until_ns:
-            waits_ns = min(int(draw() * _BETWEEN_ORDERS_NS) + 1, until_ns - now_ns)
-            await anyio.sleep(waits_ns / NS_PER_SECOND)
-            what, who = int(draw() * 3), draw()
-            for runner in self._at_work():
-                if what == _RESUME or draw() < who:
-                    self._order(what, runner)
+    async def _spoil(self, fault: Fault, draw: Callable[[], float]) -> None:
+        self.moods.spoil(fault.target, draw)
+
+    async def _block(self, fault: Fault, draw: Callable[[], float]) -> None:
+        self.moods.block(fault.target, draw)
+
+    async def _show_garbage(self, _: Fault, draw: Callable[[], float]) -> None:
+        event = garbage(self.venue, self.clock.now_ns(), draw)
+        if event is not None:
+            self.venue.market_data.show_garbage(event)
+
+    async def _trade_foreign(self, fault: Fault, draw: Callable[[], float]) -> None:
+        await trade_foreign(self.venue, self.clock, f"foreign-{fault.at_ns}", draw)
+
+    async def _step_clock(self, fault: Fault, draw: Callable[[], float]) -> None:
+        await step_clock(self.machine, fault, draw)
+
+    async def _fill_disk(self, fault: Fault, _: Callable[[], float]) -> None:
+        self.process.disk.commits_left = 0
+        await anyio.sleep(fault.duration_ns / NS_PER_SECOND)
+        self.process.disk.commits_left = None
+        self.books.excused_until_ns = max(self.books.excused_until_ns, self.clock.now_ns())
+
+    async def _fail_sync(self, _: Fault, draw: Callable[[], float]) -> None:
+        self.process.disk.sync_fails = True
+        self.process.disk.keep_last = draw() < _HALF
+
+    # --- people ------------------------------------------------------------------------------
+
+    async def _order(self, fault: Fault, _: Callable[[], float]) -> None:
         for runner in self._at_work():
-            self._order(_RESUME, runner)
+            if fault.target in ("", runner.name):
+                self._order_one(fault.kind, runner)
+
+    def resume_everything(self) -> None:
+        """Let people see to it, at the end, that nothing is halted by hand."""
+        for runner in self._at_work():
+            self._order_one(FaultKind.RESUME, runner)
 
     def _at_work(self) -> tuple[StrategyRunner, ...]:
         """Return the strategies people can reach: none before the session has reconciled."""
-        if self.line is None or self.line.is_dead or self.session is None:
+        line, session = self.process.line, self.process.session
+        if line is None or line.is_dead or session is None:
             return ()
-        runners = tuple(self.session.floor.runners.values())
-        is_open = not self.session.floor.is_closed and any(r.guard.is_running for r in runners)
+        runners = tuple(session.floor.runners.values())
+        is_open = not session.floor.is_closed and any(r.guard.is_running for r in runners)
         return runners if is_open else ()
 
-    def _order(self, what: int, runner: StrategyRunner) -> None:
-        assert self.session is not None
-        floor, now_ns, name = self.session.floor, self.clock.now_ns(), runner.name
-        if what == _RESUME:
+    def _order_one(self, kind: FaultKind, runner: StrategyRunner) -> None:
+        assert self.process.session is not None
+        floor, name = self.process.session.floor, runner.name
+        now_ns = max(floor.now_ns, self.machine.now_ns())
+        if kind is FaultKind.RESUME:
             floor.deliver(runner, RiskResumed(now_ns, name))
+            floor.supervision.revive(runner, now_ns)
             return
         floor.deliver(runner, RiskHalted(now_ns, "by hand", name))
-        if what == _FLATTEN:
+        if kind is FaultKind.FLATTEN:
             floor.flatten(runner, now_ns, "flatten")
 
-    def check(self) -> None:
-        """Look at every invariant."""
-        floor = self.session.floor if self.line and self.session else None
-        self.books.check(floor, self.clock.now_ns())
-
-    # --- lives -------------------------------------------------------------------------------
-
-    async def live(self, lives: Sequence[Life]) -> None:
-        """
-        Run the session, life after life.
-
-        Raises:
-            ExceptionGroup: A session failed though nobody had cut its power.
-        """
-        for life in lives:
-            if self.clock.now_ns() - VIRTUAL_START_NS < life.until_ns:
-                await self._live_once(life)
-                await anyio.sleep(life.away_ns / NS_PER_SECOND)
-
-    async def _live_once(self, life: Life) -> None:
-        self.lives += 1
-        line = self.line = Line(self.venue)
-        self.books.excused_until_ns = max(self.books.excused_until_ns, self.clock.now_ns())
-        storage = _Storage(self.disk, line)
-        try:
-            async with open_journal_on(
-                storage, make_uuid=lambda: f"journal-{self.seed}", run_blocking=run_inline
-            ) as journal:
-                await self._run(life, line, journal)
-        except* JournalFailed:
-            if not line.is_dead:
-                raise
-        finally:
-            self.line = None
-
-    async def _run(self, life: Life, line: Line, journal: Journal) -> None:
-        stop = StopRequest()
-        session = self.session = self._session(line, journal, stop)
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(self._end, life, line, stop, tasks.cancel_scope)
-            await session.run()
-            tasks.cancel_scope.cancel()
-
-    def _session(self, line: Line, journal: Journal, stop: StopRequest) -> Session:
-        name, draw = f"life-{self.lives}", self.stream(f"life-{self.lives}")
-        session = Session(
-            self._plan(),
-            {line.name: line},
-            journal,
-            clock=self.clock,
-            chance=Chance(draw=draw, jitter=lambda *_: draw(), nonce=lambda: name),
-            recorders={"memory": self.recorder},
-            stop=stop,
-        )
-        session.floor.handled = _Watched(self.check)
-        return session
-
-    def _plan(self) -> SessionPlan:
-        return SessionPlan(
-            name="simulation",
-            strategies=strategy_plans(self._host, self.moods, self.stream("plans")),
-            numeraire="USD",
-            limits=RiskLimits(max_gross_notional=self.max_gross),
-            grace_ns=2 * NS_PER_SECOND,
-            drift=DriftRules(every_s=Decimal(60)),
-        )
-
-    async def _end(
-        self, life: Life, line: Line, stop: StopRequest, scope: anyio.CancelScope
-    ) -> None:
-        await anyio.sleep_until(life.until_ns / NS_PER_SECOND)
-        if life.how is End.STOP:
-            stop.ask("the simulation stops it")
-        elif life.how is End.CUT:
-            self.disk.cut_power()
-            line.cut()
-            scope.cancel()
-        else:
-            self.disk.keep_last = life.how is End.CUT_AFTER_COMMIT
-            self.disk.cut_power_in = 0
+    async def _reload(self, fault: Fault, draw: Callable[[], float]) -> None:
+        name = fault.target or STRATEGIES[int(draw() * len(STRATEGIES))]
+        self.configuration.change(name, draw)
+        self.process.reload.ring()
 
 
-class _Watched(Wake):
-    """A bell that looks at the world at each ring."""
-
-    __slots__ = ("_look",)
-
-    def __init__(self, look: Callable[[], None]) -> None:
-        super().__init__()
-        self._look = look
-
-    def ring(self) -> None:
-        super().ring()
-        self._look()
-
-
-class _Storage(MemoryStorage):
-    """A storage whose power is that of a line: when it goes, nothing reaches the venue either."""
-
-    def __init__(self, disk: MemoryDisk, line: Line) -> None:
-        super().__init__(disk, disk.life)
-        self._line = line
-
-    def commit(
-        self, rows: Sequence[Row], snapshots: Sequence[SnapshotRow], dropped: Sequence[str] = ()
-    ) -> None:
-        try:
-            super().commit(rows, snapshots, dropped)
-        except StorageFailed:
-            self._line.cut()
-            raise
+_BY_KIND: Final = {
+    FaultKind.STRATEGY_CRASH: World._spoil,
+    FaultKind.STRATEGY_BLOCK: World._block,
+    FaultKind.GARBAGE: World._show_garbage,
+    FaultKind.FOREIGN_ORDER: World._trade_foreign,
+    FaultKind.CLOCK_STEP: World._step_clock,
+    FaultKind.DISK_FULL: World._fill_disk,
+    FaultKind.SYNC_ERROR: World._fail_sync,
+    FaultKind.HALT: World._order,
+    FaultKind.FLATTEN: World._order,
+    FaultKind.RESUME: World._order,
+    FaultKind.RELOAD: World._reload,
+}
