@@ -561,7 +561,7 @@ async def test_a_stop_ends_a_change_that_waits_for_the_venue() -> None:
     async with anyio.create_task_group() as tasks:
         async with _session(plan, market, disk) as running:
             tasks.start_soon(market.venue.apply, Fault(0, FaultKind.HALF_OPEN, duration_ns=10**12))
-            market.venue.market_data.bars = _never  # type: ignore[method-assign]  # no answer
+            market.venue.market_data.bars = _never  # type: ignore[method-assign,assignment]  # no answer
 
             async def reload() -> None:
                 assert running.session is not None

@@ -84,8 +84,12 @@ def test_a_drift_may_be_a_fill_that_is_still_to_be_told_of(
 ) -> None:
     """Where what works is on its side, and as large: a list of fills lags behind positions."""
     drift = Drift(_ID, _D(0), _D(0), _D(unexplained), DriftAction.HALT)
-    size = {"quote_amount": _D(5)} if quantity is None else {"quantity": _D(quantity)}
-    intent = OrderIntent(instrument_id=_ID, side=side, **size)
+    intent = OrderIntent(
+        instrument_id=_ID,
+        side=side,
+        quantity=None if quantity is None else _D(quantity),
+        quote_amount=_D(5) if quantity is None else None,
+    )
     order = Order("a", intent, 0, OrderStatus.OPEN)
     assert may_be_on_its_way(drift, [order]) is is_explained
     assert not may_be_on_its_way(drift, [])
