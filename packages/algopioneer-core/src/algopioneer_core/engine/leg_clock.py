@@ -63,11 +63,8 @@ class LegClock:
         """
         if not uneven:
             self.deadline_ns = self.uneven_until_ns = None
-        else:
-            if self.deadline_ns is None:
-                self.deadline_ns = now_ns + self._residual_ns
-            if self.uneven_until_ns is None:
-                self.uneven_until_ns = now_ns + self._residual_ns
+        elif self.deadline_ns is None:
+            self.exposed(now_ns)
         if self.cancel_again_ns:  # rare, and this is called after every report
             for each in [each for each in self.cancel_again_ns if each not in live]:
                 del self.cancel_again_ns[each]
@@ -77,7 +74,7 @@ class LegClock:
         self.patience_until_ns = now_ns + self._patience_ns
 
     def exposed(self, now_ns: int) -> None:
-        """Start the deadline: orders on even legs are out, and one of them may fill alone."""
+        """Start the deadline: the legs are uneven, or an order of two may fill alone."""
         self.deadline_ns = self.uneven_until_ns = now_ns + self._residual_ns
 
     def corrected(self, now_ns: int) -> None:
