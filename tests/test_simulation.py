@@ -1,15 +1,20 @@
 """The whole runtime under faults: a few seeds here, hundreds in `nox -s simulate`."""
 
-import json
 import os
+import signal
 import subprocess
 import sys
+from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
 from algopioneer_core.bootstrap.host import load_host
-from algopioneer_core.testing.simulate import Failure, main, replay_command, run_seed
+from algopioneer_core.testing.fault_plans import Fault, FaultKind
+from algopioneer_core.testing.reference_venue import ReferenceVenue
+from algopioneer_core.testing.simulate import Failure, main, replay_command, run_seed, shrunk
 from algopioneer_core.testing.simulation import Outcome, simulate
+from algopioneer_core.testing.simulation_history import draw_history, shrink
 
 MINUTES = 25
 
@@ -24,26 +29,24 @@ def test_invariants_hold_through_faults_crashes_and_power_cuts() -> None:
     assert sum(each.crashes for each in outcomes) > 5
 
 
-@pytest.mark.parametrize("seed", [3, 5])
-def test_same_seed_gives_the_same_journal_whatever_the_hash_seed(seed: int) -> None:
-    """The canonical export is the same to the byte in processes that hash differently."""
-    digests = {_digest(seed, hash_seed) for hash_seed in ("1", "2")}
-    assert len(digests) == 1
+def test_same_seeds_give_the_same_journals_whatever_the_hash_seed(tmp_path: Path) -> None:
+    """The canonical exports are the same to the byte in processes that hash differently."""
+    first, second = (_journals(tmp_path / hash_seed, hash_seed) for hash_seed in ("1", "2"))
+    assert ["seed-3.txt", "seed-4.txt", "seed-5.txt"] == list(first)
+    assert all(len(text) > 10_000 for text in first.values())
+    assert first == second
 
 
-def _digest(seed: int, hash_seed: str) -> str:
-    program = (
-        "import json, algopioneer_core.testing.simulate as s;"
-        f"print(json.dumps(s.run_seed({seed}, 15).digest))"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", program],
+def _journals(folder: Path, hash_seed: str) -> dict[str, bytes]:
+    """Return the exports, by name, that a process of its own has written."""
+    command = "--first-seed 3 --seeds 3 --minutes 12 --jobs 1 --journals"
+    subprocess.run(
+        [sys.executable, "-m", "algopioneer_core.testing.simulate", *command.split(), str(folder)],
         env={**os.environ, "PYTHONHASHSEED": hash_seed},
         capture_output=True,
-        text=True,
         check=True,
     )
-    return str(json.loads(done.stdout))
+    return {each.name: each.read_bytes() for each in sorted(folder.iterdir())}
 
 
 def test_runner_tells_how_it_went(capsys: pytest.CaptureFixture[str]) -> None:
@@ -71,3 +74,64 @@ def test_failure_names_the_seed_and_the_command_that_replays_it(
     assert "was accepted twice" in result.broken[0]
     assert main(["--seeds", "1", "--minutes", "10", "--jobs", "1"]) == 1
     assert replay_command(1, 10) in capsys.readouterr().out
+
+
+def _forget_rejects(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Plant a venue that places what it refuses."""
+    from algopioneer_core.testing.reference_account import ReferenceAccount
+
+    befalls = ReferenceVenue.befalls
+
+    def place_what_is_refused(self: ReferenceVenue, kind: FaultKind) -> bool:
+        found = befalls(self, kind)
+        if found and kind is FaultKind.REJECT:
+            account: ReferenceAccount = self.execution
+            account.accepted.append("nobody-sent-it")
+        return found
+
+    monkeypatch.setattr(ReferenceVenue, "befalls", place_what_is_refused)
+
+
+def test_shrinking_leaves_the_incident_that_matters(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of all that goes wrong only the refusal is left, and the part fails as the whole did."""
+    _forget_rejects(monkeypatch)
+    seed = next(n for n in range(1, 20) if isinstance(run_seed(n, 6), Failure))
+    failure = run_seed(seed, 6)
+    assert isinstance(failure, Failure)
+    assert "nobody-sent-it" in failure.broken[0]
+    (number,) = shrunk(failure, 6)
+    incident = draw_history(seed, 6).incidents[number]
+    assert isinstance(incident, Fault)
+    assert incident.kind is FaultKind.REJECT
+    again = run_seed(seed, 6, [number])
+    assert isinstance(again, Failure)
+    assert again.broken == failure.broken
+    assert replay_command(seed, 6, [number]).endswith(f"--jobs 1 --only {number}")
+
+
+def test_shrinking_finds_incidents_that_only_fail_together() -> None:
+    """Neither of the two can be left out, and everything else is."""
+    asked: list[Sequence[int]] = []
+
+    def fails(wanted: Sequence[int]) -> bool:
+        asked.append(wanted)
+        return {7, 42} <= set(wanted)
+
+    assert [7, 42] == shrink(range(60), fails)
+    assert len(asked) < 100
+    assert len(shrink(range(60), fails, tries=3)) > 2
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="the system has no such timer")
+def test_time_that_stands_still_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A task that never waits is found out, though virtual time does not pass."""
+
+    def spin(*_: object, **__: object) -> None:
+        while True:
+            pass
+
+    monkeypatch.setattr("algopioneer_core.testing.simulate._LONGEST_S", -2)
+    monkeypatch.setattr("algopioneer_core.testing.simulate.simulate", spin)
+    failure = run_seed(1, 3)
+    assert isinstance(failure, Failure)
+    assert "it did not end within 1 s" in failure.broken[0]

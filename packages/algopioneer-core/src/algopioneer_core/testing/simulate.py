@@ -2,17 +2,22 @@
 Simulations of many seeds: `python -m algopioneer_core.testing.simulate --seeds 200 --first-seed 1`.
 
 Each seed is one history (see `testing.simulation`). A seed that fails is told with what was broken
-and with the command that plays it again, alone; the others go on, and the exit code is 1.
+and with the command that plays it again, alone; the others go on, and the exit code is 1. With
+`--shrink` the incidents that do not matter are left out first.
 """
 
 import argparse
 import functools
 import os
+import re
+import signal
 import sys
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from multiprocessing import get_context
+from pathlib import Path
 from typing import Final
 
 from attrs import frozen
@@ -23,10 +28,14 @@ from algopioneer_core.domain.errors import AlgopioneerError
 from algopioneer_core.domain.market_data import NS_PER_SECOND
 from algopioneer_core.plugins.manager import PluginHost
 from algopioneer_core.testing.simulation import Outcome, simulate
+from algopioneer_core.testing.simulation_books import InvariantBroken
+from algopioneer_core.testing.simulation_history import draw_history, shrink
 
-__all__ = ["Failure", "main", "replay_command", "run_seed"]
+__all__ = ["Failure", "main", "replay_command", "run_seed", "shrunk"]
 
 _MODULE: Final = "algopioneer_core.testing.simulate"
+_LONGEST_S: Final = 120
+"""How long a seed may take, and a second for each simulated minute: it takes a fiftieth."""
 
 
 @frozen
@@ -40,13 +49,72 @@ class Failure:
     """The traceback."""
 
 
-def run_seed(seed: int, minutes: int) -> Outcome | Failure:
-    """Play one seed; whatever it raises is its failure."""
+def run_seed(
+    seed: int, minutes: int, only: Sequence[int] | None = None, journals: Path | None = None
+) -> Outcome | Failure:
+    """
+    Play one seed; whatever it raises is its failure, and so is time that stands still.
+
+    Args:
+        seed: Decides everything.
+        minutes: How long things go wrong, simulated.
+        only: The numbers of the incidents that happen; None for all of them.
+        journals: A folder for the canonical export of the journal, `seed-N.txt`.
+    """
+    history = draw_history(seed, minutes)
+    if only is not None:
+        history = history.only(only)
+
+    def keep(lines: Iterable[str]) -> None:
+        if journals is not None:
+            text = "".join(f"{line}\n" for line in lines)
+            (journals / f"seed-{seed}.txt").write_text(text, encoding="utf-8")
+
     try:
-        return simulate(seed, _host(), minutes=minutes)
+        with _within(_LONGEST_S + minutes):
+            return simulate(seed, _host(), history=history, keep=keep)
     except Exception as error:
         broken = dict.fromkeys(f"{type(each).__name__}: {each}" for each in _leaves(error))
         return Failure(seed, tuple(broken), traceback.format_exc())
+
+
+@contextmanager
+def _within(seconds: int) -> Iterator[None]:
+    """
+    Let the block take so long at most, where the system can tell.
+
+    Virtual time moves only when every task waits, so tasks that never wait would never end.
+    """
+    if not hasattr(signal, "setitimer"):
+        yield
+        return
+
+    def end(*_: object) -> None:
+        raise InvariantBroken(f"it did not end within {seconds} s: does a task never wait?")
+
+    before = signal.signal(signal.SIGALRM, end)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def shrunk(failure: Failure, minutes: int, only: Sequence[int] | None = None) -> list[int]:
+    """Return the numbers of few incidents with which the seed of *failure* breaks the same way."""
+    everything = range(len(draw_history(failure.seed, minutes).incidents))
+
+    def fails(wanted: Sequence[int]) -> bool:
+        again = run_seed(failure.seed, minutes, wanted)
+        return isinstance(again, Failure) and _kind(again) == _kind(failure)
+
+    return shrink(list(everything if only is None else only), fails)
+
+
+def _kind(failure: Failure) -> str:
+    """Return what was broken, whatever the order, amount and time."""
+    return re.sub(r"\S*\d\S*", "#", failure.broken[0])
 
 
 @functools.cache
@@ -62,9 +130,10 @@ def _leaves(error: BaseException) -> Iterator[BaseException]:
         yield error
 
 
-def replay_command(seed: int, minutes: int) -> str:
-    """Return what to type to play one seed again."""
-    return f"python -m {_MODULE} --first-seed {seed} --seeds 1 --minutes {minutes} --jobs 1"
+def replay_command(seed: int, minutes: int, only: Sequence[int] | None = None) -> str:
+    """Return what to type to play one seed again, or a part of its incidents."""
+    part = "" if only is None else f" --only {','.join(map(str, only))}"
+    return f"python -m {_MODULE} --first-seed {seed} --seeds 1 --minutes {minutes} --jobs 1{part}"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -76,9 +145,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     options = _parser().parse_args(arguments)
     seeds = range(options.first_seed, options.first_seed + options.seeds)
+    if options.journals is not None:
+        options.journals.mkdir(parents=True, exist_ok=True)
     began_ns = SystemClock().now_ns()
     try:
-        results = list(_played(seeds, options.minutes, options.jobs))
+        results = list(_played(seeds, options))
     except AlgopioneerError as error:
         _say(f"error: {error}")
         return 1
@@ -96,6 +167,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--jobs", type=_positive, default=os.cpu_count() or 1, help="processes (one for each core)"
     )
+    parser.add_argument(
+        "--only", type=_numbers, help="numbers of the incidents that happen, 3,17 (all)"
+    )
+    parser.add_argument("--shrink", action="store_true", help="leave out what does not matter")
+    parser.add_argument("--journals", type=Path, help="folder for the journals' exports (none)")
     return parser
 
 
@@ -106,23 +182,35 @@ def _positive(text: str) -> int:
     return number
 
 
-def _played(seeds: Sequence[int], minutes: int, jobs: int) -> Iterator[Outcome | Failure]:
+def _numbers(text: str) -> list[int]:
+    return [int(each) for each in text.split(",") if each]
+
+
+def _played(seeds: Sequence[int], options: argparse.Namespace) -> Iterator[Outcome | Failure]:
     """Yield what each seed came to, in their order, and tell of failures as they come."""
-    play = functools.partial(run_seed, minutes=minutes)
-    if jobs == 1:
-        yield from (_told(play(seed), minutes) for seed in seeds)
+    play = functools.partial(
+        run_seed, minutes=options.minutes, only=options.only, journals=options.journals
+    )
+    if options.jobs == 1:
+        yield from (_told(play(seed), options) for seed in seeds)
         return
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(options.jobs, mp_context=get_context("spawn")) as pool:
         for result in pool.map(play, seeds):
-            yield _told(result, minutes)
+            yield _told(result, options)
 
 
-def _told(result: Outcome | Failure, minutes: int) -> Outcome | Failure:
+def _told(result: Outcome | Failure, options: argparse.Namespace) -> Outcome | Failure:
     if isinstance(result, Failure):
         _say(f"seed {result.seed} FAILED")
         for line in result.broken:
             _say(f"  {line}")
-        _say(f"  again: {replay_command(result.seed, minutes)}")
+        only = options.only
+        if options.shrink:
+            only = shrunk(result, options.minutes, only)
+            incidents = draw_history(result.seed, options.minutes).incidents
+            for number in only:
+                _say(f"  incident {number}: {incidents[number]}")
+        _say(f"  again: {replay_command(result.seed, options.minutes, only)}")
         _say(result.details)
     return result
 
