@@ -265,6 +265,16 @@ def crash_points(session: nox.Session) -> None:
     )
 
 
+@nox.session(default=False, venv_backend="none")
+def mutants(session: nox.Session) -> None:
+    """Plant mistakes in an adapter, and see which cases of the contract of venues catch them."""
+    _workspace(session)
+    listed = str(_package("algopioneer-coinbase") / "tests" / "mutants.toml")
+    _run_in_workspace(
+        session, "python", "-m", "algopioneer_core.testing.mutants", listed, *session.posargs
+    )
+
+
 @nox.session(default=False)
 def official(session: nox.Session) -> None:
     """The official Coinbase client trades at the local exchange, and its requests equal ours."""

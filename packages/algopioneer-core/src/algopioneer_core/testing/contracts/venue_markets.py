@@ -22,6 +22,8 @@ __all__ = ["MarketCases"]
 
 _SILENT_S: Final = 15.0
 """How long a stream says nothing: long enough to be noticed."""
+_JUST_NOW_NS: Final = 10 * NS_PER_SECOND
+"""How long ago an event may be that was just seen."""
 _EVER_NS: Final = 2**62
 _RULES: Final = (
     *("kind", "base", "quote", "multiplier", "expiry_ns", "price_increment"),
@@ -115,6 +117,8 @@ class MarketCases:
             await _more(stage, venue, events)
             assert _marks(events[:seen]) == [FeedDown, FeedUp]
             assert before <= _kinds(events[seen:]) | {FeedDown, FeedUp}
+            trades = [each.trade_id for each in events if isinstance(each, Trade)]
+            assert len(trades) == len(set(trades)), "a trade was told again"
 
     async def test_r08_missing_messages_are_told(self, stage: Stage) -> None:
         """R08: as a gap of the instrument; afterwards everything is subscribed again."""
@@ -129,10 +133,12 @@ class MarketCases:
             await _more(stage, venue, events)
 
     async def test_r09_silence_is_not_taken_for_calm(self, stage: Stage) -> None:
-        """R09: a stream that says nothing any more is down, and is opened anew."""
+        """R09: a stream that says nothing any more is opened anew; a quiet market is not one."""
         needs = Capability.SILENCE_DETECTION
         async with stage.line(needs) as (venue, backstage), stage.watching(venue) as events:
             await _more(stage, venue, events)
+            await anyio.sleep(2 * _SILENT_S)
+            assert FeedDown not in _marks(events)
             async with during(backstage, FaultKind.SILENCE, _SILENT_S):
                 await anyio.sleep(_SILENT_S - 1)
                 assert FeedDown in _marks(events)
@@ -191,6 +197,7 @@ class MarketCases:
             for bar in coarse[1:]:  # the first may be cut off by where history begins
                 inside = [b for b in bars if bar.ts_event - long < b.ts_event <= bar.ts_event]
                 assert _shape(inside) == _shape([bar])
+            assert any(bar.volume for bar in bars)
 
     async def test_r13_pushed_bars_are_those_of_history(self, stage: Stage) -> None:
         """R13: each finished, once, and the same."""
@@ -234,9 +241,10 @@ async def _history(stage: Stage, venue: Venue) -> tuple[tuple[int, ...], Sequenc
     intervals = venue.capabilities.history_bar_intervals_ns
     if not intervals:
         pytest.skip("declares no native history of bars")
-    await stage.watched(venue)
+    events = await stage.watched(venue)
     bars = await venue.market_data.bars(stage.instrument.id, intervals[0], 0, _EVER_NS)
     assert len(bars) > 2
+    assert bars[-1].ts_event < events[-1].ts_event + _JUST_NOW_NS, "a bar is not over"
     return intervals, bars
 
 

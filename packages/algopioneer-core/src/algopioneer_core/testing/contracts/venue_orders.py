@@ -196,6 +196,7 @@ class OrderCases:
             assert desk.large_quantity == desk.quantity_of("e12")
             assert add(base, desk.large_quantity) == await desk.held()
             complete = [each.complete for each in desk.told(OrderFilled, "e12")]
+            assert len(complete) == len(fills), "a part was reported again"
             assert not any(complete[:-1])
             listed = [f for f in await desk.account.fills(0) if f.client_order_id == "e12"]
             assert {f.fill_id: f for f in fills} == {f.fill_id: f for f in listed}

@@ -207,12 +207,15 @@ class TroubleCases:
         async with stage.troubled() as (desk, backstage):
             await desk.bought("f13-a")
             await desk.account.submit(desk.limit("f13-b"))
+            await desk.account.submit(desk.limit("f13-c"))
+            await desk.cancelled("f13-c")
             held = await desk.held()
         async with stage.troubled() as (desk, backstage):
             assert await desk.open_names() == ["f13-b"]
             assert held == await desk.held()
             await _check_found(desk, "f13-a", OrderStatus.FILLED)
             await _check_found(desk, "f13-b", OrderStatus.OPEN)
+            await _check_found(desk, "f13-c", OrderStatus.CANCELED)
             assert {"f13-a"} == {fill.client_order_id for fill in await desk.account.fills(0)}
             await _check_sent_again(desk, backstage, desk.limit("f13-b"))
             await desk.account.cancel("f13-b")
