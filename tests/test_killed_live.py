@@ -44,7 +44,7 @@ FAULTS = [
     ),
 ]
 LIVE = (
-    *("--exchange", "coinbase", "--venue", "absence_after_s=2", "--live"),
+    *("--exchange", "coinbase", "--venue", "absence_after_s=5", "--live"),
     *("--interval", "1s", "--journal", "live.journal"),
 )
 BASIS = (

@@ -292,6 +292,26 @@ async def test_what_is_proven_absent_ends_and_is_not_sent_under_another_id() -> 
     assert [at for at, what, _ in desk.venue.log if what == "order"][1] >= 20
 
 
+async def test_an_order_is_absent_only_once_the_account_agrees() -> None:
+    """What no list shows may have traded: holdings are asked each time before it is believed."""
+    desk, answers = _Desk(), [False, False, True]
+
+    async def agrees(_: Order) -> bool:
+        return answers.pop(0)
+
+    desk.pump = desk.make(agrees=agrees)
+    desk.pump.health.problem = ""
+    desk.venue.submits.append(never)
+    desk.venue.lookups.extend([ProvenAbsent()] * 3)
+    async with desk.running():
+        key = desk.send()
+        await anyio.sleep(120)
+
+    assert desk.bench.told(key) == ["OrderUnknown", "OrderAbsent"]
+    assert len(desk.venue.asked("order")) == 3
+    assert not answers
+
+
 async def test_fills_that_lists_do_not_show_yet_keep_the_order_alive() -> None:
     """An end is believed only with all its fills: lists lag behind the order."""
     desk = _Desk()

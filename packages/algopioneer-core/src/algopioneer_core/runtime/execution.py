@@ -39,6 +39,7 @@ from algopioneer_core.ports import Clock, Execution
 from algopioneer_core.runtime.execution_rules import ExecutionRules
 from algopioneer_core.runtime.inquiries import Inquiries
 from algopioneer_core.runtime.own_orders import as_sent, crossing_order
+from algopioneer_core.runtime.unknown_orders import agrees_always
 from algopioneer_core.wire.backoff import Backoff, BackoffPolicy
 from algopioneer_core.wire.breaker import Breaker
 
@@ -108,6 +109,7 @@ class ExecutionPump:
             said so yet; not in lockstep, where that would depend on who comes first.
         is_shared: Whether others than one strategy of ours may hold an instrument there.
         alert: Called with subject and text when a person should know.
+        agrees: Says whether the account holds nothing that an order could have brought.
     """
 
     def __init__(
@@ -126,6 +128,7 @@ class ExecutionPump:
         acknowledge: bool = True,
         is_shared: Callable[[InstrumentId], bool] = lambda _: False,
         alert: Callable[[str, str], None] = lambda *_: None,
+        agrees: Callable[[Order], Awaitable[bool]] = agrees_always,
     ) -> None:
         self.venue = venue
         self.health = VenueHealth()
@@ -159,6 +162,7 @@ class ExecutionPump:
             draw=draw,
             alert_after_s=float(self._rules.alert_unknown_after_s),
             alert=alert,
+            agrees=agrees,
         )
 
     # --- what is to be done ------------------------------------------------------------------

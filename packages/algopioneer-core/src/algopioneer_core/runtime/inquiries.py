@@ -1,6 +1,6 @@
 """Orders of unknown fate, asked about in the background until the venue has an answer."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import anyio
 import anyio.abc
@@ -9,7 +9,7 @@ from algopioneer_core.domain.errors import UnknownOrder, VenueError
 from algopioneer_core.domain.execution_reports import ExecutionReport
 from algopioneer_core.domain.orders import Order, OrderStatus
 from algopioneer_core.ports import Clock, Execution
-from algopioneer_core.runtime.unknown_orders import learn_fate
+from algopioneer_core.runtime.unknown_orders import agrees_always, learn_fate
 
 __all__ = ["Inquiries"]
 
@@ -30,6 +30,7 @@ class Inquiries:
         draw: Numbers in [0, 1) for the jitter of waits.
         alert_after_s: After how many seconds without an answer a person is told.
         alert: Called with subject and text when a person should know.
+        agrees: Says whether the account holds nothing that an order could have brought.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class Inquiries:
         draw: Callable[[], float],
         alert_after_s: float,
         alert: Callable[[str, str], None],
+        agrees: Callable[[Order], Awaitable[bool]] = agrees_always,
     ) -> None:
         self.pending: dict[str, None] = {}
         """Ids of the orders that are being asked about."""
@@ -59,6 +61,7 @@ class Inquiries:
         self._draw = draw
         self._alert_after_s = alert_after_s
         self._alert = alert
+        self._agrees = agrees
         self._tasks: anyio.abc.TaskGroup | None = None
 
     def open(self, tasks: anyio.abc.TaskGroup) -> None:
@@ -114,6 +117,7 @@ class Inquiries:
             report=self._report,
             wants_more=lambda: self._wants_more(key),
             draw=self._draw,
+            agrees=self._agrees,
         )
 
     def _wants_more(self, key: str) -> bool:

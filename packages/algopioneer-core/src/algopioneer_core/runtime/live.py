@@ -134,6 +134,7 @@ class LiveDriver:
             rules=self._plan.execution,
             is_shared=self._is_shared,
             alert=self._alert_order,
+            agrees=lambda order: self.reconcilers[venue.name].agrees(order),
         )
 
     def _is_shared(self, instrument_id: InstrumentId) -> bool:

@@ -17,7 +17,7 @@ from algopioneer_core.domain.errors import AuthenticationFailed, UnsupportedOper
 from algopioneer_core.domain.events import OrderAccepted, OrderFilled, OrderUnknown, RiskHalted
 from algopioneer_core.domain.instruments import InstrumentId
 from algopioneer_core.domain.market_data import NS_PER_SECOND
-from algopioneer_core.domain.money import ZERO, Money, Quantity, add, sub
+from algopioneer_core.domain.money import ZERO, Money, Quantity, add, mul, sub
 from algopioneer_core.domain.orders import Order, OrderStatus
 from algopioneer_core.journal.journal import Journal
 from algopioneer_core.ports import Clock, Execution
@@ -107,6 +107,7 @@ class Reconciler:
         self._waits = Backoff(_RETRY, draw)
         self._say = say
         self._told_orders: dict[str, None] = {}
+        self._told_held_back: dict[str, None] = {}
         self._times_up = 0
         self._late: dict[tuple[InstrumentId, Quantity], int] = {}
         saved = journal.latest_snapshot(self._name)
@@ -265,11 +266,43 @@ class Reconciler:
 
     # --- positions ---------------------------------------------------------------------------
 
+    async def agrees(self, order: Order) -> bool:
+        """
+        Return whether the account holds nothing that *order* could have brought.
+
+        An order that no list of the venue shows may have traded all the same: then its instrument
+        moved in its direction, by no more than it wanted, and no execution explains it. Too little
+        to matter is no such sign.
+
+        Raises:
+            VenueError: The venue does not answer.
+        """
+        key, wanted = order.intent.instrument_id, order.remaining_quantity
+        for drift in await self._drifts(unjudged=()):
+            moved = mul(drift.unexplained, Decimal(order.intent.side.sign))
+            fits = moved > 0 and (wanted is None or moved <= wanted)
+            if drift.instrument_id == key and fits and drift.action is not DriftAction.TOLERATE:
+                self._tell_held_back(order, drift)
+                return False
+        return True
+
+    def _tell_held_back(self, order: Order, drift: Drift) -> None:
+        name = order.client_order_id
+        if name not in self._told_held_back:
+            self._told_held_back[name] = None
+            self._alarm(
+                self._clock.now_ns(),
+                f"order {name} is in no list of {self.venue}, and may have traded",
+                f"{drift.unexplained} of {drift.instrument_id} is held that nothing else explains. "
+                "It is asked for on. If that is somebody else's, take it out of the account.",
+                urgent=True,
+            )
+
     async def _compare_positions(self) -> None:
         """Act on what is unexplained, and the same, in two looks: fills may be on their way."""
         first = {
             each.instrument_id: each.unexplained
-            for each in await self._drifts()
+            for each in await self._drifts(self._moving())
             if each.action is not DriftAction.TOLERATE
         }
         self._late = {
@@ -279,7 +312,7 @@ class Reconciler:
             return
         await anyio.sleep(_SECOND_LOOK_S)
         await self._take_fills()
-        for drift in await self._drifts():
+        for drift in await self._drifts(self._moving()):
             if first.get(drift.instrument_id) == drift.unexplained and not self._is_late(drift):
                 self._act(drift)
 
@@ -291,7 +324,8 @@ class Reconciler:
         since_ns = self._late.setdefault(key, now_ns)
         return now_ns - since_ns < _ON_ITS_WAY_NS
 
-    async def _drifts(self) -> list[Drift]:
+    async def _drifts(self, unjudged: Iterable[InstrumentId]) -> list[Drift]:
+        """Return what is unexplained, by instrument; some are not judged."""
         try:
             theirs = await self._execution.positions()
         except UnsupportedOperation:
@@ -304,12 +338,16 @@ class Reconciler:
                 if theirs.get(key, ZERO) != held
             }
             self._tell_first(self._foreign)
-        for key in self._moving():  # judged once their orders are known
+        for key in unjudged:
             ours.pop(key, None)
         return compare_positions(ours, self._foreign, theirs, self._marks(), self._rules)
 
     def _moving(self) -> list[InstrumentId]:
-        """Return instruments with orders on the wire or of unknown fate: they may have traded."""
+        """
+        Return instruments with orders on the wire or of unknown fate: they may have traded.
+
+        They are judged once their orders are known.
+        """
         in_flight = self._pump.in_flight
         return [
             each.intent.instrument_id

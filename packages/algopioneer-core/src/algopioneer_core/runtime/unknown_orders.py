@@ -1,6 +1,6 @@
 """What became of an order: asked until the venue has found it or proven that it is absent."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from typing import Final
 
 import anyio
@@ -20,16 +20,21 @@ from algopioneer_core.domain.fills import Fill
 from algopioneer_core.domain.market_data import NS_PER_SECOND
 from algopioneer_core.domain.money import total
 from algopioneer_core.domain.orders import Order, OrderStatus
-from algopioneer_core.ports import Clock, Execution, Found, NotYetKnown, ProvenAbsent
+from algopioneer_core.ports import Clock, Execution, Found, NotYetKnown
 from algopioneer_core.wire.backoff import Backoff, BackoffPolicy
 
-__all__ = ["OVERLAP_NS", "learn_fate", "reports_of"]
+__all__ = ["OVERLAP_NS", "agrees_always", "learn_fate", "reports_of"]
 
 OVERLAP_NS: Final = 60 * NS_PER_SECOND
 """By how much more than needed fills are asked for: clocks of venues differ from ours."""
 _BETWEEN_QUESTIONS: Final = BackoffPolicy(
     base_ns=NS_PER_SECOND // 2, cap_ns=30 * NS_PER_SECOND, floor_ns=NS_PER_SECOND // 5
 )
+
+
+async def agrees_always(_: Order) -> bool:
+    """Say that nothing speaks against an order's absence, where no holdings can tell."""
+    return True
 
 
 async def learn_fate(
@@ -40,6 +45,7 @@ async def learn_fate(
     report: Callable[[ExecutionReport], None],
     wants_more: Callable[[], bool],
     draw: Callable[[], float],
+    agrees: Callable[[Order], Awaitable[bool]] = agrees_always,
 ) -> None:
     """
     Ask the venue about *order* until its fate is known, and report it.
@@ -54,6 +60,8 @@ async def learn_fate(
         wants_more: Whether to go on asking about an order that was found and still works, because
             no stream tells what becomes of it.
         draw: Numbers in [0, 1) for the jitter of waits.
+        agrees: Says whether the account holds nothing that an order could have brought. One that
+            the venue shows nowhere is believed absent only then.
 
     Raises:
         UnsupportedOperation: The venue cannot look orders up.
@@ -67,18 +75,13 @@ async def learn_fate(
             if isinstance(answer, Found):
                 fills = await execution.fills(order.ts_created - OVERLAP_NS)
                 _check_age(order, answer.order)
-                is_whole = _is_whole(answer.order, fills)
-                for each in reports_of(answer.order, fills, clock.now_ns()):
-                    if is_whole or isinstance(each, OrderFilled):
-                        report(each)
-                if is_whole and not wants_more():
+                if _tell(answer.order, fills, clock.now_ns(), report) and not wants_more():
                     return
-            elif isinstance(answer, ProvenAbsent):
+            elif isinstance(answer, NotYetKnown):
+                wait_ns = max(0, answer.ask_again_ns - clock.now_ns())
+            elif await agrees(order):
                 report(OrderAbsent(order.client_order_id, clock.now_ns()))
                 return
-            else:
-                assert isinstance(answer, NotYetKnown)
-                wait_ns = max(0, answer.ask_again_ns - clock.now_ns())
         except UnsupportedOperation:
             raise
         except VenueError as error:
@@ -86,6 +89,17 @@ async def learn_fate(
                 raise
             wait_ns = error.retry_after_ns or 0
         await anyio.sleep(waits.next_ns(at_least_ns=wait_ns) / NS_PER_SECOND)
+
+
+def _tell(
+    found: Order, fills: Sequence[Fill], now_ns: int, report: Callable[[ExecutionReport], None]
+) -> bool:
+    """Report what was found; return whether its fills are all there, else report these only."""
+    is_whole = _is_whole(found, fills)
+    for each in reports_of(found, fills, now_ns):
+        if is_whole or isinstance(each, OrderFilled):
+            report(each)
+    return is_whole
 
 
 def _check_age(ours: Order, theirs: Order) -> None:
