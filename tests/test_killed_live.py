@@ -20,7 +20,7 @@ from tests.live_coinbase import (
     local_coinbase,
 )
 
-OPENING = {"USD": Decimal(100_000), "BTC": Decimal(2), "ETH": Decimal(20)}
+OPENING = {"USD": Decimal(100_000), "BTC": Decimal(2), "ETH": Decimal(20), "SOL": Decimal(500)}
 BALANCES = [word for asset, sum_ in OPENING.items() for word in ("--balance", f"{asset}={sum_}")]
 SYMBOLS = Symbols.of(msgspec.convert(each, Product) for each in DEFAULT_PRODUCTS)
 INSTRUMENTS = {each.symbol: listing.instrument for each, listing in SYMBOLS.listings.items()}
@@ -60,6 +60,40 @@ PAIRS = (
     *("--set", "legs.short_mode=inventory"),
 )
 
+FILE = """
+[session]
+name = "two"
+interval = "1s"
+
+[journal]
+path = "live.journal"
+
+[venue.coinbase]
+paper = false
+absence_after_s = 5
+
+[[strategy]]
+kind = "basis"
+instruments = ["BTC-USD", "BIT-27DEC30-CDE"]
+capital = 20000
+notional = 4000
+entry_bps = 20
+exit_bps = 15
+spot_fee_bps = 0
+future_fee_bps = 0
+
+[[strategy]]
+kind = "pairs"
+instruments = ["ETH-USD", "SOL-USD"]
+capital = 20000
+notional = 4000
+window = 6
+z_entry = 1
+[strategy.legs]
+short_mode = "inventory"
+"""
+RUN = ("run", "--config", "two.toml", "--live")
+
 
 async def check_books(folder: Path, exchange: LocalCoinbase) -> None:
     """Hold the journal against the exchange's books, to the last digit."""
@@ -78,11 +112,12 @@ async def check_books(folder: Path, exchange: LocalCoinbase) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("words", [BASIS, PAIRS], ids=["basis", "pairs"])
+@pytest.mark.parametrize("words", [BASIS, PAIRS, RUN], ids=["basis", "pairs", "run"])
 def test_session_killed_twice_has_the_ledger_of_the_exchange(
     tmp_path: Path, words: Sequence[str]
 ) -> None:
     """Under faults of every kind, killed right after an execution and started again, twice."""
+    (tmp_path / "two.toml").write_text(FILE, "utf-8")
     with local_coinbase(tmp_path, FAULTS, *BALANCES) as exchange:
         kill_at_fill(tmp_path, exchange, words, 1)
         kill_at_fill(tmp_path, exchange, words, 2)

@@ -9,6 +9,8 @@ from algopioneer_core.domain.errors import RefusedError
 
 if TYPE_CHECKING:
     from algopioneer_core.config.session import SessionConfig
+    from algopioneer_core.config.session_tables import StrategyTable
+    from algopioneer_core.engine.risk_limits import RiskLimits
 
 __all__ = ["require_live"]
 
@@ -38,16 +40,27 @@ def require_live(session: "SessionConfig", *, live: bool) -> None:
 
 
 def _show(session: "SessionConfig", venues: list[str]) -> None:
-    limits = [
-        f"  {each.name} = {value}"
-        for each in attrs.fields(type(session.risk))
-        if (value := getattr(session.risk, each.name)) not in (None, False)
+    lines = [f"LIVE: this session trades with money at {', '.join(venues)}."]
+    for each in session.strategies:
+        lines.append(f"  {each.name}: {each.kind} on {', '.join(each.instruments)}, {_money(each)}")
+        lines += [f"    {limit}" for limit in _limits(each.risk)]
+    lines += [
+        "Limits of the session:",
+        *(f"  {each}" for each in _limits(session.risk) or ["none"]),
     ]
-    names = [f"  {each.name}: {', '.join(each.instruments)}" for each in session.strategies]
-    click.echo(
-        "\n".join(
-            [f"LIVE: this session trades with money at {', '.join(venues)}.", *names, "Limits:"]
-            + (limits or ["  none"])
-        ),
-        err=True,
-    )
+    click.echo("\n".join(lines), err=True)
+
+
+def _money(strategy: "StrategyTable") -> str:
+    if strategy.capital_share is None:
+        return f"with {strategy.capital}"
+    return f"with {strategy.capital_share:.2%} of the capital"
+
+
+def _limits(limits: "RiskLimits") -> list[str]:
+    """Return the limits that are set, each as it is written in a session file."""
+    return [
+        f"{each.name} = {value}"
+        for each in attrs.fields(type(limits))
+        if not limits.is_off and (value := getattr(limits, each.name)) not in (None, False)
+    ]
