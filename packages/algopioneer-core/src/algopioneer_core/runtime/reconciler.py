@@ -17,7 +17,7 @@ from algopioneer_core.domain.errors import AuthenticationFailed, UnsupportedOper
 from algopioneer_core.domain.events import OrderAccepted, OrderFilled, OrderUnknown, RiskHalted
 from algopioneer_core.domain.instruments import InstrumentId
 from algopioneer_core.domain.market_data import NS_PER_SECOND
-from algopioneer_core.domain.money import ZERO, Money, Quantity, add, mul, sub
+from algopioneer_core.domain.money import ZERO, Money, Quantity, add, sub
 from algopioneer_core.domain.orders import Order, OrderStatus
 from algopioneer_core.journal.journal import Journal
 from algopioneer_core.ports import Clock, Execution
@@ -277,11 +277,9 @@ class Reconciler:
         Raises:
             VenueError: The venue does not answer.
         """
-        key, wanted = order.intent.instrument_id, order.remaining_quantity
         for drift in await self._drifts(unjudged=()):
-            moved = mul(drift.unexplained, Decimal(order.intent.side.sign))
-            fits = moved > 0 and (wanted is None or moved <= wanted)
-            if drift.instrument_id == key and fits and drift.action is not DriftAction.TOLERATE:
+            serious = drift.action is not DriftAction.TOLERATE
+            if serious and may_be_on_its_way(drift, [order]):
                 self._tell_held_back(order, drift)
                 return False
         return True
