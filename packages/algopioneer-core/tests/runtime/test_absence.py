@@ -59,9 +59,9 @@ def watched(held: str | None) -> tuple[Reconciler, list[str]]:
     ), told
 
 
-def order(side: Side = Side.BUY, **size: Decimal) -> Order:
+def order(side: Side = Side.BUY, **size: Any) -> Order:
     """Return an order of three coins, or of another size."""
-    sizes = size or {"quantity": Decimal(3)}
+    sizes: dict[str, Any] = size or {"quantity": Decimal(3)}
     intent = OrderIntent(instrument_id=BITCOIN.id, side=side, **sizes)
     return Order("a", intent, 0, OrderStatus.UNKNOWN)
 
