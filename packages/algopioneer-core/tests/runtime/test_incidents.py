@@ -102,7 +102,7 @@ class Live:
             await anyio.sleep(self._minute * 60 - anyio.current_time())
             self.quote(price)
             now_ns = self.clock.now_ns()
-            self.venue.push(Bar(BITCOIN.id, now_ns, *[price] * 4, 1, 0, 0, now_ns))
+            self.venue.push(Bar(BITCOIN.id, now_ns, price, price, price, price, 1, 0, 0, now_ns))
             await wait_all_blocked()
             await anyio.sleep(1)
             self.quote(price)
@@ -164,7 +164,7 @@ async def test_an_outage_makes_no_accepted_order_a_failed_one() -> None:
             live.quote(89)  # and so does the fill
             await anyio.sleep(5)
         await live.move(100, 100)
-        assert live.held == (1, 1)
+        assert live.held == (_D(1), _D(1))
     assert live.ran is not None
     assert [_D(1)] == [each[3] for each in live.ran.fills()]
 
@@ -177,12 +177,12 @@ async def test_a_restart_invents_no_fill() -> None:
     live = Live()
     async with live.running(_plan()):
         await live.move(100, 101)
-        assert live.held == (1, 1)
+        assert live.held == (_D(1), _D(1))
     assert live.ran is not None
     before = live.ran.fills()
     async with live.running(_plan(), nonce="second"):
         await live.move(102, 103)
-        assert live.held == (1, 1)
+        assert live.held == (_D(1), _D(1))
     assert live.ran.fills() == before
     assert 1 == len(live.venue.execution.accepted)
 
@@ -199,10 +199,10 @@ async def test_a_fill_that_a_living_stream_never_tells_is_found() -> None:
             tasks.start_soon(live.befall, FaultKind.SILENCE, 63)
             live.venue.market_data.silences -= 1  # prices go on: only the account is silent
             await live.move(101)
-            assert live.held == (0, 1)
+            assert live.held == (_D(0), _D(1))
             live.venue.market_data.silences += 1
         await anyio.sleep(60)
-        assert live.held == (1, 1)
+        assert live.held == (_D(1), _D(1))
         assert not live.runner.engine.orders.working
     assert live.ran is not None
     assert 1 == len(live.ran.fills())
@@ -252,6 +252,6 @@ async def test_a_cancel_without_an_answer_is_no_cancelled_order() -> None:
         assert order.status in (OrderStatus.PENDING_CANCEL, OrderStatus.UNKNOWN, OrderStatus.OPEN)
         live.quote(89)
         await anyio.sleep(1)
-        assert live.held == (1, 1)
+        assert live.held == (_D(1), _D(1))
     assert live.ran is not None
     assert 1 == len(live.ran.fills())
