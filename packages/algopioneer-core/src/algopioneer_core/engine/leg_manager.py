@@ -240,6 +240,8 @@ class LegManager:
         if self._trader.is_all_out():
             self._clock.exposed(now_ns)
             return self._clock.next_timer(now_ns)
+        if self._trader.is_half_done(work, self._portfolio, now_ns):
+            return ()
         legs = self._legs(work.contract)
         facts = spread_facts(legs, work.targets, self._portfolio, self._orders, self._chain_ids)
         return self._steps.review(facts, work, now_ns)

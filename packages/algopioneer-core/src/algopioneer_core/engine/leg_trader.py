@@ -11,13 +11,16 @@ from algopioneer_core.engine.leg_clock import LegClock, nanoseconds
 from algopioneer_core.engine.leg_facts import LegFacts, SpreadFacts
 from algopioneer_core.engine.leg_orders import LegOrderMaker
 from algopioneer_core.engine.leg_rules import LegRules
+from algopioneer_core.engine.leg_states import LegState
 from algopioneer_core.engine.leg_work import SpreadWork
 from algopioneer_core.engine.order_manager import OrderManager
+from algopioneer_core.engine.portfolio import Portfolio
 
 __all__ = ["LegTrader", "Wishes"]
 
 Wishes = list[StrategyCommand]
 
+_EXITING: Final = LegState.EXITING
 _PENDING: Final = OrderStatus.PENDING
 _NOT_CANCELLED = (OrderStatus.PENDING_CANCEL, OrderStatus.UNKNOWN)
 
@@ -41,6 +44,7 @@ class LegTrader:
         self._maker = maker
         self._clock = clock
         self._sent: Wishes = []  # the orders of an entry or exit, until it is asked after them
+        self._out: tuple[str, ...] = ()  # their ids, while nothing but a full fill happened to them
 
     def can_try(self, work: SpreadWork) -> bool:
         """Return whether attempts are left."""
@@ -76,7 +80,30 @@ class LegTrader:
         for order, wish in zip(working.values(), sent, strict=True):
             if order.intent is not wish or order.status is not _PENDING:
                 return False
+        self._out = tuple(working)
         return True
+
+    def is_half_done(self, work: SpreadWork, portfolio: Portfolio, now_ns: int) -> bool:
+        """
+        Return whether one leg's order has just filled in full while the other's waits untouched.
+
+        That is how every entry and exit goes on its way, and there is nothing to do about it: the
+        deadline runs, the timer is set, and the order that waits brings this leg to the other.
+        """
+        if len(self._out) != 2:
+            return False
+        (one, other), self._out = self._out, ()
+        working = self._orders.working
+        waits = working.get(one) or working.get(other)
+        if waits is None or waits.status is not _PENDING or len(working) != 1:
+            return False
+        done = self._orders.get(other if waits.client_order_id == one else one)
+        here, there = done.intent.instrument_id, waits.intent.instrument_id
+        if work.state is _EXITING:
+            here, there = there, here  # the leg that is done is flat, the other one is held
+        held, flat = portfolio.quantity(here), portfolio.quantity(there)
+        is_whole = not flat and held == work.targets.get(here)
+        return is_whole and not self._clock.out_of_patience(now_ns)
 
     def enter_second(self, facts: SpreadFacts, work: SpreadWork, now_ns: int) -> Wishes | None:
         """

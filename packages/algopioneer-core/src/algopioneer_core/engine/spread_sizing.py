@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from algopioneer_core.domain.errors import RefusedError
 from algopioneer_core.domain.instruments import Instrument
-from algopioneer_core.domain.money import ONE, Money, Price, Quantity, add, floor_units, mul
+from algopioneer_core.domain.money import ONE, ZERO, Money, Price, Quantity, add, floor_units, mul
 from algopioneer_core.domain.spreads import Neutrality, SpreadSize
 
 __all__ = ["SizedSpread", "size_spread"]
@@ -81,12 +81,12 @@ def size_spread(
     Raises:
         RefusedError: A leg is below its instrument's minimum, or nothing is left after rounding.
     """
-    first, second = (_Leg(*each) for each in zip(instruments, prices, strict=True))
+    first, second = _Leg(instruments[0], prices[0]), _Leg(instruments[1], prices[1])
     amount = mul(equity, size.fraction) if size.fraction is not None else size.notional
     assert amount is not None
-    sized = _RULES[size.neutrality](first, second, max(amount, Decimal(0)), hedge_ratio)
-    for leg, quantity in zip((first, second), sized[:2], strict=True):
-        _check_minimums(leg, quantity)
+    sized = _RULES[size.neutrality](first, second, max(amount, ZERO), hedge_ratio)
+    _check_minimums(first, sized.first)
+    _check_minimums(second, sized.second)
     return sized
 
 
