@@ -31,7 +31,7 @@ from algopioneer_core.domain.events import (
 )
 from algopioneer_core.domain.fills import Fill, Liquidity, Side
 from algopioneer_core.domain.instruments import Instrument, InstrumentId
-from algopioneer_core.domain.market_data import NS_PER_SECOND, Bar, JointBar
+from algopioneer_core.domain.market_data import NS_PER_SECOND, Bar, JointBar, Quote
 from algopioneer_core.domain.orders import Order
 from algopioneer_core.domain.positions import Position
 from algopioneer_core.domain.spreads import SpreadSize
@@ -192,6 +192,33 @@ def test_an_idle_spread_costs_nothing_at_a_bar() -> None:
     assert desk.bar(1) is NOTHING
     desk.enter()
     assert desk.bar(3) is NOTHING
+    quote = Quote(FIRST.id, 4 * SECOND_NS, *[Decimal(100)] * 4, 4 * SECOND_NS)
+    assert desk.engine.handle(quote) is NOTHING
+
+
+def test_one_leg_filled_while_the_other_waits_asks_for_nothing_and_the_deadline_runs_on() -> None:
+    """The deadline is that of the orders, on the way in and on the way out."""
+    desk, window = Desk(), 30 * SECOND_NS
+    first, second = submitted(desk.bar(1, OPEN))
+    assert desk.legs.deadline_ns == SECOND_NS + window
+
+    assert desk.fill(first, 2, 100) is NOTHING
+    assert desk.legs.deadline_ns == SECOND_NS + window
+    desk.fill(second, 2, 50)
+    assert desk.legs.deadline_ns is None
+    first, second = submitted(desk.bar(3, CloseSpread()))
+    assert desk.fill(second, 4, 50) is NOTHING
+    assert desk.legs.deadline_ns == 3 * SECOND_NS + window
+    desk.fill(first, 4, 100)
+    assert desk.state() is LegState.FLAT
+
+
+def test_one_leg_filled_when_patience_is_over_takes_the_other_back() -> None:
+    """A fill that comes too late is looked at like anything else."""
+    desk = Desk()
+    first, second = submitted(desk.bar(1, OPEN))
+
+    assert Cancel(second.client_order_id) in desk.fill(first, 12, 100)
 
 
 def test_a_deadline_is_watched_from_the_moment_the_legs_are_out() -> None:

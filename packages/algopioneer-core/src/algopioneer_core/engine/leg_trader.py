@@ -75,11 +75,9 @@ class LegTrader:
         if not sent:
             return False
         self._sent = []
-        if len(sent) != len(working):
+        fresh = [each.intent for each in working.values() if each.status is _PENDING]
+        if len(working) != len(sent) or fresh != sent:
             return False
-        for order, wish in zip(working.values(), sent, strict=True):
-            if order.intent is not wish or order.status is not _PENDING:
-                return False
         self._out = tuple(working)
         return True
 
