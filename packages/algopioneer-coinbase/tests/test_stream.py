@@ -1,15 +1,26 @@
 """The sans-I/O streams: sequence, snapshots, bars, books; and what damage does to them."""
 
+import contextlib
 import json
 import random
+import re
 import string
-from decimal import Decimal
+from collections.abc import Sequence
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from algopioneer_coinbase.messages import CandlesPage, CreateResponse, ProductsPage, decode
+from algopioneer_coinbase.messages import (
+    CandlesPage,
+    CreateResponse,
+    FillsPage,
+    OrdersPage,
+    ProductsPage,
+    decode,
+)
+from algopioneer_coinbase.order_forms import fill_of, order_of
 from algopioneer_coinbase.sandbox_products import DEFAULT_PRODUCTS
 from algopioneer_coinbase.stream import (
     FIVE_MINUTES_NS,
@@ -17,9 +28,11 @@ from algopioneer_coinbase.stream import (
     SequenceGap,
     StreamRefused,
     UserStream,
+    bar_of,
 )
 from algopioneer_coinbase.symbols import Symbols
 from algopioneer_core.domain.errors import DataError, VenueError
+from algopioneer_core.domain.fills import Fill
 from algopioneer_core.domain.instruments import InstrumentId
 from algopioneer_core.domain.market_data import Bar, Quote, Trade
 from algopioneer_core.ports import MarketDataEvent
@@ -139,6 +152,35 @@ def test_a_missing_message_is_found_on_any_channel() -> None:
     fed(session, envelope("ticker", 0, ticker()), envelope("heartbeats", 1))
     with pytest.raises(SequenceGap, match="message 2"):
         session.receive(envelope("news", 3), 7)
+
+
+@pytest.mark.parametrize("after", ["ticker", "market_trades", "candles", "l2_data", "heartbeats"])
+@pytest.mark.parametrize("lost", ["ticker", "market_trades", "candles", "l2_data", "heartbeats"])
+def test_a_gap_is_found_whatever_is_lost_and_whatever_follows(lost: str, after: str) -> None:
+    """Each kind of message tells of a lost one of each kind; without the loss none complains."""
+    events = {
+        "ticker": ticker(),
+        "market_trades": {"type": "update", "trades": []},
+        "candles": candle(START),
+        "l2_data": book("snapshot", ("bid", "100", "2"), ("offer", "101", "3")),
+        "heartbeats": {"heartbeat_counter": 5, "current_time": "x"},
+    }
+    whole, torn = stream(with_book=True), stream(with_book=True)
+    first, second = envelope(lost, 1, events[lost]), envelope(after, 2, events[after])
+    fed(whole, envelope("heartbeats", 0), first, second)
+    fed(torn, envelope("heartbeats", 0))
+    with pytest.raises(SequenceGap, match="message 1"):
+        torn.receive(second, 7)
+
+
+def test_a_gap_of_the_private_stream_is_found_too() -> None:
+    """By an order, and by a heartbeat."""
+    order = {"type": "update", "orders": [{"order_id": "a", "product_id": "b"}]}
+    for following in (envelope("user", 2, order), envelope("heartbeats", 2)):
+        session = UserStream(lambda: "x")
+        session.receive(envelope("heartbeats", 0))
+        with pytest.raises(SequenceGap, match="message 1"):
+            session.receive(following)
 
 
 def test_a_message_that_comes_again_is_passed_over() -> None:
@@ -300,49 +342,118 @@ def check_sound(event: object) -> None:
         assert event.high_ticks >= max(event.open_ticks, event.close_ticks)
 
 
+def numbers_in(data: bytes) -> set[Decimal]:
+    """Return every number that a message states as text."""
+    found: set[Decimal] = set()
+    for text in re.findall(r'"([^"\s]+)"', data.decode(errors="replace")):
+        with contextlib.suppress(InvalidOperation):
+            found.add(Decimal(text))
+    return found
+
+
+def prices_of(event: object) -> set[Decimal]:
+    """Return the prices of an event."""
+    if isinstance(event, Quote):
+        return {event.bid, event.ask}
+    if isinstance(event, Bar):
+        return {event.open, event.high, event.low, event.close}
+    return {event.price} if isinstance(event, Trade | Fill) else set()
+
+
+def check_events(events: Sequence[object], data: bytes) -> None:
+    """Fail where a price is none, or is not one that the message itself states."""
+    if not events:
+        return
+    said = numbers_in(data)
+    for event in events:
+        check_sound(event)
+        assert prices_of(event) <= said
+
+
 @pytest.mark.parametrize("count", [5_000, pytest.param(100_000, marks=pytest.mark.slow)])
 def test_damaged_messages_are_refused_by_one_kind_of_error(count: int) -> None:
-    """Or ignored; never another exception, never a price that is none."""
+    """Or ignored; never another exception, never a price that is none or was not said."""
     chance = random.Random(20_240_404)
     samples = [
         path.read_text() for path in PAYLOADS.glob("*ws_*.json") if "subscribe_" not in path.name
-    ] or list(SAMPLES)
-    refused = 0
-    for number in range(count):
-        data = mutated((samples + list(SAMPLES))[number % (len(samples) + len(SAMPLES))], chance)
-        for session in (stream(with_book=bool(number % 2)), UserStream(lambda: "x")):
-            try:
-                events = (
-                    session.receive(data, 7)
-                    if isinstance(session, MarketStream)
-                    else session.receive(data)
-                )
-            except (DataError, VenueError):
-                refused += 1
-                continue
-            for event in events:
-                check_sound(event)
-    assert 0 < refused < 2 * count
-
-
-def test_damaged_answers_are_refused_by_one_kind_of_error() -> None:
-    """The same for what REST brings: read as its kind, or a `DataError`."""
-    chance = random.Random(20_240_405)
-    answers: list[tuple[str, type[Any]]] = [
-        (json.dumps({"products": [DEFAULT_PRODUCTS[0], DEFAULT_PRODUCTS[-1]]}), ProductsPage),
-        (json.dumps(candle(START)), CandlesPage),
-        (
-            '{"success":true,"success_response":{"order_id":"1","client_order_id":"2"}}',
-            CreateResponse,
-        ),
     ]
-    refused = 0
-    for number in range(5_000):
-        text, kind = answers[number % len(answers)]
+    samples += SAMPLES
+    refused = priced = 0
+    for number in range(count):
+        data = mutated(samples[number % len(samples)], chance)
         try:
-            answer = decode(mutated(text, chance), kind)
-            if isinstance(answer, ProductsPage):
-                Symbols.of(answer.products)
+            events = stream(with_book=bool(number % 2)).receive(data, 7)
+            check_events(events, data)
+            priced += bool(events)
+        except (DataError, VenueError):
+            refused += 1
+        try:
+            UserStream(lambda: "x").receive(data)
+        except (DataError, VenueError):
+            refused += 1
+    assert 0 < refused < 2 * count
+    assert priced > count // 100  # the check of prices has had prices to check
+
+
+ORDER: dict[str, Any] = {
+    "order_id": "1",
+    "client_order_id": "2",
+    "product_id": "BTC-USD",
+    "side": "BUY",
+    "status": "OPEN",
+    "order_configuration": {"limit_limit_gtc": {"base_size": "2", "limit_price": "90"}},
+    "created_time": "2024-01-15T10:30:00.123456Z",
+    "filled_size": "1",
+    "filled_value": "90",
+}
+FILL: dict[str, Any] = {
+    "entry_id": "1",
+    "trade_id": "2",
+    "order_id": "3",
+    "trade_time": "2024-01-15T10:30:00Z",
+    "trade_type": "FILL",
+    "price": "45123.45",
+    "size": "0.005",
+    "commission": "1.14",
+    "product_id": "BTC-USD",
+    "side": "SELL",
+}
+ANSWERS: list[tuple[str, type[Any]]] = [
+    (json.dumps({"products": [DEFAULT_PRODUCTS[0], DEFAULT_PRODUCTS[-1]]}), ProductsPage),
+    (json.dumps(candle(START)), CandlesPage),
+    ('{"success":true,"success_response":{"order_id":"1","client_order_id":"2"}}', CreateResponse),
+    (json.dumps({"orders": [ORDER], "has_next": False, "cursor": ""}), OrdersPage),
+    (json.dumps({"fills": [FILL], "cursor": ""}), FillsPage),
+]
+
+
+def meant(answer: Any) -> list[object]:
+    """Return what an answer comes to in the words of the domain."""
+    symbols = Symbols({})
+    if isinstance(answer, ProductsPage):
+        Symbols.of(answer.products)
+    if isinstance(answer, CandlesPage):
+        return [bar_of(each, BITCOIN, FIVE_MINUTES_NS, ts_recv=0) for each in answer.candles]
+    if isinstance(answer, OrdersPage):
+        return [order_of(each, symbols) for each in answer.orders]
+    if isinstance(answer, FillsPage):
+        return [fill_of(each, "a", symbols) for each in answer.fills]
+    return []
+
+
+@pytest.mark.parametrize("count", [5_000, pytest.param(100_000, marks=pytest.mark.slow)])
+def test_damaged_answers_are_refused_by_one_kind_of_error(count: int) -> None:
+    """The same for what REST brings: read as its kind, or a `DataError`; no price of its own."""
+    chance = random.Random(20_240_405)
+    refused = priced = 0
+    for number in range(count):
+        text, kind = ANSWERS[number % len(ANSWERS)]
+        data = mutated(text, chance)
+        try:
+            events = meant(decode(data, kind))
+            check_events(events, data)
+            priced += any(prices_of(each) for each in events)
         except DataError:
             refused += 1
-    assert 0 < refused < 5_000
+    assert 0 < refused < count
+    assert priced > count // 200

@@ -1,8 +1,9 @@
-"""What the local exchange demands of a token (protocol: authentication, fake-server checklist)."""
+"""Who is admitted to the local exchange, and how often (protocol: authentication, rate limits)."""
 
 import base64
 import binascii
 import json
+from collections import deque
 from collections.abc import Collection
 from typing import Any, Final
 
@@ -15,7 +16,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from algopioneer_coinbase.signing import LIFETIME_S, SIGNED_HOST, PrivateKey
 from algopioneer_core.domain.market_data import NS_PER_SECOND
 
-__all__ = ["ApiKey", "Gatekeeper", "uris_of"]
+__all__ = ["ApiKey", "Gatekeeper", "PerSecond", "uris_of"]
 
 _ES256_BYTES: Final = 32
 _NONCES_KEPT: Final = 100_000
@@ -83,6 +84,24 @@ class Gatekeeper:
         if len(self._nonces) > _NONCES_KEPT:
             del self._nonces[next(iter(self._nonces))]
         return True
+
+
+class PerSecond:
+    """How many requests may come within any second; refused ones do not count."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._taken: deque[int] = deque()
+
+    def left(self, now_ns: int) -> int:
+        """Return how many may come now."""
+        while self._taken and self._taken[0] <= now_ns - NS_PER_SECOND:
+            self._taken.popleft()
+        return self._most - len(self._taken)
+
+    def take(self, now_ns: int) -> None:
+        """Count one that came."""
+        self._taken.append(now_ns)
 
 
 def uris_of(method: str, path: str, host: str) -> tuple[str, str]:

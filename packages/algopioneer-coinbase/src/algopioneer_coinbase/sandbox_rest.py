@@ -1,11 +1,10 @@
 """The REST protocol of the local Coinbase: who may ask what, how often, and the reads."""
 
 import json
-from collections import deque
 from collections.abc import Callable
 from typing import Any, Final
 
-from algopioneer_coinbase.sandbox_auth import Gatekeeper, uris_of
+from algopioneer_coinbase.sandbox_auth import Gatekeeper, PerSecond, uris_of
 from algopioneer_coinbase.sandbox_futures import FUTURES_ASSET, FuturesAccount
 from algopioneer_coinbase.sandbox_http import (
     Answer,
@@ -21,32 +20,12 @@ from algopioneer_coinbase.sandbox_shapes import (
     account_json,
 )
 from algopioneer_coinbase.sandbox_trading import Trading
-from algopioneer_core.domain.market_data import NS_PER_SECOND
 from algopioneer_core.domain.money import ZERO, neg, plain, total
 
 __all__ = ["ROOT", "RestApi"]
 
 ROOT: Final = "/api/v3/brokerage"
 """Path below which all resources lie."""
-
-
-class _PerSecond:
-    """How many requests may come within any second; refused ones do not count."""
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._taken: deque[int] = deque()
-
-    def left(self, now_ns: int) -> int:
-        """Return how many may come now."""
-        while self._taken and self._taken[0] <= now_ns - NS_PER_SECOND:
-            self._taken.popleft()
-        return self._most - len(self._taken)
-
-    def take(self, now_ns: int) -> None:
-        """Count one that came."""
-        self._taken.append(now_ns)
-
 
 _Handler = Callable[["RestApi", Request], Any]
 
@@ -74,8 +53,8 @@ class RestApi:
             each.id.symbol: each for each in self._exchange.books.instruments.values()
         }
         manners = trading.manners
-        self._private = _PerSecond(manners.private_per_second)
-        self._public = _PerSecond(manners.public_per_second)
+        self._private = PerSecond(manners.private_per_second)
+        self._public = PerSecond(manners.public_per_second)
 
     def handle(self, request: Request) -> Answer:
         """Answer a request; never raises for what a client may send."""

@@ -150,7 +150,7 @@ def order_json(
         "total_value_after_fees": after,
         "trigger_status": "INVALID_ORDER_TYPE" if intent.stop_price is None else "STOP_PENDING",
         "order_type": _TYPES[intent.type],
-        "reject_reason": "REJECT_REASON_UNSPECIFIED",
+        "reject_reason": failed or "REJECT_REASON_UNSPECIFIED",
         "settled": order.status.is_final,
         "product_type": "SPOT",
         "reject_message": failed,

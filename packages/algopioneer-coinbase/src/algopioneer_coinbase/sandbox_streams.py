@@ -16,7 +16,7 @@ import anyio
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 from attrs import define, field
 
-from algopioneer_coinbase.sandbox_auth import Gatekeeper
+from algopioneer_coinbase.sandbox_auth import Gatekeeper, PerSecond
 from algopioneer_coinbase.sandbox_market_shapes import (
     level2_json,
     status_json,
@@ -41,6 +41,8 @@ __all__ = ["Streams"]
 
 _FIRST_SUBSCRIBE_S: Final = 5.0
 _IDLE_S: Final = 90.0
+_UNSIGNED_A_SECOND: Final = 8
+"""Messages without a token that are heard of one address (protocol: rate limits)."""
 _WAITING_MESSAGES: Final = 10_000
 _ORDERS_IN_A_MESSAGE: Final = 50
 _FIVE_MINUTES_NS: Final = 300 * NS_PER_SECOND
@@ -112,6 +114,7 @@ class Streams:
         """Market data messages to lose: each takes its number of the sequence with it."""
         self.on_heard: Callable[[str], None] = lambda _: None
         """Told of what clients say."""
+        self._unsigned = PerSecond(_UNSIGNED_A_SECOND)
         exchange.listen(self._on_report, self._on_event)
 
     # --- a connection ------------------------------------------------------------------------
@@ -228,7 +231,9 @@ class Streams:
         except (ValueError, KeyError, TypeError):
             self._refuse(connection, "malformed message")
             return
-        if channel not in _CHANNELS or kind not in ("subscribe", "unsubscribe"):
+        if asked.get("jwt") is None and not self._is_in_time():
+            self._refuse(connection, "rate limit exceeded")
+        elif channel not in _CHANNELS or kind not in ("subscribe", "unsubscribe"):
             self._refuse(connection, f"unknown channel or type: {kind} {channel}")
         elif not self._is_allowed(channel, asked.get("jwt")):
             self._refuse(connection, "authentication failure")
@@ -236,6 +241,14 @@ class Streams:
             self._subscribe(connection, channel, products)
         else:
             self._unsubscribe(connection, channel, products)
+
+    def _is_in_time(self) -> bool:
+        """Count one more message without a token; all clients here have one address."""
+        now_ns = self._exchange.clock.now_ns()
+        if not self._unsigned.left(now_ns):
+            return False
+        self._unsigned.take(now_ns)
+        return True
 
     def _is_allowed(self, channel: str, token: str | None) -> bool:
         if token is None:

@@ -1,6 +1,7 @@
 """Orders at the local Coinbase: placed, cancelled, and looked up."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Final
 
 import anyio
@@ -25,6 +26,7 @@ from algopioneer_coinbase.sandbox_shapes import (
     status_of,
 )
 from algopioneer_core.domain.errors import OrderRejected
+from algopioneer_core.domain.instruments import InstrumentId
 from algopioneer_core.domain.market_data import NS_PER_SECOND
 from algopioneer_core.domain.money import ZERO
 from algopioneer_core.domain.orders import Order, OrderStatus
@@ -33,6 +35,7 @@ from algopioneer_core.simulation.sandbox import LocalExchange, PlacedOrder
 
 __all__ = ["Manners", "Trading"]
 
+_CROWDED: Final = "TOO_MANY_OPEN_ORDERS"
 _UNPROVEN: Final = {"proof_token_required": True}
 
 
@@ -50,6 +53,8 @@ class Manners:
     """Whether lists are empty until the holder has confirmed who he is (protocol: pitfalls)."""
     private_per_second: int = 30
     public_per_second: int = 10
+    open_orders: int = 500
+    """How many may be open in one product; one more is taken and fails (protocol: rate limits)."""
     limits: Limits = field(factory=Limits)
 
 
@@ -83,6 +88,8 @@ class Trading:
         self.manners = manners
         self.on_queued: Callable[[PlacedOrder], None] = lambda _: None
         """Told of an order whose cancel is queued."""
+        self.refuse_with = ""
+        """Why the next order is refused: for codes that are of the account and not of the order."""
         self._clock = exchange.clock
         self._instruments = {each.id.symbol: each for each in exchange.books.instruments.values()}
         self._filed: dict[str, _Filed] = {}  # by the exchange's own order id
@@ -153,18 +160,27 @@ class Trading:
             raise Refusal("DUPLICATE_CLIENT_ORDER_ID")
         if known is not None:
             return known
+        if self.refuse_with:
+            code, self.refuse_with = self.refuse_with, ""
+            raise Refusal(code)
         if self.exchange.befalls("reject"):
             raise Refusal("COMMANDER_REJECTED_NEW_ORDER")
         intent = read_order(body, self._terms(body))
         number = len(self.exchange.placed) + 1
         order = Order(name, intent, self._clock.now_ns(), OrderStatus.PENDING)
         try:
-            placed = self.exchange.place(order)
+            crowded = self._open_on(intent.instrument_id) >= self.manners.open_orders
+            take = partial(self.exchange.fail, reason=_CROWDED) if crowded else self.exchange.place
+            placed = take(order)
         except OrderRejected as rejected:
             raise refusal_of(rejected.message) from None
         assert placed.number == number
         self._filed[order_id(placed)] = _Filed(placed, echo_of(body))
         return placed
+
+    def _open_on(self, instrument_id: InstrumentId) -> int:
+        working = self.exchange.books.working()
+        return sum(each.intent.instrument_id == instrument_id for each in working)
 
     def _terms(self, body: Mapping[str, Any]) -> Terms:
         instrument = self._instruments.get(str(body.get("product_id")))

@@ -14,7 +14,7 @@ from attrs import field, frozen
 
 from algopioneer_coinbase.messages import Product
 from algopioneer_coinbase.numbers import optional_amount, time_ns
-from algopioneer_core.domain.errors import DataError, UnsupportedOperation
+from algopioneer_core.domain.errors import ConfigError, DataError, UnsupportedOperation
 from algopioneer_core.domain.events import InstrumentStatus
 from algopioneer_core.domain.instruments import Instrument, InstrumentId, InstrumentKind
 from algopioneer_core.domain.money import ONE, ZERO, Increment
@@ -84,7 +84,7 @@ def listing_of(product: Product) -> Listing | None:
             optional_amount(product.base_max_size),
             optional_amount(product.quote_max_size),
         )
-    except DataError as error:
+    except (ConfigError, DataError) as error:  # a number that is none, or terms that no market has
         raise DataError(error.message, where=f"product {product.product_id}") from None
 
 
@@ -168,7 +168,14 @@ class Symbols:
         return listing
 
     def id_of(self, product_id: str) -> InstrumentId:
-        """Return the id of a product, also of one that is not (or no longer) listed."""
+        """
+        Return the id of a product, also of one that is not (or no longer) listed.
+
+        Raises:
+            DataError: The venue names none.
+        """
+        if not product_id:
+            raise DataError("the venue names no product", where=VENUE)
         return self._ids.get(product_id) or InstrumentId(VENUE, product_id)
 
     def stream_names(self, ids: Iterable[InstrumentId]) -> dict[str, list[InstrumentId]]:

@@ -20,12 +20,12 @@ from typing import Final
 
 from attrs import define, evolve, field
 
-from algopioneer_core.domain.events import ExecutionReport, OrderFilled
+from algopioneer_core.domain.events import ExecutionReport, OrderFilled, OrderRejected
 from algopioneer_core.domain.fills import Fill
 from algopioneer_core.domain.instruments import Instrument, InstrumentId
 from algopioneer_core.domain.market_data import Bar, Quote, Trade
 from algopioneer_core.domain.money import mul
-from algopioneer_core.domain.orders import Order
+from algopioneer_core.domain.orders import Order, OrderStatus
 from algopioneer_core.ports import Clock
 from algopioneer_core.simulation.costs import CostModel
 from algopioneer_core.simulation.paper_account import PaperAccount
@@ -126,6 +126,16 @@ class LocalExchange:
         self.placed[order.client_order_id] = placed
         self._told(report)
         self._match(placed)
+        return placed
+
+    def fail(self, order: Order, reason: str) -> PlacedOrder:
+        """Take *order* and reject it afterwards, as venues do that answer first."""
+        now_ns = self.clock.now_ns()
+        rejected = evolve(order, status=OrderStatus.REJECTED, message=reason)
+        placed = PlacedOrder(len(self.placed) + 1, rejected, now_ns, changed_ns=now_ns)
+        self.placed[order.client_order_id] = placed
+        for listen in self._report_listeners:
+            listen(placed, OrderRejected(order.client_order_id, now_ns, reason))
         return placed
 
     def problem_of(self, order: Order) -> str:
