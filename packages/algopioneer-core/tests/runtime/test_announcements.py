@@ -89,3 +89,13 @@ def test_the_past_is_not_said_again() -> None:
     rows.matching = False
     log.say(LogEvent.SNAPSHOT_SAVED, events=2)
     assert [(LogEvent.SNAPSHOT_SAVED, {"events": 2})] == lines
+
+
+def test_a_spread_that_was_not_opened_says_why() -> None:
+    """A decision without a refusal is no line."""
+    body: dict[str, object] = {"event": None, "wishes": [], "risk": []}
+    refused = Entry(EntryKind.DECISION, 1_000_000_000, "fast", body={**body, "refused": ["a", "b"]})
+    quiet = Entry(EntryKind.DECISION, 1_000_000_000, "fast", body=body)
+    fields = {"at": "1970-01-01T00:00:01Z", "strategy": "fast", "reason": "a; b"}
+    assert (LogEvent.SPREAD_REFUSED, fields) == line_of(refused)
+    assert line_of(quiet) is None

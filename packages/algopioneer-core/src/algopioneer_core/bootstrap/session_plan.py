@@ -18,6 +18,7 @@ from algopioneer_core.domain.instruments import Instrument, InstrumentId
 from algopioneer_core.domain.market_data import NS_PER_SECOND
 from algopioneer_core.domain.money import BPS, ZERO, Money, mul
 from algopioneer_core.engine.exits import ExitCosts
+from algopioneer_core.engine.leg_entry import short_problem
 from algopioneer_core.engine.leg_rules import LegRules
 from algopioneer_core.history.intervals import format_interval
 from algopioneer_core.ports import Venue, pushed_of
@@ -117,6 +118,7 @@ async def _strategy(
         for each in table.instruments
     )
     _require_quotes(table, checked.config.session.exit_on, venues)
+    _require_a_way_in(table, instruments, strategy.legs)
     share = table.capital_share
     interval_ns = table.interval_ns or _interval(table.instruments, venues, table)
     return StrategyPlan(
@@ -165,6 +167,27 @@ def _require_quotes(table: StrategyTable, exit_on: ExitOn, venues: Mapping[str, 
                 where=table.place("instruments"),
                 remedy='write exit_on = "bar" in [session]',
             )
+
+
+def _require_a_way_in(
+    table: StrategyTable, instruments: tuple[Instrument, ...], rules: LegRules | None
+) -> None:
+    """
+    Refuse a spread neither leg of which can be sold: it could never be opened.
+
+    Where one leg can, spreads that would sell the other one are refused when they are wanted.
+    """
+    if rules is None:
+        return
+    problems = [
+        short_problem(each, rules.short_mode_of(leg)) for leg, each in enumerate(instruments)
+    ]
+    if all(problems):
+        raise RefusedError(
+            problems[0],
+            where=table.place("legs.short_mode"),
+            remedy="with dual-leg: --set legs.short_mode=inventory, and coins in the account",
+        )
 
 
 def _instrument(wanted: InstrumentId, traded: Sequence[Instrument], where: str) -> Instrument:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from algopioneer_core.domain.commands import OpenSpread
 from algopioneer_core.domain.errors import RefusedError
 from algopioneer_core.domain.instruments import Instrument, InstrumentId, InstrumentKind
-from algopioneer_core.domain.money import ZERO, Money, Price, Quantity, mul, neg
+from algopioneer_core.domain.money import ZERO, Money, Price, Quantity, mul, neg, plain
 from algopioneer_core.domain.spreads import ShortMode
 from algopioneer_core.engine.leg_guards import entry_problem, quote_worth
 from algopioneer_core.engine.leg_rules import LegRules
@@ -102,7 +102,9 @@ def _short(
     mode = rules.short_mode_of(sold)
     if mode is ShortMode.INVENTORY:
         has, needs = inventory.get(wish.sell, ZERO), targets[wish.sell].copy_abs()
-        return "" if needs <= has else f"selling {needs} of {wish.sell} needs more than {has} held"
+        if needs <= has:
+            return ""
+        return f"selling {plain(needs)} of {wish.sell} needs more than {plain(has)} held"
     return short_problem(legs[sold], mode)
 
 

@@ -91,6 +91,13 @@ def line_of(entry: Entry) -> _Line | None:
     if entry.kind is EntryKind.DENIED:
         why = {"limit": entry.body["limit"], "reason": entry.body["reason"]}
         return LogEvent.ORDER_DENIED, _about(entry, entry.body["order"]) | why
+    if entry.kind is EntryKind.DECISION and "refused" in entry.body:
+        reason = "; ".join(entry.body["refused"])
+        return LogEvent.SPREAD_REFUSED, {
+            "at": iso_utc(entry.ts_ns),
+            "strategy": entry.strategy,
+            "reason": reason,
+        }
     if entry.kind is not EntryKind.EVENT or type(entry.body) not in _EVENTS:
         return None
     event, fields = _EVENTS[type(entry.body)]

@@ -132,11 +132,14 @@ class Gate:
         ts_ns = event.ts_event
         approved = [_approval(each) for each in commands if isinstance(each, Submit)]
         denied = [_denial(order, verdict) for order, verdict in runner.denied]
-        body = {
+        body: dict[str, object] = {
             "event": event,
             "wishes": list(runner.guard.wishes),
             "risk": [*approved, *denied],
         }
+        if runner.refused:
+            body["refused"] = list(runner.refused)
+            runner.refused.clear()
         decision = self._write(EntryKind.DECISION, runner, ts_ns, cause=cause, body=body)
         for command in commands:
             self._send(runner, command, ts_ns, decision)

@@ -6,11 +6,11 @@ answers by handing commands to the gate. Its snapshot is the whole of what a res
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
-from algopioneer_core.domain.commands import OpenSpread
+from algopioneer_core.domain.commands import OpenSpread, StrategyCommand
 from algopioneer_core.domain.events import Event
 from algopioneer_core.domain.market_data import Bar, JointBar, Quote, Trade
 from algopioneer_core.domain.orders import Order, OrderIntent
@@ -37,6 +37,18 @@ _FLEETING: Final = frozenset((Quote, Trade))
 _STATE_EVERY: Final = 64
 """Decision events after which the strategy's own state is read again; what came since is kept, so
 that a crash loses nothing and a restart shows few events twice."""
+
+
+class _TellingLegs(LegManager):
+    """A leg manager that says why it would not open a spread."""
+
+    on_refused: Callable[[str], None]
+
+    def open(self, wish: OpenSpread, now_ns: int) -> Sequence[StrategyCommand]:
+        orders = super().open(wish, now_ns)
+        if self.refusal:
+            self.on_refused(self.refusal)
+        return orders
 
 
 class StrategyRunner:
@@ -73,6 +85,8 @@ class StrategyRunner:
         """When each timer is due, UTC nanoseconds."""
         self.denied: list[tuple[Order, Denied]] = []
         """Orders refused by risk during the event being handled."""
+        self.refused: list[str] = []
+        """Why spreads that were wanted during it were not opened."""
         self.finished: list[tuple[str, RoundTrip]] = []
         """Round trips finished during it, each with its trade key."""
         self.broken_exits: list[str] = []
@@ -106,7 +120,8 @@ class StrategyRunner:
         if plan.is_spread:
             first, second = plan.instruments
             rules = plan.legs or LegRules()
-            legs = LegManager((first, second), portfolio, orders, rules, plan.inventory)
+            legs = _TellingLegs((first, second), portfolio, orders, rules, plan.inventory)
+            legs.on_refused = self.refused.append
         return TradingEngine(
             plan.name,
             self.guard,

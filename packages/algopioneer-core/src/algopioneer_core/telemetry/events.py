@@ -34,6 +34,7 @@ class LogEvent(enum.StrEnum):
     STREAM_DOWN = "stream.down"
     RECONCILED = "reconcile.done"
 
+    SPREAD_REFUSED = "spread.refused"
     ORDER_DENIED = "order.denied"
     ORDER_SUBMITTED = "order.submitted"
     ORDER_ACCEPTED = "order.accepted"
@@ -64,6 +65,7 @@ LEVELS: Final[Mapping[LogEvent, str]] = {
     LogEvent.FEED_DOWN: "warning",
     LogEvent.FEED_GAP: "warning",
     LogEvent.STREAM_DOWN: "warning",
+    LogEvent.SPREAD_REFUSED: "warning",
     LogEvent.ORDER_DENIED: "warning",
     LogEvent.ORDER_REJECTED: "warning",
     LogEvent.ORDER_UNKNOWN: "error",
@@ -77,6 +79,7 @@ REPEATING: Final = frozenset(
     {
         LogEvent.FEED_DOWN,
         LogEvent.STREAM_DOWN,
+        LogEvent.SPREAD_REFUSED,
         LogEvent.ORDER_DENIED,
         LogEvent.NOTIFIER_FAILED,
         LogEvent.LIBRARY,
