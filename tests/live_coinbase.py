@@ -137,8 +137,9 @@ def local_coinbase(
         with exchange.http:
             yield exchange
     finally:
-        process.kill()
+        process.terminate()
         process.communicate()
+    assert process.returncode == 0, "the local exchange did not end in good order"
 
 
 def start(folder: Path, exchange: LocalCoinbase, words: Sequence[str]) -> subprocess.Popen[str]:

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from algopioneer_core.bootstrap.downloading import archive_lock
 from algopioneer_core.cli.main import main
-from algopioneer_core.journal.lock import lock_file, try_lock
+from algopioneer_core.journal.lock import try_lock
 from tests.example_distributions import ROOT, copied, install
 from tests.local_coinbase import local_coinbase
 
@@ -129,7 +130,7 @@ def test_two_downloads_do_not_write_one_file(
     """The second is refused; a directory that is none as well."""
     path = here / "bars" / "coinbase-ETH-USD-1m.parquet"
     path.parent.mkdir()
-    with lock_file(path).open("ab") as other:
+    with archive_lock(path).open("ab") as other:
         assert try_lock(other)
         assert 2 == main(words(5, 4))
     assert "another download writes to this file" in capsys.readouterr().err

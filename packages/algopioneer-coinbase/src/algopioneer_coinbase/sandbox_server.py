@@ -10,6 +10,7 @@ import functools
 import ipaddress
 import json
 import shlex
+import signal
 import socket
 import ssl
 import tempfile
@@ -373,7 +374,16 @@ def command(
         permissions=permissions or _ALLOWED,
     )
     with tempfile.TemporaryDirectory(prefix="algopioneer-sandbox-") as folder:
-        anyio.run(serve, options, clock, Path(folder), _print, backend="trio")
+        anyio.run(_serve_until_told, options, clock, Path(folder), backend="trio")
+
+
+async def _serve_until_told(options: ServerOptions, clock: Clock, folder: Path) -> None:
+    """Serve until SIGTERM, so that whoever stops the exchange leaves no certificate behind."""
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(serve, options, clock, folder, _print)
+        with anyio.open_signal_receiver(signal.SIGTERM) as signals:
+            async for _ in signals:
+                tasks.cancel_scope.cancel()
 
 
 def _files(bars: Sequence[str]) -> Mapping[str, Path]:

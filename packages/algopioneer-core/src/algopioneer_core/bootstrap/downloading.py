@@ -28,7 +28,7 @@ from algopioneer_core.history.intervals import format_interval
 from algopioneer_core.journal.lock import lock_file, try_lock
 from algopioneer_core.ports import Clock, MarketData
 
-__all__ = ["Downloaded", "archive_path", "download"]
+__all__ = ["Downloaded", "archive_lock", "archive_path", "download"]
 
 _OPENING_S: Final = 60.0
 _PAGE_BARS: Final = 1_000
@@ -119,13 +119,18 @@ def download(
         return run_waiting(fetch)
 
 
+def archive_lock(path: Path) -> Path:
+    """Return the file whose lock a download holds; hidden, so that no `*` in a shell finds it."""
+    return lock_file(path.with_name(f".{path.name}"))
+
+
 @contextlib.contextmanager
 def _held(options: DownloadOptions, each: InstrumentId, interval_ns: int) -> Iterator[BarArchive]:
     """Open an instrument's file for this process alone."""
     path = archive_path(Path(options.output), each, interval_ns)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        lock = lock_file(path).open("ab")
+        lock = archive_lock(path).open("ab")
     except OSError as error:
         raise cannot_write(path, error, remedy=_REMEDY) from None
     with lock:
