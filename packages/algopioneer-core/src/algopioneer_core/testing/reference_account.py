@@ -15,7 +15,7 @@ from algopioneer_core.domain.errors import (
     VenueUnavailable,
 )
 from algopioneer_core.domain.events import AccountEvent, ExecutionReport, OrderFilled
-from algopioneer_core.domain.fills import CumulativeFill, Fill, fill_from_cumulative
+from algopioneer_core.domain.fills import Fill
 from algopioneer_core.domain.instruments import InstrumentId
 from algopioneer_core.domain.market_data import NS_PER_SECOND, Quote
 from algopioneer_core.domain.money import Quantity
@@ -35,6 +35,7 @@ from algopioneer_core.simulation.paper_exchange import PaperExchange
 from algopioneer_core.simulation.report_hub import ReportHub
 from algopioneer_core.testing.fault_plans import FaultKind
 from algopioneer_core.testing.reference_modes import VenueModes
+from algopioneer_core.testing.reference_totals import FillTotals
 
 __all__ = ["ReferenceAccount"]
 
@@ -73,8 +74,7 @@ class ReferenceAccount:
         self._befalls = befalls
         self._states: dict[str, list[tuple[int, Order]]] = {}  # of each order, since when
         self._fills: list[tuple[int, Fill]] = []  # as they are told, since when
-        self._told: dict[str, CumulativeFill] = {}
-        self._totals: dict[str, CumulativeFill] = {}
+        self._totals = FillTotals()
         self._asked: dict[str, int] = {}
         self._unsent: list[ExecutionReport] = []
         self._latest: ExecutionReport | None = None
@@ -146,8 +146,7 @@ class ReferenceAccount:
 
     def _place(self, order: Order) -> None:
         report = self._books.submit(order, reuses_id=self._modes.ids_reusable)
-        self._told.pop(order.client_order_id, None)
-        self._totals.pop(order.client_order_id, None)
+        self._totals.forget(order.client_order_id)
         self.accepted.append(order.client_order_id)
         self.tell(report)
 
@@ -235,8 +234,7 @@ class ReferenceAccount:
         if isinstance(report, OrderFilled):
             ours = report.client_order_id not in self._foreign
             (self.executed if ours else self.executed_foreign).append(report.fill)
-            key = report.client_order_id
-            self._totals[key] = self._totals.get(key, CumulativeFill()).plus(report.fill)
+            self._totals.add(report.fill)
             if not self._modes.cumulative_fills:
                 self._fills.append((now_ns, report.fill))
         self._unsent.append(report)
@@ -274,29 +272,12 @@ class ReferenceAccount:
         """Return *report*, a fill as the difference of two totals where those are all it tells."""
         if not isinstance(report, OrderFilled) or not self._modes.cumulative_fills:
             return report
-        fill = self._difference(report.fill)
+        fill = self._totals.untold(report.fill)
         if fill is None:
             return None  # told with the totals of a later one
+        self._fills.append((self._clock.now_ns(), fill))
         order = self._books.find(report.client_order_id)
         return OrderFilled(fill, order is not None and order.status is OrderStatus.FILLED)
-
-    def _difference(self, latest: Fill) -> Fill | None:
-        key = latest.client_order_id
-        before, now = self._told.get(key, CumulativeFill()), self._totals[key]
-        fill = fill_from_cumulative(
-            before,
-            now,
-            client_order_id=key,
-            instrument_id=latest.instrument_id,
-            side=latest.side,
-            fee_asset=latest.fee_asset,
-            liquidity=latest.liquidity,
-            ts_event=latest.ts_event,
-        )
-        self._told[key] = now
-        if fill is not None:
-            self._fills.append((self._clock.now_ns(), fill))
-        return fill
 
     def go_down(self) -> None:
         """Break the line: requests fail, reports wait."""
@@ -359,22 +340,12 @@ class ReferenceAccount:
         return [f for ns, f in self._fills if ns <= seen_ns and f.ts_event >= since_ns]
 
     async def positions(self) -> Mapping[InstrumentId, Quantity]:
-        """
-        Return what is held.
-
-        Raises:
-            VenueUnavailable: The venue is down.
-        """
+        """Return what is held; raises as `open_orders`."""
         await self._look()
         return self._books.account.positions()
 
     async def balances(self) -> Sequence[Balance]:
-        """
-        Return what there is.
-
-        Raises:
-            VenueUnavailable: The venue is down.
-        """
+        """Return what there is; raises as `open_orders`."""
         await self._look()
         return self._books.balances()
 
