@@ -307,7 +307,13 @@ def _certificate(clock: Clock, folder: Path) -> Path:
     metavar="PRODUCT=FILE",
     help="Bars of a product (BTC-USD unless named), played from their middle; may be repeated.",
 )
-@click.option("--speed", type=click.FloatRange(min=0.01), default=1.0, show_default=True)
+@click.option(
+    "--speed",
+    type=click.FloatRange(min=0.01),
+    default=1.0,
+    show_default=True,
+    help="How many times as fast the market moves; at 60 a minute takes a second.",
+)
 @click.option(
     "--faults",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
@@ -319,7 +325,12 @@ def _certificate(clock: Clock, folder: Path) -> Path:
     metavar="ASSET=AMOUNT",
     help="What the account starts with, instead of the default; may be repeated.",
 )
-@click.option("--port", type=click.IntRange(0, 65534), default=0, help="0 takes free ones.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65534),
+    default=0,
+    help="Of REST, and the next one of the websockets; 0 takes free ones.",
+)
 @click.option("--tls", is_flag=True, help="Serve TLS, with a certificate made for the occasion.")
 @click.option("--ed25519", is_flag=True, help="Issue an Ed25519 key; P-256 otherwise.")
 @click.option(
