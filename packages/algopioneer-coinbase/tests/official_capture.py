@@ -41,7 +41,10 @@ def operations(client: Any, public: Any) -> dict[str, Callable[[], object]]:
         "public candles": lambda: public.get_public_candles(
             BITCOIN, str(START_S), str(START_S + 540), "ONE_MINUTE"
         ),
-        "accounts": lambda: client.get_accounts(limit=250),
+        "accounts": lambda: (
+            client.get_accounts(limit=250),
+            client.get_futures_balance_summary(),
+        ),
         "fee tier of spot": lambda: client.get_transaction_summary(product_type="SPOT"),
         "fee tier of futures": lambda: client.get_transaction_summary(product_type="FUTURE"),
         "key permissions": client.get_api_key_permissions,
