@@ -15,6 +15,7 @@ from algopioneer_core.domain.errors import (
     OrderRejected,
     Outcome,
     RateLimited,
+    UnknownOrder,
     VenueError,
     VenueUnavailable,
 )
@@ -625,3 +626,27 @@ async def test_a_cancellation_before_the_disk_has_the_intent_sends_nothing() -> 
     assert desk.venue.log == []
     assert desk.status(key) is _S.PENDING
     assert desk.pump.is_idle
+
+
+async def test_an_answer_that_comes_after_its_strategy_is_gone_is_of_no_interest() -> None:
+    """
+    The stream told of the end, the strategy was removed, and only then was the answer lost.
+
+    That ended the whole session: nobody could say whose order it was.
+    """
+    desk = _Desk()
+    desk.venue.submits.append(after(1, VenueUnavailable("no answer")))
+
+    def gone(key: str) -> Order:
+        raise UnknownOrder("no strategy of this session made it", where=key)
+
+    async with desk.running():
+        desk.send()
+        await wait_all_blocked()
+        desk.pump._current = gone
+        await anyio.sleep(2)
+        assert desk.pump.is_idle
+        desk.pump._current = desk.bench.orders.get
+        key = desk.send()
+        await anyio.sleep(1)
+    assert desk.status(key) is _S.OPEN

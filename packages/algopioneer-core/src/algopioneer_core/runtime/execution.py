@@ -22,6 +22,7 @@ from attrs import define
 from algopioneer_core.domain.errors import (
     Outcome,
     RateLimited,
+    UnknownOrder,
     VenueError,
     VenueUnavailable,
 )
@@ -257,6 +258,8 @@ class ExecutionPump:
                 await self._cancel(item)
             else:
                 await self._submit(item)
+        except UnknownOrder:
+            pass  # its strategy was removed before the answer came, so the order had ended
         finally:
             if not item.is_cancel:
                 self._unsent.pop(item.key, None)
