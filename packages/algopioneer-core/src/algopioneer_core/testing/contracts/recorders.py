@@ -142,6 +142,50 @@ class RecorderContract:
             await recorder.flush()
         assert _keys(recorded) == ["alpha:1"]
 
+    async def test_c08_trades_keep_their_order(
+        self, open_recorder: OpenRecorder, recorded: Recorded
+    ) -> None:
+        """C08: they are there in the order in which they were recorded, over several flushes."""
+        keys = [f"alpha:{number}" for number in range(1, 8)]
+        async with open_recorder() as recorder:
+            for number, key in enumerate(keys):
+                await recorder.record(key, round_trip(1))
+                if number % 3 == 0:
+                    await recorder.flush()
+            await recorder.flush()
+        assert keys == _keys(recorded)
+
+    @pytest.mark.usefixtures("_lasting")
+    async def test_c09_it_catches_up_with_the_journal(
+        self, open_recorder: OpenRecorder, recorded: Recorded
+    ) -> None:
+        """C09: offered all trades from the first, it adds the ones it lacks, behind the others."""
+        for last in (2, 5):
+            async with open_recorder() as recorder:
+                for number in range(1, last + 1):
+                    await recorder.record(f"alpha:{number}", round_trip(number))
+                await recorder.flush()
+        assert [f"alpha:{number}" for number in range(1, 6)] == _keys(recorded)
+
+    async def test_c10_one_cancelled_caller_harms_no_other(
+        self, open_recorder: OpenRecorder, recorded: Recorded
+    ) -> None:
+        """C10: a strategy that is ended while its trade is recorded takes no other one with it."""
+        async with open_recorder() as recorder:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(recorder.record, "alpha:1", round_trip(1))
+                tasks.start_soon(_cancelled, recorder)
+                tasks.start_soon(recorder.record, "gamma:1", round_trip(1))
+            await recorder.record("delta:1", round_trip(1))
+            await recorder.flush()
+            assert {"alpha:1", "gamma:1", "delta:1"} <= set(_keys(recorded))
+
+
+async def _cancelled(recorder: Recorder) -> None:
+    with anyio.CancelScope() as scope:
+        scope.cancel()
+        await recorder.record("beta:1", round_trip(1))
+
 
 def _trades(recorded: Recorded) -> list[dict[str, str]]:
     """Return what was recorded, the fields of `trade_fields` only."""
