@@ -13,10 +13,10 @@ from itertools import count
 from typing import Any, Final
 
 import anyio
-from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
-from attrs import define, field
+from anyio.streams.memory import MemoryObjectReceiveStream
 
 from algopioneer_coinbase.sandbox_auth import Gatekeeper, PerSecond
+from algopioneer_coinbase.sandbox_connection import Connection, Json
 from algopioneer_coinbase.sandbox_market_shapes import (
     level2_json,
     status_json,
@@ -63,26 +63,6 @@ _CHANNELS: Final = frozenset(
 _PRIVATE: Final = frozenset({"user"})
 _SWALLOWED: Final = ("silence", "half_open", "stall")
 """Faults during which nothing goes out; what should have is missing from the sequence then."""
-Json = dict[str, Any]
-
-
-@define(eq=False)
-class _Connection:
-    """One client."""
-
-    outbox: MemoryObjectSendStream[str]
-    subscriptions: dict[str, set[str]] = field(factory=dict)
-    sequence: int = 0
-    heartbeats: int = 0
-    batched: dict[InstrumentId, Quote] = field(factory=dict)
-    """What `ticker_batch` has told last."""
-    statuses: dict[str, Json] = field(factory=dict)
-    """What `status` has told last, by product."""
-
-    def wants(self, channel: str, product: str) -> bool:
-        """Return whether something of a product goes out here; no product named means all."""
-        products = self.subscriptions.get(channel)
-        return products is not None and (not products or product in products)
 
 
 class Streams:
@@ -107,7 +87,7 @@ class Streams:
         self._products = products
         self._gate = gate
         self._status = status
-        self._connections: dict[_Connection, None] = {}
+        self._connections: dict[Connection, None] = {}
         self._shown: dict[InstrumentId, Quote] = {}
         self._names = {each.symbol: each for each in exchange.books.instruments}
         self.skipped = 0
@@ -124,7 +104,7 @@ class Streams:
         if self._exchange.faults["outage"]:
             return
         send, receive = anyio.create_memory_object_stream[str](_WAITING_MESSAGES)
-        connection = _Connection(send)
+        connection = Connection(send)
         self._connections[connection] = None
         try:
             async with anyio.create_task_group() as tasks:
@@ -142,7 +122,7 @@ class Streams:
         for connection in self._connections:
             connection.outbox.close()
 
-    async def _listen(self, websocket: WebSocket, connection: _Connection) -> None:
+    async def _listen(self, websocket: WebSocket, connection: Connection) -> None:
         try:
             with anyio.move_on_after(_FIRST_SUBSCRIBE_S) as patience:
                 await self._hear(await websocket.receive(), connection)
@@ -176,7 +156,7 @@ class Streams:
                 break
         scope.cancel()
 
-    async def _beat(self, connection: _Connection) -> None:
+    async def _beat(self, connection: Connection) -> None:
         """Say each second what is said by the clock and not because something happened."""
         for second in count(1):
             await anyio.sleep(1)
@@ -187,7 +167,7 @@ class Streams:
             if second % _BATCH_S == 0 and "ticker_batch" in connection.subscriptions:
                 self._tell_batch(connection, "update")
 
-    def _heartbeat(self, connection: _Connection) -> Json:
+    def _heartbeat(self, connection: Connection) -> Json:
         now = iso_utc(self._exchange.clock.now_ns()).replace("T", " ").rstrip("Z")
         connection.heartbeats += 1
         return {
@@ -195,7 +175,7 @@ class Streams:
             "heartbeat_counter": connection.heartbeats - 1,
         }
 
-    def _tell_statuses(self, connection: _Connection, kind: str) -> None:
+    def _tell_statuses(self, connection: Connection, kind: str) -> None:
         """Tell of the products that are not as they were told last."""
         now = {
             name: status_json(product)
@@ -207,7 +187,7 @@ class Streams:
         if news:
             self._put(connection, "status", [{"type": kind, "products": news}])
 
-    def _tell_batch(self, connection: _Connection, kind: str) -> None:
+    def _tell_batch(self, connection: Connection, kind: str) -> None:
         """Tell of the markets whose quote is not the one that was told last."""
         now = {
             each: quote
@@ -222,7 +202,7 @@ class Streams:
 
     # --- what a client says ------------------------------------------------------------------
 
-    async def _hear(self, message: str | bytes, connection: _Connection) -> None:
+    async def _hear(self, message: str | bytes, connection: Connection) -> None:
         self.on_heard(message if isinstance(message, str) else message.decode(errors="replace"))
         try:
             asked = json.loads(message)
@@ -255,10 +235,10 @@ class Streams:
             return channel not in _PRIVATE
         return self._gate.admits(token, self._exchange.clock.now_ns(), uris=(None,))
 
-    def _refuse(self, connection: _Connection, message: str) -> None:
+    def _refuse(self, connection: Connection, message: str) -> None:
         self._write(connection, json.dumps({"type": "error", "message": message}))
 
-    def _subscribe(self, connection: _Connection, channel: str, products: list[str]) -> None:
+    def _subscribe(self, connection: Connection, channel: str, products: list[str]) -> None:
         connection.subscriptions.setdefault(channel, set()).update(self._names_of(products))
         self._tell_subscriptions(connection)
         if channel == "status":
@@ -270,7 +250,7 @@ class Streams:
         for event in self._snapshots(channel, products):
             self._put(connection, channel, [event])
 
-    def _unsubscribe(self, connection: _Connection, channel: str, products: list[str]) -> None:
+    def _unsubscribe(self, connection: Connection, channel: str, products: list[str]) -> None:
         left = connection.subscriptions.get(channel, set()) - set(products)
         if products and left:
             connection.subscriptions[channel] = left
@@ -287,7 +267,7 @@ class Streams:
             for each in products
         ]
 
-    def _tell_subscriptions(self, connection: _Connection) -> None:
+    def _tell_subscriptions(self, connection: Connection) -> None:
         active = {name: sorted(ids) for name, ids in connection.subscriptions.items()}
         self._put(connection, "subscriptions", [{"subscriptions": active}])
 
@@ -387,7 +367,7 @@ class Streams:
 
     # --- writing -----------------------------------------------------------------------------
 
-    def _put(self, connection: _Connection, channel: str, events: list[Json]) -> None:
+    def _put(self, connection: Connection, channel: str, events: list[Json]) -> None:
         message = {
             "channel": "l2_data" if channel == "level2" else channel,
             "client_id": "",
@@ -401,7 +381,7 @@ class Streams:
         else:
             self._write(connection, json.dumps(message))
 
-    def _write(self, connection: _Connection, text: str) -> None:
+    def _write(self, connection: Connection, text: str) -> None:
         try:
             connection.outbox.send_nowait(text)
         except (anyio.WouldBlock, anyio.BrokenResourceError, anyio.ClosedResourceError):

@@ -234,6 +234,11 @@ class Floor:
             self._halt_unwatched(runner, event.ts_event)
         self.handled.ring()
 
+    def deliver_to_all(self, event: Event) -> None:
+        """Let every strategy handle one event now."""
+        for runner in self.runners.values():
+            self.deliver(runner, event)
+
     def _halt_unwatched(self, runner: StrategyRunner, now_ns: int) -> None:
         """Let a strategy whose exit policy has failed open nothing more; the others still watch."""
         broken, runner.broken_exits = runner.broken_exits, []

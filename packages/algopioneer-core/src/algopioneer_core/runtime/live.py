@@ -14,7 +14,7 @@ import anyio.abc
 
 from algopioneer_core.domain.capabilities import Capability, Support
 from algopioneer_core.domain.errors import RefusedError
-from algopioneer_core.domain.events import RiskHalted, RiskResumed
+from algopioneer_core.domain.events import RiskResumed
 from algopioneer_core.domain.instruments import InstrumentId
 from algopioneer_core.domain.market_data import NS_PER_SECOND
 from algopioneer_core.domain.orders import Order
@@ -33,6 +33,7 @@ from algopioneer_core.runtime.saver import Saver
 from algopioneer_core.runtime.stopping import STOPPING, StopRequest, resume_after_stop
 from algopioneer_core.runtime.strategy_tasks import StrategyTasks
 from algopioneer_core.runtime.stream_gaps import GapListener
+from algopioneer_core.runtime.winding_down import wind_down
 
 __all__ = ["LiveDriver"]
 
@@ -204,7 +205,10 @@ class LiveDriver:
                     await self._unless_stopped(self._open_everything, venues)
                     strategies.start_soon(self._end_in_time)
                     await stop.wait()
-                    await self._wind_down()
+                    self._reloading.cancel()
+                    await wind_down(
+                        self._floor, self._clock, self._alarm, self._plan.stop_deadline_ns
+                    )
                     strategies.cancel_scope.cancel()
                 venues.cancel_scope.cancel()
             await self._saver.flush()
@@ -239,7 +243,7 @@ class LiveDriver:
     def _end_last_stop(self) -> None:
         """Lift the halts of the last stop and of removals; those by hand stay."""
         if self._floor.risk.halted() == STOPPING:
-            self._everyone(RiskResumed(self._clock.now_ns()))
+            self._floor.deliver_to_all(RiskResumed(self._clock.now_ns()))
         self.reloader.lift()
 
     async def _open_venues(self, venues: anyio.abc.TaskGroup) -> None:
@@ -355,58 +359,6 @@ class LiveDriver:
             where=self._plan.name,
             remedy="the next start reads the new configuration",
         )
-
-    # --- the end -----------------------------------------------------------------------------
-
-    async def _wind_down(self) -> None:
-        """
-        Open nothing new, drive legs to rest, cancel what is left; within the deadline.
-
-        The halt stays in the books: strategies still run until they are cancelled, and a process
-        that dies on the way must not come back halted for good. The next start ends it.
-        """
-        self._reloading.cancel()
-        self._everyone(RiskHalted(self._clock.now_ns(), STOPPING))
-        try:
-            await self._within_deadline(self._legs_rest)
-            self._floor.is_closed = True  # at once: a bar may lie in an inbox
-            self._cancel_everything()
-            await self._within_deadline(self._nothing_works)
-        finally:  # a second signal comes as a cancellation
-            self._say_what_is_left()
-
-    async def _within_deadline(self, is_done: Callable[[], bool]) -> None:
-        with anyio.move_on_after(self._plan.stop_deadline_ns / NS_PER_SECOND):
-            while not is_done():
-                await self._floor.handled.wait()
-
-    def _everyone(self, event: RiskHalted | RiskResumed) -> None:
-        for runner in self._floor.runners.values():
-            self._floor.deliver(runner, event)
-
-    def _legs_rest(self) -> bool:
-        runners = self._floor.runners.values()
-        return all(each.engine.legs is None or each.engine.legs.is_idle for each in runners)
-
-    def _nothing_works(self) -> bool:
-        runners = self._floor.runners.values()
-        return not any(each.engine.orders.working for each in runners)
-
-    def _cancel_everything(self) -> None:
-        for runner in self._floor.runners.values():
-            commands = runner.engine.cancel_orders()
-            self._floor.gate.command(runner, commands, self._clock.now_ns(), None)
-
-    def _say_what_is_left(self) -> None:
-        for runner in self._floor.runners.values():
-            for key in runner.engine.orders.working:
-                self._alarm(
-                    self._clock.now_ns(),
-                    f"order {key} of {runner.name} may still be open at its venue",
-                    "The session ended before its end was confirmed. Look at the venue.",
-                    strategy=runner.name,
-                    urgent=True,
-                )
 
 
 def _answers(venue: Venue) -> bool:
