@@ -5,9 +5,7 @@ REST is served by hypercorn on trio, the websockets by `wire.websocket_server`; 
 that is asked for, with a certificate that is made for the occasion.
 """
 
-import datetime
 import functools
-import ipaddress
 import json
 import shlex
 import signal
@@ -24,15 +22,12 @@ import trio
 from anyio.abc import ByteStream, Listener, SocketAttribute
 from anyio.streams.tls import TLSListener
 from attrs import evolve, frozen
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
     PrivateFormat,
 )
-from cryptography.x509.oid import NameOID
 from hypercorn.config import Config, Sockets
 from hypercorn.trio.run import worker_serve
 from hypercorn.utils import wrap_app
@@ -43,6 +38,7 @@ from starlette.routing import Route
 
 from algopioneer_coinbase.sandbox import DEFAULT_CONFIG, CoinbaseSandbox
 from algopioneer_coinbase.sandbox_auth import ApiKey
+from algopioneer_coinbase.sandbox_certificate import make_certificate
 from algopioneer_coinbase.sandbox_faults import apply_fault, read_plan
 from algopioneer_coinbase.sandbox_http import Request
 from algopioneer_coinbase.sandbox_market import Market, file_market, synthetic_market
@@ -64,7 +60,6 @@ PERMISSIONS: Final = ("view", "trade", "transfer")
 _ALLOWED: Final = ("view", "trade")
 """What it is allowed unless somebody says otherwise."""
 _HOST: Final = "127.0.0.1"
-_DAYS: Final = datetime.timedelta(days=30)
 
 
 @frozen(kw_only=True)
@@ -126,7 +121,7 @@ async def serve(
     sandbox.exchange.load(options.market.history, options.market.interval_ns)
     if options.record is not None:
         sandbox.hear(functools.partial(_append, options.record))
-    certificate = _certificate(clock, folder) if options.tls else None
+    certificate = make_certificate(clock, _HOST, folder) if options.tls else None
     listening = _listening(options.port)
     streams, stream_port = await _stream_listener(options.port and options.port + 1, certificate)
     async with streams, tasks_for_block() as tasks:
@@ -267,33 +262,6 @@ def _pem(key: PrivateKey) -> str:
     if isinstance(key, ec.EllipticCurvePrivateKey):
         form = PrivateFormat.TraditionalOpenSSL
     return key.private_bytes(Encoding.PEM, form, NoEncryption()).decode()
-
-
-def _certificate(clock: Clock, folder: Path) -> Path:
-    """Make a certificate for loopback, signed by itself; return the file with it and its key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "algopioneer sandbox")])
-    now = datetime.datetime.fromtimestamp(clock.now_ns() // NS_PER_SECOND, datetime.UTC)
-    names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address(_HOST))]
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(hours=1))
-        .not_valid_after(now + _DAYS)
-        .add_extension(x509.SubjectAlternativeName(names), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    path = folder / "sandbox.pem"
-    path.write_bytes(
-        key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-        + made.public_bytes(Encoding.PEM)
-    )
-    path.chmod(0o600)
-    return path
 
 
 # --- the command -----------------------------------------------------------------------------
