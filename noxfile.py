@@ -275,6 +275,16 @@ def mutants(session: nox.Session) -> None:
     )
 
 
+@nox.session(default=False, venv_backend="none")
+def planted(session: nox.Session) -> None:
+    """Plant bugs in runtime, engine and journal, and see what notices each first."""
+    _workspace(session)
+    listed = str(_package("algopioneer-core") / "tests" / "planted_bugs.toml")
+    _run_in_workspace(
+        session, "python", "-m", "algopioneer_core.testing.planted_bugs", listed, *session.posargs
+    )
+
+
 @nox.session(default=False)
 def official(session: nox.Session) -> None:
     """The official Coinbase client trades at the local exchange, and its requests equal ours."""

@@ -12,6 +12,7 @@ import pytest
 
 from algopioneer_core.domain.instruments import InstrumentId
 from algopioneer_core.domain.market_data import Quote
+from algopioneer_core.domain.orders import Order
 from algopioneer_core.domain.round_trips import RoundTrip
 from algopioneer_core.engine.order_manager import OrderManager
 from algopioneer_core.journal.entries import EntryKind
@@ -54,8 +55,10 @@ def _kept() -> Counter[type]:
     return Counter({kind: n for kind, n in ours.items() if kind not in _GROWING})
 
 
-async def test_nothing_is_remembered_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As many orders later there are not more objects of any class of ours, but for a few."""
+async def _traded_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> tuple[list[Counter[type]], MemoryDisk, Session]:
+    """Trade; return what was kept after a while and as many orders later, the disk, the session."""
     monkeypatch.setattr(runner, "OrderManager", partial(OrderManager, retained=8))
     monkeypatch.setattr(paper_exchange, "RETAINED", 16)
     monkeypatch.setattr(pages, "PAGE", 8)
@@ -79,11 +82,35 @@ async def test_nothing_is_remembered_for_ever(monkeypatch: pytest.MonkeyPatch) -
             await _minute(shadow, clock, next(prices))
             if minute in (_WARM, _LATER):
                 kept.append(_kept())
-        orders = sum(row.kind == EntryKind.INTENT.value for row in disk.rows(0))
-        pages_saved = [row.name for row in disk.snapshots if row.name.startswith("venue:sim/")]
+        assert sum(row.kind == EntryKind.INTENT.value for row in disk.rows(0)) > _LATER
         stop.ask("enough")
-    assert orders > _LATER
-    assert {kind: n for kind, n in (kept[1] - kept[0]).items() if n > 5} == {}
+    return kept, disk, seen[0]
+
+
+def _grown(kept: list[Counter[type]]) -> dict[type, int]:
+    """Return of which classes there are more than before, but for a few."""
+    return {kind: n for kind, n in (kept[1] - kept[0]).items() if n > 5}
+
+
+async def test_nothing_is_remembered_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many orders later there are not more objects of any class of ours, but for a few."""
+    kept, disk, session = await _traded_on(monkeypatch)
+    assert _grown(kept) == {}
+    pages_saved = [row.name for row in disk.snapshots if row.name.startswith("venue:sim/")]
     assert len(pages_saved) <= 2 * 2 * (16 // 8 + 2)  # versions, lists, pages
-    for each in seen[0].floor.runners.values():
+    for each in session.floor.runners.values():
         assert each.engine.orders.remembered <= 8 + len(each.engine.orders.working)
+
+
+async def test_a_planted_leak_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An engine that keeps every order that has ended is told by the class it keeps."""
+    leaked: list[Order] = []
+    forget = OrderManager._forget
+
+    def keep(self: OrderManager, client_order_id: str) -> None:
+        leaked.append(self.get(client_order_id))
+        forget(self, client_order_id)
+
+    monkeypatch.setattr(OrderManager, "_forget", keep)
+    kept, *_ = await _traded_on(monkeypatch)
+    assert _grown(kept)[Order] > 20

@@ -153,6 +153,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for verdict in pool.map(examine, points):
             verdicts.append(verdict)
             _tell(verdict)
+            if verdict.violations and options.first_violation:
+                pool.shutdown(cancel_futures=True)
+                break
     missed = sum(not each.passed for each in verdicts)
     failed = sum(bool(each.violations) for each in verdicts)
     seconds = (SystemClock().now_ns() - began_ns) / NS_PER_SECOND
@@ -163,6 +166,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m algopioneer_core.testing.crash_points")
     parser.add_argument("--point", action="append", help="only this one; may be given again")
+    parser.add_argument("--first-violation", action="store_true", help="end with the first one")
     waits = 2 * (os.cpu_count() or 1)  # much of a life is waiting for deadlines
     parser.add_argument("--jobs", type=int, default=waits, help="crashes at a time (2 a core)")
     return parser

@@ -30,16 +30,29 @@ import sys
 import tempfile
 import tomllib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
 import anyio
-from attrs import frozen
+from attrs import evolve, frozen
 
 from algopioneer_core.domain.errors import AlgopioneerError, ConfigError, DataError
 
-__all__ = ["Mutant", "MutantList", "main", "planted", "read_mutants", "source_of"]
+__all__ = [
+    "Mutant",
+    "MutantList",
+    "Noticed",
+    "check_plantable",
+    "count_caught",
+    "failed_case",
+    "main",
+    "mutated",
+    "planted",
+    "read_mutants",
+    "source_of",
+]
 
 _AT_ONCE: Final = 2
 _PATIENCE_S: Final = 120
@@ -61,6 +74,12 @@ class Mutant:
     replace: str
     stands_for: str
     """What a person would have done wrong."""
+    caught_by: str = ""
+    """What is known to notice it, where the list says so."""
+
+
+Noticed = Callable[[Mutant], Awaitable[str]]
+"""Says what noticed a mistake first; empty when nothing did."""
 
 
 @frozen(kw_only=True)
@@ -130,19 +149,49 @@ def planted(mutant: Mutant, source: str) -> str:
     return source.replace(mutant.find, mutant.replace)
 
 
-async def _caught_by(listed: MutantList, mutant: Mutant | None) -> str:
-    """Run the tests over a copy with a mistake; return what failed first, or nothing."""
-    origin = source_of(listed.package)
+def check_plantable(listed: MutantList) -> None:
+    """
+    Look whether the list fits the sources.
+
+    Raises:
+        DataError: A text is not there once.
+    """
+    source = source_of(listed.package)
+    for each in listed.mutants:
+        planted(each, (source / each.file).read_text("utf-8"))
+
+
+@contextmanager
+def mutated(package: str, mutant: Mutant | None) -> Iterator[Mapping[str, str]]:
+    """
+    Give the environment in which Python imports a copy of *package* with a mistake in it.
+
+    The copy is gone after the block; the sources stay as they are.
+
+    Args:
+        package: Its name.
+        mutant: The mistake; None for a copy without any.
+
+    Raises:
+        DataError: Its text is not there once.
+    """
     with tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder, listed.package)
-        shutil.copytree(origin, copy)  # with what is compiled: only what is changed is not valid
+        copy = Path(folder, package)
+        # With what is compiled: only what is changed is not valid.
+        shutil.copytree(source_of(package), copy)
         if mutant is not None:
             module = copy / mutant.file
             module.write_text(planted(mutant, module.read_text("utf-8")), "utf-8")
-        return await _run(listed, {**os.environ, "PYTHONPATH": folder})
+        yield {**os.environ, "PYTHONPATH": folder}
 
 
-async def _run(listed: MutantList, environment: Mapping[str, str]) -> str:
+async def _caught_by(listed: MutantList, mutant: Mutant | None) -> str:
+    with mutated(listed.package, mutant) as environment:
+        return await failed_case(listed, environment)
+
+
+async def failed_case(listed: MutantList, environment: Mapping[str, str]) -> str:
+    """Run the tests of a list in *environment*; return what failed first, or nothing."""
     command = [sys.executable, "-m", "pytest", "-x", "-q", "-rfE", "-p", "no:cacheprovider"]
     selected = ["-k", listed.select] if listed.select else []
     with anyio.move_on_after(_PATIENCE_S):
@@ -157,47 +206,58 @@ async def _run(listed: MutantList, environment: Mapping[str, str]) -> str:
     return f"the tests do not end in {_PATIENCE_S} s"
 
 
-async def _run_all(listed: MutantList) -> int:
-    """Run over all mistakes, two at a time, and tell of each; return how many were caught."""
-    broken = await _caught_by(listed, None)
-    if broken:
-        raise DataError(f"{_UNMUTATED}: {broken}", where=str(listed.tests))
+async def count_caught(mutants: Sequence[Mutant], noticed: Noticed) -> int:
+    """Judge all mistakes, two at a time, and tell of each; return how many were caught."""
     caught: list[str] = []
     limit = anyio.CapacityLimiter(_AT_ONCE)
 
     async def judge(mutant: Mutant) -> None:
         async with limit:
-            case = await _caught_by(listed, mutant)
+            case = await noticed(mutant)
         if case:
             caught.append(mutant.id)
         _say(f"{mutant.id:<34} {case or 'NOT CAUGHT: ' + mutant.stands_for}")
 
     async with anyio.create_task_group() as tasks:
-        for mutant in listed.mutants:
+        for mutant in mutants:
             tasks.start_soon(judge, mutant)
     return len(caught)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a list; return 0 when as many were caught as must be, else 1."""
-    parser = argparse.ArgumentParser(description="Plant mistakes, and see which tests notice.")
+async def _run_all(listed: MutantList) -> int:
+    """Run the tests over all mistakes; return how many were caught."""
+    broken = await _caught_by(listed, None)
+    if broken:
+        raise DataError(f"{_UNMUTATED}: {broken}", where=str(listed.tests))
+
+    async def noticed(mutant: Mutant) -> str:
+        return await _caught_by(listed, mutant)
+
+    return await count_caught(listed.mutants, noticed)
+
+
+def main(
+    arguments: Sequence[str] | None = None,
+    *,
+    judge: Callable[[MutantList], Awaitable[int]] = _run_all,
+) -> int:
+    """
+    Run a list; return 0 when as many were caught as must be, else 1.
+
+    Args:
+        arguments: Of the command line; None for the process's own.
+        judge: Tells of each mistake and returns how many were caught.
+    """
+    parser = argparse.ArgumentParser(description="Plant mistakes, and see what notices.")
     parser.add_argument("list", type=Path, help="TOML file of mistakes")
     parser.add_argument("--only", default="", help="those whose id this expression finds")
     options: Any = parser.parse_args(arguments)
     try:
         listed = read_mutants(options.list)
         chosen = tuple(each for each in listed.mutants if re.search(options.only, each.id))
-        source = source_of(listed.package)
-        for each in chosen:  # all of them, before any is run
-            planted(each, (source / each.file).read_text("utf-8"))
-        listed = MutantList(
-            package=listed.package,
-            tests=listed.tests,
-            select=listed.select,
-            least=listed.least,
-            mutants=chosen,
-        )
-        caught = anyio.run(_run_all, listed)
+        listed = evolve(listed, mutants=chosen)
+        check_plantable(listed)  # all of them, before any is run
+        caught = anyio.run(judge, listed)
     except (AlgopioneerError, OSError) as error:
         _say(str(error))
         return 1

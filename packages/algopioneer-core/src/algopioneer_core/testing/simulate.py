@@ -31,7 +31,7 @@ from algopioneer_core.testing.simulation import Outcome, simulate
 from algopioneer_core.testing.simulation_books import InvariantBroken
 from algopioneer_core.testing.simulation_history import draw_history, shrink
 
-__all__ = ["Failure", "main", "replay_command", "run_seed", "shrunk"]
+__all__ = ["Failure", "main", "replay_command", "run_seed", "shrunk", "up_to_failure"]
 
 _MODULE: Final = "algopioneer_core.testing.simulate"
 _LONGEST_S: Final = 120
@@ -149,7 +149,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options.journals.mkdir(parents=True, exist_ok=True)
     began_ns = SystemClock().now_ns()
     try:
-        results = list(_played(seeds, options))
+        played = _played(seeds, options)
+        results = list(up_to_failure(played) if options.first_failure else played)
     except AlgopioneerError as error:
         _say(f"error: {error}")
         return 1
@@ -170,6 +171,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--only", type=_numbers, help="numbers of the incidents that happen, 3,17 (all)"
     )
+    parser.add_argument("--first-failure", action="store_true", help="end with the first of them")
     parser.add_argument("--shrink", action="store_true", help="leave out what does not matter")
     parser.add_argument("--journals", type=Path, help="folder for the journals' exports (none)")
     return parser
@@ -197,6 +199,14 @@ def _played(seeds: Sequence[int], options: argparse.Namespace) -> Iterator[Outco
     with ProcessPoolExecutor(options.jobs, mp_context=get_context("spawn")) as pool:
         for result in pool.map(play, seeds):
             yield _told(result, options)
+
+
+def up_to_failure(results: Iterable[Outcome | Failure]) -> Iterator[Outcome | Failure]:
+    """Yield results until one is a failure, that one included; no further seed is played."""
+    for result in results:
+        yield result
+        if isinstance(result, Failure):
+            return
 
 
 def _told(result: Outcome | Failure, options: argparse.Namespace) -> Outcome | Failure:

@@ -1,0 +1,173 @@
+"""Planted bugs fit the core as it is, the page has the same list, and each is judged by all."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import anyio
+import pytest
+
+from algopioneer_core.domain.errors import DataError
+from algopioneer_core.testing import planted_bugs
+from algopioneer_core.testing.mutants import Mutant, MutantList, planted, read_mutants, source_of
+from algopioneer_core.testing.planted_bugs import CATCHERS, judge, table
+from algopioneer_core.testing.simulate import Failure, up_to_failure
+from algopioneer_core.testing.simulation import Outcome
+
+LIST = Path(__file__).parent.with_name("planted_bugs.toml")
+PAGE = Path("docs", "explanation", "planted-bugs.md")
+ROOMS = ("runtime", "engine", "journal")
+
+
+def test_every_bug_can_be_planted() -> None:
+    """Each in text that is there once, in a module that still compiles; and all must be caught."""
+    listed = read_mutants(LIST)
+    source = source_of(listed.package)
+    for mutant in listed.mutants:
+        module = (source / mutant.file).read_text("utf-8")
+        compile(planted(mutant, module), mutant.file, "exec")
+        assert mutant.file.startswith(ROOMS), mutant.id
+        assert mutant.caught_by in CATCHERS, mutant.id
+    assert len(listed.mutants) >= 20
+    assert listed.tests.is_dir()
+    assert listed.least == 100
+
+
+def test_page_has_the_list() -> None:
+    """Whoever changes the one changes the other."""
+    pages = (folder / PAGE for folder in Path(__file__).parents)
+    page = next((each for each in pages if each.is_file()), None)
+    if page is None:
+        pytest.skip("the pages are not part of this distribution")
+    assert table(read_mutants(LIST)) in page.read_text("utf-8")
+
+
+def _catchers(
+    monkeypatch: pytest.MonkeyPatch, answers: Mapping[str, str], asked: list[str]
+) -> None:
+    """Let each catcher give its answer over a copy that has its folder first in the path."""
+    made: list[str] = []
+    copy = planted_bugs.mutated
+
+    @contextmanager
+    def watched(package: str, mutant: Mutant | None) -> Iterator[Mapping[str, str]]:
+        with copy(package, mutant) as environment:
+            folder = environment["PYTHONPATH"]
+            assert Path(folder, package, "runtime").is_dir()
+            made.append(folder)
+            yield environment
+
+    monkeypatch.setattr(planted_bugs, "mutated", watched)
+
+    def catcher(name: str) -> planted_bugs.Catcher:
+        async def look(_: MutantList, environment: Mapping[str, str]) -> str:
+            assert environment["PYTHONPATH"] in made
+            asked.append(name)
+            return answers.get(name, "")
+
+        return look
+
+    monkeypatch.setattr(planted_bugs, "CATCHERS", {name: catcher(name) for name in CATCHERS})
+
+
+def _one(listed: MutantList) -> MutantList:
+    return MutantList(
+        package=listed.package,
+        tests=listed.tests,
+        select=listed.select,
+        least=listed.least,
+        mutants=listed.mutants[:1],
+    )
+
+
+async def _nothing(*_: object) -> str:
+    return ""
+
+
+@pytest.mark.parametrize(
+    ("answers", "caught", "asked_for"),
+    [
+        ({"simulation": "seed 3: lost"}, 1, ["simulation"]),
+        ({"crash points": "entry: lost"}, 1, ["simulation", "contract", "crash points"]),
+        ({}, 0, ["simulation", "contract", "crash points"]),
+    ],
+)
+def test_catchers_are_asked_until_one_notices(
+    answers: dict[str, str],
+    caught: int,
+    asked_for: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The one that is known to is first; what none of them notices is told as such."""
+    asked: list[str] = []
+    _catchers(monkeypatch, answers, asked)
+    monkeypatch.setattr(planted_bugs, "failed_case", _nothing)
+    assert anyio.run(judge, _one(read_mutants(LIST))) == caught
+    assert asked == asked_for
+    told = next(iter(answers.values()), "NOT CAUGHT")
+    assert told in capsys.readouterr().out
+
+
+def test_a_case_that_fails_without_a_bug_is_no_judge(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Then nothing is planted at all."""
+
+    async def fail(*_: object) -> str:
+        return "c01_bid"
+
+    monkeypatch.setattr(planted_bugs, "failed_case", fail)
+    with pytest.raises(DataError, match="there is no mistake, and still: c01_bid"):
+        anyio.run(judge, read_mutants(LIST))
+
+
+@pytest.mark.parametrize(
+    ("sound", "told", "played"),
+    [
+        ({}, "seed 3: lost", [1, 3]),
+        ({3: "seed 3: lost"}, "seed 9: lost", [1, 3, 4, 9]),
+        ({3: "seed 3: lost", 9: "seed 9: lost"}, "", [1, 3, 4, 9, 10]),
+    ],
+)
+def test_a_seed_that_fails_without_a_bug_notices_none(
+    sound: dict[int, str], told: str, played: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is passed over, and the seeds after it are played."""
+    first_seeds: list[int] = []
+
+    async def play(_: object, first: int, seeds: int) -> str:
+        first_seeds.append(first)
+        if seeds == 1:
+            return sound.get(first, "")
+        return next((f"seed {seed}: lost" for seed in (3, 9) if seed >= first), "")
+
+    monkeypatch.setattr(planted_bugs, "_play", play)
+    assert anyio.run(planted_bugs._simulation, read_mutants(LIST), {}) == told
+    assert first_seeds == played
+
+
+@pytest.mark.parametrize(
+    ("printed", "told"),
+    [
+        ("seed 7 FAILED\\n  Broken: it is lost\\n", "seed 7: Broken: it is lost"),
+        ("no such module\\n", "simulate: no such module"),
+    ],
+)
+def test_first_failure_is_read_from_what_is_printed(
+    printed: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With its seed; where nothing is told of one, the last line says what happened."""
+    program = tmp_path / "program"
+    program.write_text(f"#!/bin/sh\nprintf '{printed}'\nexit 1\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(planted_bugs.sys, "executable", str(program))
+    assert anyio.run(planted_bugs._play, {}, 1, 200) == told
+
+
+def test_seeds_end_with_the_first_that_fails() -> None:
+    """Those after it are not played."""
+    failure = Failure(1, ("lost",), "")
+
+    def results() -> "list[Outcome | Failure]":
+        return [failure, Failure(2, ("lost",), "")]
+
+    assert list(up_to_failure(results())) == [failure]
