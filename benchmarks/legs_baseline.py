@@ -4,6 +4,7 @@ How long a spread stands on one leg: the leg manager beside two plain orders, on
     python benchmarks/legs_baseline.py --write docs/explanation/legs.md
 
 puts the table into the page. Everything is seeded, so the table is the same on every machine.
+`legs_figure.py` draws the same entries with a restart in each.
 """
 
 import heapq
@@ -19,13 +20,15 @@ from algopioneer_core.domain.money import Increment, Quantity, decimal_of, from_
 from algopioneer_core.domain.orders import Order, OrderStatus
 from algopioneer_core.testing.legs import PairBench
 
-__all__ = ["BEGIN", "END", "table"]
+__all__ = ["BEGIN", "END", "HORIZON_S", "Outcome", "enter", "restarts_at", "table"]
 
 BEGIN: Final = "<!-- table: begin -->"
 END: Final = "<!-- table: end -->"
 SPREADS: Final = 3_000
 HORIZON_S: Final = 300
 LIMIT: Final = 0.02
+AWAY_S: Final = 5
+"""How long a process that was killed is away."""
 GRID: Final = Increment(decimal_of("0.01"))
 
 
@@ -38,6 +41,8 @@ class Outcome(NamedTuple):
     """How long it was above the limit."""
     final: float
     """The residual at the horizon."""
+    most: float
+    """The largest part of its target that a leg ever held: 1 is what was wanted."""
 
 
 class Venues:
@@ -128,29 +133,84 @@ class Venues:
             self._bench.cancel(order)
 
 
-def enter(seed: int, *, managed: bool) -> Outcome:
+def restarts_at(seed: int) -> float:
+    """Return how many seconds after its orders went out the process of an entry is killed."""
+    return random.Random(f"{seed}/restart").uniform(0, 5)
+
+
+class Trader:
+    """
+    Whoever opened the spread: the leg manager and its journal, or two orders and no memory.
+
+    Args:
+        bench: Books, and the manager.
+        managed: Which of the two.
+        killed_after_s: When its process is killed, after its orders went out; None for never.
+    """
+
+    def __init__(self, bench: PairBench, *, managed: bool, killed_after_s: float | None) -> None:
+        self._bench = bench
+        self._managed = managed
+        self._agenda: list[tuple[int, Callable[[], None]]] = []
+        bench.open()
+        self._first = [each.intent for each in bench.orders.working.values()]
+        if not managed:
+            bench.ignore_manager()
+        if killed_after_s is not None:
+            killed_ns = bench.now_ns + int(killed_after_s * NS_PER_SECOND)
+            back = (killed_ns + AWAY_S * NS_PER_SECOND, self._come_back)
+            self._agenda = [(killed_ns, bench.ignore_manager), back]
+
+    def next_ns(self) -> int | None:
+        """Return when it does something next of itself; None when it does not."""
+        own = self._agenda[0][0] if self._agenda else None
+        due = [each for each in (own, self._bench.timer_ns) if each is not None]
+        return min(due, default=None)
+
+    def act(self) -> None:
+        """Do it."""
+        if self._agenda and self._agenda[0][0] <= self._bench.now_ns:
+            self._agenda.pop(0)[1]()
+        else:
+            self._bench.fire()
+
+    def _come_back(self) -> None:
+        """Start again: with what the journal has, or with the same wish as at the first time."""
+        if self._managed:
+            self._bench.restart()
+            return
+        for intent in self._first:
+            self._bench.orders.submit(intent, self._bench.now_ns)
+
+
+def enter(seed: int, *, managed: bool, killed_after_s: float | None = None) -> Outcome:
     """Open one spread at the venues of *seed* and watch it up to the horizon."""
     bench = PairBench(twin=False)
     venues, began = Venues(bench, seed), bench.now_ns
     until = began + HORIZON_S * NS_PER_SECOND
-    bench.open()
-    if not managed:
-        bench.ignore_manager()
-    leg_ns = above_ns = 0.0
+    trader = Trader(bench, managed=managed, killed_after_s=killed_after_s)
+    leg_ns = above_ns = most = 0.0
     while bench.now_ns < until:
         venues.take_in()
-        due = [each for each in (venues.next_ns(), bench.timer_ns) if each is not None]
-        at = min([*due, until])
-        apart = abs(float(bench.facts.first.fraction - bench.facts.second.fraction))
+        own, due = trader.next_ns(), venues.next_ns()
+        at = min([each for each in (own, due) if each is not None] + [until])
+        apart, held = _held(bench)
+        most = max(most, held)
         leg_ns += apart * (at - bench.now_ns)
         above_ns += (at - bench.now_ns) if apart > LIMIT else 0
         bench.now_ns = at
-        if bench.timer_ns is not None and bench.timer_ns <= at:
-            bench.fire()
-        elif venues.next_ns() == at:
+        if own is not None and own <= at:
+            trader.act()
+        elif due == at:
             venues.act()
-    apart = abs(float(bench.facts.first.fraction - bench.facts.second.fraction))
-    return Outcome(leg_ns / NS_PER_SECOND, above_ns / NS_PER_SECOND, apart)
+    apart, held = _held(bench)
+    return Outcome(leg_ns / NS_PER_SECOND, above_ns / NS_PER_SECOND, apart, max(most, held))
+
+
+def _held(bench: PairBench) -> tuple[float, float]:
+    """Return how far the legs are apart, and how much of its target the larger one holds."""
+    parts = [float(each.fraction) for each in bench.facts.legs]
+    return abs(parts[0] - parts[1]), max(parts)
 
 
 def table(spreads: int = SPREADS) -> str:

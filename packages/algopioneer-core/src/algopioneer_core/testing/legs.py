@@ -190,8 +190,12 @@ class PairBench:
         return twin
 
     def restart(self) -> None:
-        """Replace the manager by one restored from its snapshot; its timer is gone with it."""
-        self.manager, self.timer_ns = self._copy(), None
+        """
+        Replace the manager by one restored from its snapshot; its timer is gone with it.
+
+        One that was ignored until now, as one that does not run is, is heard again.
+        """
+        self.manager, self.timer_ns, self._ignores = self._copy(), None, False
         self.ask("timer_fired")
 
     def _carry_out(self, wish: StrategyCommand) -> None:
