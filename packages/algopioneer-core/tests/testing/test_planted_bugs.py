@@ -1,5 +1,6 @@
 """Planted bugs fit the core as it is, the page has the same list, and each is judged by all."""
 
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,7 +10,14 @@ import pytest
 
 from algopioneer_core.domain.errors import DataError
 from algopioneer_core.testing import planted_bugs
-from algopioneer_core.testing.mutants import Mutant, MutantList, planted, read_mutants, source_of
+from algopioneer_core.testing.mutants import (
+    Mutant,
+    MutantList,
+    mutated,
+    planted,
+    read_mutants,
+    source_of,
+)
 from algopioneer_core.testing.planted_bugs import CATCHERS, judge, table
 from algopioneer_core.testing.simulate import Failure, up_to_failure
 from algopioneer_core.testing.simulation import Outcome
@@ -47,11 +55,10 @@ def _catchers(
 ) -> None:
     """Let each catcher give its answer over a copy that has its folder first in the path."""
     made: list[str] = []
-    copy = planted_bugs.mutated
 
     @contextmanager
     def watched(package: str, mutant: Mutant | None) -> Iterator[Mapping[str, str]]:
-        with copy(package, mutant) as environment:
+        with mutated(package, mutant) as environment:
             folder = environment["PYTHONPATH"]
             assert Path(folder, package, "runtime").is_dir()
             made.append(folder)
@@ -159,7 +166,7 @@ def test_first_failure_is_read_from_what_is_printed(
     program = tmp_path / "program"
     program.write_text(f"#!/bin/sh\nprintf '{printed}'\nexit 1\n")
     program.chmod(0o755)
-    monkeypatch.setattr(planted_bugs.sys, "executable", str(program))
+    monkeypatch.setattr(sys, "executable", str(program))
     assert anyio.run(planted_bugs._play, {}, 1, 200) == told
 
 
