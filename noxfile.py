@@ -194,7 +194,7 @@ def tests(session: nox.Session) -> None:
     # Measuring costs threefold, so the long loops run unmeasured, and generated examples are half
     # as many here as in `isolated`. Not pytest-cov: it starts after core's own plugin is imported.
     coverage("erase")
-    coverage("run", *pytest, "-m", "not slow", "--hypothesis-profile", "measured")
+    coverage("run", *pytest, "-m", "not slow and not long", "--hypothesis-profile", "measured")
     coverage("combine", "-q")
     _run_in_workspace(session, "python", *pytest, "-m", "slow")
     coverage("report", "--fail-under=90")
@@ -223,7 +223,8 @@ def _install_and_test(session: nox.Session, distribution: str, *options: str) ->
     session.install(*options, *others, f"./packages/{distribution}[test]")
     session.install("pytest-xdist>=3.6", "pytest-timeout>=2.3")  # not the package's: the run's own
     # Long loops and many generated examples are the business of `tests`.
-    quick = ("-n", "2", "--timeout", "300", "-m", "not slow", "--hypothesis-profile", "measured")
+    chosen = "not slow and not long"
+    quick = ("-n", "2", "--timeout", "300", "-m", chosen, "--hypothesis-profile", "measured")
     tests = f"packages/{distribution}/tests"
     session.run("python", "-m", "pytest", *(session.posargs or quick), tests)
 
@@ -245,6 +246,14 @@ def demo(session: nox.Session) -> None:
     """A backtest and a rehearsal on paper that survives a kill, on made-up markets; no network."""
     session.install(*_editable(("algopioneer-core", "algopioneer-strategies")))
     session.run("algopioneer", "demo", *session.posargs)
+
+
+@nox.session(default=False, venv_backend="none")
+def long(session: nox.Session) -> None:
+    """The tests that take minutes: true kills, real sockets on both backends, a day of market."""
+    _workspace(session)
+    pytest = ("-m", "pytest", "-n", "4", "--dist", "worksteal", "--timeout", "900", "-m", "long")
+    _run_in_workspace(session, "python", *pytest, *session.posargs, ALGOPIONEER_LONG_TESTS="1")
 
 
 @nox.session(default=False, venv_backend="none")

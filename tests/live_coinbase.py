@@ -178,11 +178,25 @@ def finish(folder: Path, exchange: LocalCoinbase, words: Sequence[str], count: i
 def _wait_for(
     process: subprocess.Popen[str], folder: Path, exchange: LocalCoinbase, wanted: int
 ) -> None:
-    until = time.monotonic() + 180
+    until, halts = time.monotonic() + 180, _halts(folder)
     while len(exchange.fills()) < wanted:
         assert process.poll() is None, _log(folder)
         assert time.monotonic() < until, _log(folder)
+        if (halted := _halts(folder)) > halts:
+            halts = halted
+            _resume(folder)
         time.sleep(0.1)
+
+
+def _halts(folder: Path) -> int:
+    """Return how often the session's log says that legs were halted for want of an answer."""
+    return (folder / "session.log").read_text("utf-8").count(" is halted")
+
+
+def _resume(folder: Path) -> None:
+    """Do what a person does who has been called, and has looked at the venue."""
+    command = (*COMMAND, "resume", "--journal", "live.journal", "--reason", "looked at")
+    subprocess.run(command, cwd=folder, check=False, capture_output=True)
 
 
 def _log(folder: Path) -> str:

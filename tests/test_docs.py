@@ -96,6 +96,7 @@ def runnable(document: Path) -> list[Block]:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "document",
     [path for path in DOCUMENTS if runnable(path)],

@@ -111,7 +111,7 @@ async def check_books(folder: Path, exchange: LocalCoinbase) -> None:
     assert not books.working
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("words", [BASIS, PAIRS, RUN], ids=["basis", "pairs", "run"])
 def test_session_killed_twice_has_the_ledger_of_the_exchange(
     tmp_path: Path, words: Sequence[str]

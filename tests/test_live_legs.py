@@ -96,7 +96,7 @@ async def killed_twice(checked: CheckedSession, seed: int, opening: dict[str, De
     return world.fills
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("options", [BASIS, PAIRS], ids=["basis", "pairs"])
 @pytest.mark.parametrize("seed", [1])
 def test_two_legs_killed_twice_under_faults_have_the_books_of_the_exchange(
@@ -107,7 +107,7 @@ def test_two_legs_killed_twice_under_faults_have_the_books_of_the_exchange(
     run_virtual(killed_twice, checked, seed, OPENING, seed=seed)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_two_strategies_killed_twice_under_faults_have_the_books_of_the_exchange(
     tmp_path: Path,
 ) -> None:

@@ -191,6 +191,7 @@ async def test_pairs_on_paper_is_the_backtest() -> None:
 
 
 @pytest.mark.skipif(not DATA.exists(), reason="the market data is not beside this repository")
+@pytest.mark.slow
 async def test_moving_average_on_real_minutes_is_the_backtest() -> None:
     """A month of bitcoin, from the file."""
     settings = MovingAverageConfig(short_window=20, long_window=60, allow_short=True)

@@ -12,6 +12,7 @@ from algopioneer_core.cli.rehearsal import print_trades, rehearse
 from algopioneer_core.domain.errors import AlgopioneerError
 
 
+@pytest.mark.slow
 def test_a_kill_changes_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -32,6 +33,7 @@ def test_a_kill_changes_nothing(
     assert "because" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_other_fills_are_a_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A difference is not passed over."""
     monkeypatch.setattr(rehearsal, "fills_in", lambda path: [(path.parent.name,)] * 4)

@@ -88,7 +88,7 @@ def _kill_at_random(folder: Path, seed: int) -> None:
         signal_at_random(folder, signal.SIGKILL, moments, 2.5)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.skipif(not MINUTES.exists(), reason=f"real bars are not here: {DATA}")
 def test_ten_kills_leave_the_fills_of_an_uninterrupted_run(tmp_path: Path) -> None:
     """Time, leg, side, quantity, price and fee of every fill are the same, each once."""
@@ -127,7 +127,7 @@ async def _books(folder: Path) -> tuple[dict[str, Decimal], dict[str, Decimal], 
         return held, balances, intents, list(fills)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.skipif(not MINUTES.exists(), reason=f"real bars are not here: {DATA}")
 def test_kills_of_a_session_that_follows_the_clock_lose_and_double_nothing(tmp_path: Path) -> None:
     """At most one order per intent, every fill once, and the ledger is the venue's book."""

@@ -76,7 +76,7 @@ async def _bars(folder: Path) -> list[tuple[str, Bar]]:
     return [(name, bar) for name, bar in await events_of(folder) if isinstance(bar, Bar)]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_kills_leave_the_fills_of_an_uninterrupted_run(tmp_path: Path) -> None:
     """Also of bars that were half built from trades and quotes when the process ended."""
     once, often = tmp_path / "once", tmp_path / "often"

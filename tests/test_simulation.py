@@ -19,6 +19,7 @@ from algopioneer_core.testing.simulation_history import draw_history, shrink
 MINUTES = 25
 
 
+@pytest.mark.slow
 def test_invariants_hold_through_faults_crashes_and_power_cuts() -> None:
     """A few seeds: everything that may go wrong does, and nothing is lost or doubled."""
     host = load_host()
@@ -29,6 +30,7 @@ def test_invariants_hold_through_faults_crashes_and_power_cuts() -> None:
     assert sum(each.crashes for each in outcomes) > 5
 
 
+@pytest.mark.slow
 def test_same_seeds_give_the_same_journals_whatever_the_hash_seed(tmp_path: Path) -> None:
     """The canonical exports are the same to the byte in processes that hash differently."""
     first, second = (_journals(tmp_path / hash_seed, hash_seed) for hash_seed in ("1", "2"))
@@ -92,6 +94,7 @@ def _forget_rejects(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ReferenceVenue, "befalls", place_what_is_refused)
 
 
+@pytest.mark.slow
 def test_shrinking_leaves_the_incident_that_matters(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of all that goes wrong only the refusal is left, and the part fails as the whole did."""
     _forget_rejects(monkeypatch)

@@ -47,7 +47,7 @@ def moves(chance: random.Random, now_ns: int, trade_id: str) -> Iterator[Trade |
         yield Quote(each, now_ns, price, price + 1, size, size, now_ns)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 async def test_no_gap_is_missed_and_memory_stays_flat(local: Any, anyio_backend_name: str) -> None:
     """Every message that is lost is told as a gap, every lost connection as such."""
     is_long = bool(os.environ.get("ALGOPIONEER_LONG_TESTS"))

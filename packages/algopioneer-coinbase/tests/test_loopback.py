@@ -146,7 +146,7 @@ def takes_long(why: str) -> pytest.MarkDecorator:
     return pytest.mark.skipif(not LONG, reason=f"{why}: set ALGOPIONEER_LONG_TESTS=1")
 
 
-@pytest.mark.slow
+@pytest.mark.long
 class TestCoinbaseOverLoopback(VenueContract):
     @pytest.fixture
     def open_venue(self, variables: Mapping[str, str]) -> OpenVenue:

@@ -31,8 +31,9 @@ def test_a_terminal_gets_tables(run: Any) -> None:
     assert "moving-average on <A&B>" in text
 
 
-def test_losses_and_gains_differ_in_colour(run: Any) -> None:
-    """Green for the gain of this run."""
+def test_losses_and_gains_differ_in_colour(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Green for the gain of this run, where the environment has nothing against colour."""
+    monkeypatch.delenv("NO_COLOR", raising=False)
     assert "\x1b[32m" in shown(run, terminal=True)
 
 

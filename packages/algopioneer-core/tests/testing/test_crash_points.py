@@ -85,7 +85,7 @@ def run(*words: str) -> str:
     return done.stdout
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_session_killed_after_its_intent_was_written_loses_nothing() -> None:
     """The order was not sent, is asked for, is absent, and nothing is doubled."""
     point = "commit intent 1, after"
@@ -93,7 +93,7 @@ def test_a_session_killed_after_its_intent_was_written_loses_nothing() -> None:
     assert said.startswith("1 points, 0 violations")
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_bug_that_sends_before_it_writes_is_named_with_its_point() -> None:
     """The venue then has an order that the journal never heard of."""
     point = "request submit buy reference:ALONE-USD 1, after"

@@ -89,7 +89,7 @@ def test_a_list_that_is_older_than_the_code_is_told(
     assert "mutant old is there 0 times" in capsys.readouterr().out
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_mistakes_are_judged_by_what_notices_them(
     listed: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
