@@ -250,10 +250,10 @@ def demo(session: nox.Session) -> None:
 
 @nox.session(default=False, venv_backend="none")
 def long(session: nox.Session) -> None:
-    """The tests that take minutes: true kills, real sockets on both backends, a day of market."""
+    """The tests that take minutes: true kills of live sessions, real sockets, hours of market."""
     _workspace(session)
     pytest = ("-m", "pytest", "-n", "4", "--dist", "worksteal", "--timeout", "900", "-m", "long")
-    _run_in_workspace(session, "python", *pytest, *session.posargs, ALGOPIONEER_LONG_TESTS="1")
+    _run_in_workspace(session, "python", *pytest, *session.posargs)
 
 
 @nox.session(default=False, venv_backend="none")
