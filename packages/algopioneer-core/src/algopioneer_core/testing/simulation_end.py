@@ -14,6 +14,7 @@ from typing import Final
 from algopioneer_core.domain.events import OrderFilled
 from algopioneer_core.domain.fills import Fill
 from algopioneer_core.domain.money import ZERO, Quantity, add
+from algopioneer_core.domain.orders import Order, OrderStatus
 from algopioneer_core.domain.round_trips import RoundTrip
 from algopioneer_core.journal.chain import broken_links, broken_snapshots
 from algopioneer_core.journal.entries import EntryKind, StoredEntry
@@ -42,6 +43,7 @@ def check_end(
     check_journal(storage)
     _check_fills(books, entries)
     _check_ledgers(books, floor)
+    _check_orders(books, floor, entries)
     _check_trades(entries, recorder, is_whole=not books.lost)
     _check_alerts(books, entries)
 
@@ -94,13 +96,31 @@ def _check_ledgers(books: BookKeeper, floor: Floor) -> None:
         apart = difference(ours, books.position_of(name))
         if apart:
             raise InvariantBroken(f"the ledger of {name} differs from the venue's books: {apart}")
-        if runner.engine.orders.working:
-            raise InvariantBroken(f"{name} has orders after the end")
     for name in STRATEGIES:
         if name not in floor.runners and (held := books.position_of(name)):
             raise InvariantBroken(f"{name} was removed and has {held}")
+
+
+def _check_orders(books: BookKeeper, floor: Floor, entries: list[StoredEntry]) -> None:
+    told = [each.entry.body["subject"] for each in entries if each.entry.kind is EntryKind.ALERT]
+    for name, runner in floor.runners.items():
+        for order in runner.engine.orders.working.values():
+            if not _is_left_to_people(order, books, told):
+                raise InvariantBroken(f"{name} has orders after the end")
     if any(each.client_order_id in books.intents for each in books.venue.books.working()):
         raise InvariantBroken("the venue has orders after the end")
+
+
+def _is_left_to_people(order: Order, books: BookKeeper, told: Iterable[str]) -> bool:
+    """
+    Return whether an order's fate cannot be proven, as somebody was told.
+
+    The account must hold for its absence (SEMANTICS, absence): where a stranger traded in it, or a
+    disk forgot what was traded, it may not.
+    """
+    excused = bool(books.lost) or order.intent.instrument_id in books.disturbed
+    named = any(order.client_order_id in subject for subject in told)
+    return excused and named and order.status is OrderStatus.UNKNOWN
 
 
 def _check_trades(entries: list[StoredEntry], recorder: MemoryRecorder, *, is_whole: bool) -> None:
