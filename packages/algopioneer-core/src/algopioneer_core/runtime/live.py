@@ -57,7 +57,7 @@ class LiveDriver:
         alarm: Tells people.
         draw: Numbers in [0, 1).
         on_commit: Called after each commit.
-        poll: Awaited every now and then: obeys what people ask for; None where nobody can.
+        poll: Awaited every now and then: obeys what people ask for.
         say: Takes the lines of the log.
     """
 
@@ -73,7 +73,7 @@ class LiveDriver:
         alarm: Alarm,
         draw: Callable[[], float],
         on_commit: Callable[[], None] = lambda: None,
-        poll: Callable[[], Awaitable[None]] | None,
+        poll: Callable[[], Awaitable[None]],
         say: Say = silent,
     ) -> None:
         self._plan = plan
@@ -232,9 +232,8 @@ class LiveDriver:
     async def _open_everything(self, venues: anyio.abc.TaskGroup) -> None:
         await self._open_venues(venues)
         self._end_last_stop()
-        if self._poll is not None:
-            await self._poll()  # what was asked for meanwhile, once the books are known to be right
-            venues.start_soon(self._ask_people, self._poll)
+        await self._poll()  # what was asked for meanwhile, once the books are known to be right
+        venues.start_soon(self._ask_people)
         await self._open_feeds(self._traded())
         for runner in tuple(self._floor.runners.values()):
             await self._tasks.begin(runner)
@@ -321,10 +320,10 @@ class LiveDriver:
             await self._saver.flush()
             self._on_commit()
 
-    async def _ask_people(self, poll: Callable[[], Awaitable[None]]) -> None:
+    async def _ask_people(self) -> None:
         while True:
             await anyio.sleep(_POLL_S)
-            await poll()
+            await self._poll()
 
     async def _end_in_time(self) -> None:
         if self._plan.run_for_ns is not None:

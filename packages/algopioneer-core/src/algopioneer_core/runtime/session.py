@@ -216,7 +216,7 @@ class Session:
             alarm=self.alarm,
             draw=self._chance.draw,
             on_commit=self._ring_recorders,
-            poll=self._obey_people if self._is_to_obey else None,
+            poll=self._obey_people,
             say=self._spoken.say,
         )
         driver.restore()
@@ -325,11 +325,6 @@ class Session:
             await self._desk.obey_waiting(place)
         if self._until_flat and not self._journal.matching and not self._holds_anything:
             self.stop.ask("nothing is held")
-
-    @property
-    def _is_to_obey(self) -> bool:
-        """Whether anything may be asked of it while it runs."""
-        return self._desk is not None or self._until_flat
 
     @property
     def _holds_anything(self) -> bool:
