@@ -252,7 +252,7 @@ def demo(session: nox.Session) -> None:
 def long(session: nox.Session) -> None:
     """The tests that take minutes: true kills of live sessions, real sockets, hours of market."""
     _workspace(session)
-    pytest = ("-m", "pytest", "-n", "4", "--dist", "worksteal", "--timeout", "900", "-m", "long")
+    pytest = ("-m", "pytest", "-n", "2", "--dist", "worksteal", "--timeout", "900", "-m", "long")
     _run_in_workspace(session, "python", *pytest, *session.posargs)
 
 
