@@ -22,7 +22,7 @@ The caller carries out what `review` returns and calls it again, until it return
 ends: attempts are counted, cancels and timers are not repeated.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from algopioneer_core.domain.commands import (
@@ -68,6 +68,7 @@ class LegManager:
         rules: Bounds, patience, order style and guards.
         inventory: Holdings set aside for legs that are sold out of inventory.
         successors: Contracts that the second leg may be rolled into, the next to expire first.
+        on_refused: Called with the reason whenever a spread is not opened.
 
     Raises:
         ConfigError: The second leg cannot be rolled into them.
@@ -81,7 +82,10 @@ class LegManager:
         rules: LegRules,
         inventory: Mapping[InstrumentId, Quantity] | None = None,
         successors: Sequence[Instrument] = (),
+        *,
+        on_refused: Callable[[str], None] = lambda _: None,
     ) -> None:
+        self._on_refused = on_refused
         self._first, self._pair = legs[0], legs
         self._chain = (legs[1], *successors)
         check_chain(self._chain)
@@ -138,7 +142,7 @@ class LegManager:
             plan = self._plan(wish, now_ns)
             facts = self._clean_facts(plan)
         except RefusedError as problem:
-            work.refusal = str(problem)
+            self._refuse_entry(str(problem))
             return ()
         work.targets, work.leg_notional = plan.targets, plan.leg_notional
         work.contract = facts.second.instrument.id
@@ -147,8 +151,12 @@ class LegManager:
         self._steps.go(LegTrigger.OPEN, work)
         orders = self._trader.enter(facts, work, now_ns)
         if not orders:
-            work.refusal = "no limit price is left for a leg"
+            self._refuse_entry("no limit price is left for a leg")
         return orders or self.review(now_ns)
+
+    def _refuse_entry(self, why: str) -> None:
+        self._work.refusal = why
+        self._on_refused(why)
 
     def close(self, wish: CloseSpread, now_ns: int) -> Sequence[StrategyCommand]:
         """

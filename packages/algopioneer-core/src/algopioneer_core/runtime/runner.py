@@ -6,11 +6,11 @@ answers by handing commands to the gate. Its snapshot is the whole of what a res
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Decimal
 from typing import Any, Final
 
-from algopioneer_core.domain.commands import OpenSpread, StrategyCommand
+from algopioneer_core.domain.commands import OpenSpread
 from algopioneer_core.domain.events import Event
 from algopioneer_core.domain.market_data import Bar, JointBar, Quote, Trade
 from algopioneer_core.domain.orders import Order, OrderIntent
@@ -37,18 +37,6 @@ _FLEETING: Final = frozenset((Quote, Trade))
 _STATE_EVERY: Final = 64
 """Decision events after which the strategy's own state is read again; what came since is kept, so
 that a crash loses nothing and a restart shows few events twice."""
-
-
-class _TellingLegs(LegManager):
-    """A leg manager that says why it would not open a spread."""
-
-    on_refused: Callable[[str], None]
-
-    def open(self, wish: OpenSpread, now_ns: int) -> Sequence[StrategyCommand]:
-        orders = super().open(wish, now_ns)
-        if self.refusal:
-            self.on_refused(self.refusal)
-        return orders
 
 
 class StrategyRunner:
@@ -120,8 +108,14 @@ class StrategyRunner:
         if plan.is_spread:
             first, second = plan.instruments
             rules = plan.legs or LegRules()
-            legs = _TellingLegs((first, second), portfolio, orders, rules, plan.inventory)
-            legs.on_refused = self.refused.append
+            legs = LegManager(
+                (first, second),
+                portfolio,
+                orders,
+                rules,
+                plan.inventory,
+                on_refused=self.refused.append,
+            )
         return TradingEngine(
             plan.name,
             self.guard,

@@ -15,7 +15,6 @@ from algopioneer_core.domain.errors import RefusedError
 from algopioneer_core.domain.market_data import NS_PER_SECOND
 from algopioneer_core.engine.order_ids import order_ids
 from algopioneer_core.engine.order_manager import PastOrder
-from algopioneer_core.engine.risk import RiskGate
 from algopioneer_core.journal.control import ControlBox
 from algopioneer_core.journal.entries import Entry, EntryKind
 from algopioneer_core.journal.journal import Journal
@@ -112,7 +111,7 @@ class Session:
         self._spoken = SpokenLog(log, journal, say)
         self.floor = Floor(
             self._spoken,
-            RiskGate(plan.limits, numeraire=plan.numeraire, strategy_limits=plan.strategy_limits),
+            plan.risk_gate(),
             find_order=self._find_order,
             make_ids=self._make_ids,
             jitter=chance.jitter,

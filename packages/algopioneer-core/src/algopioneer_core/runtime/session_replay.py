@@ -19,7 +19,6 @@ from algopioneer_core.domain.events import StrategyRestarted, StrategyStarted
 from algopioneer_core.domain.orders import Order
 from algopioneer_core.engine.order_ids import order_ids
 from algopioneer_core.engine.order_manager import PastOrder
-from algopioneer_core.engine.risk import RiskGate
 from algopioneer_core.journal.codec import encode
 from algopioneer_core.journal.entries import Entry, EntryKind, StoredEntry
 from algopioneer_core.journal.errors import JournalDiverged
@@ -139,7 +138,7 @@ class SessionReplay:
         plan = self._plan
         floor = Floor(
             self._log,
-            RiskGate(plan.limits, numeraire=plan.numeraire, strategy_limits=plan.strategy_limits),
+            plan.risk_gate(),
             find_order=self._find_order,
             make_ids=lambda name, first: order_ids(self._uuid, self._nonce, name, start=first),
             jitter=self._jitter,
