@@ -6,7 +6,6 @@ from typing import Any, Final
 
 import click
 
-from algopioneer_core.bootstrap.host import load_host
 from algopioneer_core.cli.kit import json_option, print_json
 from algopioneer_core.config.environment import load_environment
 from algopioneer_core.config.session import SessionConfig, read_session
@@ -54,6 +53,7 @@ def _validate(file: str, env_file: str, as_json: bool) -> int:
     Plugins are loaded, secrets are looked for, and what each strategy needs is held against what
     its venues can do.
     """
+    from algopioneer_core.bootstrap.host import load_host
     from algopioneer_core.bootstrap.session_config import session_problems
 
     session = read_configured(file, env_file)
@@ -96,6 +96,7 @@ def _show(file: str, env_file: str, as_json: bool) -> None:
 
     What stands in the file as ${NAME} is shown so.
     """
+    from algopioneer_core.bootstrap.host import load_host
     from algopioneer_core.bootstrap.session_config import check_session
     from algopioneer_core.bootstrap.session_view import secret_states, session_view
     from algopioneer_core.config.toml_text import toml_text

@@ -13,6 +13,7 @@ from algopioneer_core.cli.kit import (
     json_option,
     print_json,
     setting_options,
+    with_options,
 )
 from algopioneer_core.config.doctor import DoctorOptions
 from algopioneer_core.config.environment import load_environment
@@ -31,12 +32,7 @@ _COLOURS: Final = {"ok": "green", "warn": "yellow", "fail": "red", "not checked"
 _WIDTH: Final = 4
 
 
-def _with_options(command: click.Command) -> click.Command:
-    command.params[:0] = _OPTIONS
-    return command
-
-
-@_with_options
+@with_options(_OPTIONS)
 @click.command(cls=SectionedCommand)
 @env_file_option
 @json_option

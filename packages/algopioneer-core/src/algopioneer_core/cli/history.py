@@ -13,6 +13,7 @@ from algopioneer_core.cli.kit import (
     json_option,
     print_json,
     setting_options,
+    with_options,
 )
 from algopioneer_core.config.download import DownloadOptions
 from algopioneer_core.config.environment import load_environment
@@ -33,12 +34,7 @@ def history() -> None:
     """Fetch bars of the past and keep them in files."""
 
 
-def _with_options(command: click.Command) -> click.Command:
-    command.params[:0] = _OPTIONS
-    return command
-
-
-@_with_options
+@with_options(_OPTIONS)
 @history.command(cls=SectionedCommand)
 @env_file_option
 @json_option

@@ -6,7 +6,6 @@ from typing import Any
 
 import click
 
-from algopioneer_core.bootstrap.host import load_host
 from algopioneer_core.cli.config import config_option, env_file_option, read_configured
 from algopioneer_core.cli.kit import json_option, print_json
 from algopioneer_core.domain.times import iso_utc
@@ -123,6 +122,7 @@ def replay(file: str, env_file: str, path: Path | None, as_json: bool) -> None:
     Exits with 3 at the first difference, which it names. The session must have been run with
     record_inputs = true in [journal].
     """
+    from algopioneer_core.bootstrap.host import load_host
     from algopioneer_core.bootstrap.session_replay import replay_session
 
     found = replay_session(read_configured(file, env_file), load_host(), journal=path)

@@ -8,7 +8,7 @@ live in the class alone and a configuration file can lie underneath.
 
 import datetime
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
@@ -25,6 +25,7 @@ __all__ = [
     "json_option",
     "print_json",
     "setting_options",
+    "with_options",
 ]
 
 
@@ -175,6 +176,18 @@ def setting_options(
         for setting in settings_of(config)
         if not setting.secret
     ]
+
+
+def with_options(
+    options: Sequence[click.Parameter],
+) -> Callable[[click.Command], click.Command]:
+    """Return a decorator that puts *options* before those that a command has."""
+
+    def put(command: click.Command) -> click.Command:
+        command.params[:0] = options
+        return command
+
+    return put
 
 
 def given_values(options: Iterable[SettingOption], parameters: Mapping[str, Any]) -> dict[str, Any]:
