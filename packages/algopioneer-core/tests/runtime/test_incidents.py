@@ -23,7 +23,6 @@ from algopioneer_core.runtime.reconciliation import DriftRules
 from algopioneer_core.runtime.resume import Resume
 from algopioneer_core.runtime.runner import StrategyRunner
 from algopioneer_core.runtime.session import Session
-from algopioneer_core.runtime.stopping import StopRequest
 from algopioneer_core.simulation.paper_config import PaperConfig
 from algopioneer_core.testing.clocks import VirtualClock, wait_all_blocked
 from algopioneer_core.testing.domain import BITCOIN
@@ -35,7 +34,8 @@ from algopioneer_core.testing.sessions import (
     Flipper,
     Notes,
     Ran,
-    run_session,
+    RunningSession,
+    running_session,
     session_plan,
     strategy_plan,
 )
@@ -79,9 +79,18 @@ class Live:
         self.venue = ReferenceVenue([BITCOIN], self.clock, config=config)
         self.disk = disk or MemoryDisk()
         self.notes = Notes()
-        self.session: Session | None = None
-        self.ran: Ran | None = None
+        self._running = RunningSession()
         self._minute = 0
+
+    @property
+    def session(self) -> Session | None:
+        """The session that runs, or ran last."""
+        return self._running.session
+
+    @property
+    def ran(self) -> Ran | None:
+        """What is left of it."""
+        return self._running.ran
 
     @property
     def runner(self) -> StrategyRunner:
@@ -116,28 +125,9 @@ class Live:
     @asynccontextmanager
     async def running(self, plan: SessionPlan, *, nonce: str = "first") -> AsyncIterator[None]:
         """Run a session for the block, and stop it in good order."""
-        stop = StopRequest()
-
-        def note(session: Session) -> None:
-            self.session = session
-
-        async def run() -> None:
-            self.ran = await run_session(
-                plan,
-                self.venue,
-                self.disk,
-                notes=self.notes,
-                stop=stop,
-                nonce=nonce,
-                watch=note,
-            )
-
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(run)
-            await wait_all_blocked()
-            await anyio.sleep(0.5)
+        opened = running_session(plan, self.venue, self.disk, notes=self.notes, nonce=nonce)
+        async with opened as self._running:
             yield
-            stop.ask("the test is over")
 
     async def befall(self, kind: FaultKind, seconds: int = 0) -> None:
         """Have a fault, and return when it is over."""

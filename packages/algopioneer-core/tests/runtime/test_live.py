@@ -1,7 +1,6 @@
 """Sessions over a venue whose time goes on: it matches for real and has bad days."""
 
-from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 from typing import Any
 
@@ -40,6 +39,7 @@ from algopioneer_core.testing.sessions import (
     Ran,
     journal_rows,
     run_session,
+    running_session,
     session_plan,
     strategy_plan,
 )
@@ -90,52 +90,9 @@ class _Market:
         return self.venue.books.account.positions().get(BITCOIN.id, _D(0))
 
 
-class _Running:
-    """A session in a task of its own."""
-
-    def __init__(self) -> None:
-        self.stop = StopRequest()
-        self.notes = Notes()
-        self.session: Session | None = None
-        self.ran: Ran | None = None
-
-    def engine(self, name: str) -> Any:
-        assert self.session is not None
-        return self.session.floor.runners[name].engine
-
-
 def _plan(make: Callable[[], Any] | None = None, **terms: Any) -> SessionPlan:
     strategy = strategy_plan("flip", make or (lambda: Flipper(BITCOIN.id)), BITCOIN)
     return session_plan(strategy, **{"resume": Resume.WALLCLOCK} | terms)
-
-
-@asynccontextmanager
-async def _session(
-    plan: SessionPlan, market: _Market, disk: MemoryDisk, *, nonce: str = "n1"
-) -> AsyncIterator[_Running]:
-    """Run a session for the block; a stop is asked at its end."""
-    running = _Running()
-
-    def note(session: Session) -> None:
-        running.session = session
-
-    async def run() -> None:
-        running.ran = await run_session(
-            plan,
-            market.venue,
-            disk,
-            notes=running.notes,
-            stop=running.stop,
-            nonce=nonce,
-            watch=note,
-        )
-
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(run)
-        await wait_all_blocked()
-        await anyio.sleep(0.5)
-        yield running
-        running.stop.ask("the test is over")
 
 
 def _fills(ran: Ran) -> list[Any]:
@@ -149,7 +106,7 @@ def _fills(ran: Ran) -> list[Any]:
 async def test_a_live_session_trades_and_its_books_are_the_venues() -> None:
     """Each venue fill is journalled once, and what the strategy holds is what the venue has."""
     market, disk = _Market(), MemoryDisk()
-    async with _session(_plan(), market, disk) as running:
+    async with running_session(_plan(), market.venue, disk) as running:
         await market.move("100", "101", "99", "98", "100")
         held = running.engine("flip").portfolio.quantity(BITCOIN.id)
 
@@ -168,7 +125,7 @@ async def test_nothing_trades_before_the_venue_was_reconciled() -> None:
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(market.venue.apply, Fault(0, FaultKind.OUTAGE, duration_ns=150 * 10**9))
         await wait_all_blocked()
-        async with _session(_plan(), market, disk) as running:
+        async with running_session(_plan(), market.venue, disk) as running:
             await market.move("100", "101")
 
             assert market.venue.execution.accepted == []
@@ -188,7 +145,7 @@ async def test_a_stop_is_heard_while_a_venue_is_down() -> None:
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(market.venue.apply, Fault(0, FaultKind.OUTAGE, duration_ns=10**15))
         await wait_all_blocked()
-        async with _session(_plan(), market, MemoryDisk()) as running:
+        async with running_session(_plan(), market.venue, MemoryDisk()) as running:
             await anyio.sleep(5)
         ended = anyio.current_time()
         tasks.cancel_scope.cancel()
@@ -214,7 +171,9 @@ def _rests(event: Event, context: StrategyContext) -> Iterable[StrategyCommand]:
 async def test_a_stop_cancels_what_rests_and_opens_nothing() -> None:
     """Open orders are taken out at the venue before the session ends."""
     market = _Market()
-    async with _session(_plan(lambda: ScriptedStrategy(_rests)), market, MemoryDisk()) as running:
+    async with running_session(
+        _plan(lambda: ScriptedStrategy(_rests)), market.venue, MemoryDisk()
+    ) as running:
         await market.move("100")
         assert len(await market.venue.execution.open_orders()) == 1
 
@@ -229,7 +188,7 @@ async def test_what_could_not_be_cancelled_is_said_aloud() -> None:
     market = _Market()
     plan = _plan(lambda: ScriptedStrategy(_rests), stop_deadline_ns=10 * NS_PER_SECOND)
     async with anyio.create_task_group() as tasks:
-        async with _session(plan, market, MemoryDisk()) as running:
+        async with running_session(plan, market.venue, MemoryDisk()) as running:
             await market.move("100")
             tasks.start_soon(market.venue.apply, Fault(0, FaultKind.OUTAGE, duration_ns=10**15))
             began = anyio.current_time()
@@ -243,14 +202,14 @@ async def test_what_could_not_be_cancelled_is_said_aloud() -> None:
 async def test_a_restart_has_the_books_of_before_and_shows_what_was_missed() -> None:
     """Books come from the snapshots, missed bars without orders and told; ids never repeat."""
     market, disk = _Market(), MemoryDisk()
-    async with _session(_plan(), market, disk) as first:
+    async with running_session(_plan(), market.venue, disk) as first:
         await market.move("100", "101")
         cash = first.engine("flip").portfolio.cash
     market.venue.push(_bar("99", market.clock.start_ns + 3 * MINUTE_NS))
     market.venue.push(_bar("98", market.clock.start_ns + 4 * MINUTE_NS))
     market.minute = 5
     await anyio.sleep(300 - anyio.current_time())
-    async with _session(_plan(), market, disk, nonce="n2") as second:
+    async with running_session(_plan(), market.venue, disk, nonce="n2") as second:
         portfolio = second.engine("flip").portfolio
 
         assert portfolio.quantity(BITCOIN.id) == market.held == 1
@@ -267,13 +226,13 @@ async def test_a_restart_has_the_books_of_before_and_shows_what_was_missed() -> 
 async def test_a_strategy_that_was_taken_out_with_a_position_is_not_forgotten() -> None:
     """The session does not start without it: nobody would manage what it holds."""
     market, disk = _Market(), MemoryDisk()
-    async with _session(_plan(), market, disk):
+    async with running_session(_plan(), market.venue, disk):
         await market.move("100", "101")
     assert market.held == 1
     other = strategy_plan("other", lambda: Flipper(BITCOIN.id), BITCOIN)
     plan = session_plan(other, resume=Resume.WALLCLOCK)
     with pytest.raises(ExceptionGroup) as refused:
-        async with _session(plan, market, disk, nonce="n2"):
+        async with running_session(plan, market.venue, disk, nonce="n2"):
             pass
     assert refused.group_contains(RefusedError, match="'flip' is not in the configuration any more")
 
@@ -289,7 +248,7 @@ async def test_after_a_power_cut_there_is_one_order_for_each_intent(
         await _until_the_power_goes(market, disk, commit)
     disk.cut_power_in = None
     market.minute = int(anyio.current_time() // 60) + 1
-    async with _session(_plan(), market, disk, nonce="n2") as again:
+    async with running_session(_plan(), market.venue, disk, nonce="n2") as again:
         await anyio.sleep(30)
         await market.move("100", "102", "90", "89")
 
@@ -362,7 +321,7 @@ async def _until_the_disk_is_full(market: _Market, disk: MemoryDisk, notes: Note
 async def test_bad_days_leave_one_order_for_each_intent(kind: FaultKind, modes: VenueModes) -> None:
     """Whatever befalls the first order, afterwards our books are the venue's."""
     market, disk = _Market(modes), MemoryDisk()
-    async with _session(_plan(), market, disk) as running:
+    async with running_session(_plan(), market.venue, disk) as running:
         await market.move("100")
         await market.venue.apply(Fault(0, kind))
         await market.move("101", "102", "103", "104", "105")
@@ -382,7 +341,7 @@ async def test_bad_days_leave_one_order_for_each_intent(kind: FaultKind, modes: 
 async def test_a_lost_connection_is_reconciled_before_new_exposure() -> None:
     """What filled while the line was down is known when it is back."""
     market, disk = _Market(), MemoryDisk()
-    async with _session(_plan(), market, disk) as running:
+    async with running_session(_plan(), market.venue, disk) as running:
         await market.move("100", "101", "102")
         await market.venue.apply(Fault(0, FaultKind.DISCONNECT, duration_ns=20 * NS_PER_SECOND))
         market.minute += 1
@@ -407,7 +366,7 @@ async def test_foreign_orders_and_positions_are_left_alone() -> None:
     )
     await market.venue.execution.submit(Order("resting", resting, 0, OrderStatus.PENDING))
     assert market.held == 3
-    async with _session(_plan(), market, disk) as running:
+    async with running_session(_plan(), market.venue, disk) as running:
         await market.move("100", "101")
 
         assert running.engine("flip").portfolio.quantity(BITCOIN.id) == 1
@@ -425,7 +384,7 @@ async def test_a_position_that_nobody_can_explain_halts_its_strategies() -> None
     """A drift above the thresholds, seen twice and the same: nothing new, and a person is told."""
     market, disk = _Market(), MemoryDisk()
     plan = _plan(drift=DriftRules(every_s=Decimal(60)))
-    async with _session(plan, market, disk) as running:
+    async with running_session(plan, market.venue, disk) as running:
         await market.move("100", "101")
         intent = OrderIntent(instrument_id=BITCOIN.id, side=Side.BUY, quantity=_D(7))
         await market.venue.execution.submit(Order("theirs", intent, 0, OrderStatus.PENDING))
@@ -460,7 +419,7 @@ async def test_a_strategy_that_crashes_comes_back_and_the_others_trade_on() -> N
         strategy_plan("good", lambda: Flipper(BITCOIN.id), BITCOIN),
         resume=Resume.WALLCLOCK,
     )
-    async with _session(plan, market, disk) as running:
+    async with running_session(plan, market.venue, disk) as running:
         await market.move("100", "101", "102", "103", "104", "99")
 
     assert "strategy fails crashed" in running.notes.subjects
@@ -480,7 +439,7 @@ async def test_history_comes_before_the_first_decision() -> None:
         return made[-1]
 
     await market.move("100", "101", "102")
-    async with _session(_plan(make), market, disk):
+    async with running_session(_plan(make), market.venue, disk):
         assert made[-1].bars >= 2
         assert market.venue.execution.accepted == []
 
@@ -498,7 +457,7 @@ async def test_a_venue_without_an_answer_for_history_does_not_end_the_session() 
 
     market.venue.market_data.bars = fails  # type: ignore[assignment,method-assign]  # a bad day
     plan = _plan(lambda: Flipper(BITCOIN.id, warmup=2))
-    async with _session(plan, market, disk) as running:
+    async with running_session(plan, market.venue, disk) as running:
         market.minute = 5
         await market.move("100", "101")
 
@@ -515,7 +474,7 @@ async def test_a_change_that_is_told_while_the_session_opens_is_made_once_it_is_
         tasks.start_soon(market.venue.apply, Fault(0, FaultKind.OUTAGE, duration_ns=50 * 10**9))
         await wait_all_blocked()
         plan = _plan()
-        async with _session(plan, market, disk) as running:
+        async with running_session(plan, market.venue, disk) as running:
             assert running.session is not None
             wanted = evolve(plan, strategies=(*plan.strategies, more))
             async with anyio.create_task_group() as beside:
@@ -559,7 +518,7 @@ async def test_a_stop_ends_a_change_that_waits_for_the_venue() -> None:
     more = strategy_plan("more", lambda: Flipper(BITCOIN.id, warmup=5), BITCOIN)
     refused: list[str] = []
     async with anyio.create_task_group() as tasks:
-        async with _session(plan, market, disk) as running:
+        async with running_session(plan, market.venue, disk) as running:
             tasks.start_soon(market.venue.apply, Fault(0, FaultKind.HALF_OPEN, duration_ns=10**12))
             market.venue.market_data.bars = _never  # type: ignore[method-assign,assignment]  # no answer
 
@@ -610,7 +569,7 @@ async def test_a_timer_that_is_due_at_the_end_does_not_keep_the_process_busy() -
 
     market, disk = _Market(), MemoryDisk()
     async with anyio.create_task_group() as tasks:
-        async with _session(_plan(Timed), market, disk) as running:
+        async with running_session(_plan(Timed), market.venue, disk) as running:
             await market.move("100")
             # The cancel goes nowhere, so the end has to wait for its deadline.
             fault = Fault(0, FaultKind.HALF_OPEN, duration_ns=100 * 10**9)

@@ -1,16 +1,13 @@
 """Finished trades reach every recorder, each at its own pace, each once."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-
 import anyio
 
 from algopioneer_core.domain.round_trips import RoundTrip
 from algopioneer_core.journal.entries import Entry, EntryKind
-from algopioneer_core.journal.journal import Journal, open_journal_on
+from algopioneer_core.journal.journal import Journal
 from algopioneer_core.runtime.recording import RecordingPump
-from algopioneer_core.testing.clocks import run_inline, wait_all_blocked
-from algopioneer_core.testing.journal_storage import MemoryDisk
+from algopioneer_core.testing.clocks import wait_all_blocked
+from algopioneer_core.testing.journal_storage import MemoryDisk, journal_on
 from algopioneer_core.testing.trades import round_trip
 
 
@@ -47,14 +44,6 @@ class _Alarm:
         self.subjects.append(subject)
 
 
-@asynccontextmanager
-async def _journal(disk: MemoryDisk) -> AsyncIterator[Journal]:
-    async with open_journal_on(
-        disk.plug_in(), make_uuid=lambda: "journal", run_blocking=run_inline
-    ) as journal:
-        yield journal
-
-
 async def _trade(journal: Journal, *numbers: int) -> None:
     for number in numbers:
         journal.append(Entry(EntryKind.TRADE, number, "ma", f"ma:{number}", None, round_trip()))
@@ -71,7 +60,7 @@ def _pump(journal: Journal, recorder: _Recorder, alarm: _Alarm | None = None) ->
 async def test_trades_are_recorded_as_they_come() -> None:
     """A ring brings what is new, and only that."""
     recorder = _Recorder()
-    async with _journal(MemoryDisk()) as journal, anyio.create_task_group() as tasks:
+    async with journal_on(MemoryDisk()) as journal, anyio.create_task_group() as tasks:
         pump = _pump(journal, recorder)
         await _trade(journal, 1)
         tasks.start_soon(pump.run)
@@ -91,7 +80,7 @@ async def test_trades_are_recorded_as_they_come() -> None:
 async def test_a_recorder_catches_up_after_failures() -> None:
     """Nothing is lost by failures in a row, and a person hears of them once."""
     recorder, alarm = _Recorder(failures=9), _Alarm()
-    async with _journal(MemoryDisk()) as journal, anyio.create_task_group() as tasks:
+    async with journal_on(MemoryDisk()) as journal, anyio.create_task_group() as tasks:
         await _trade(journal, 1, 2)
         tasks.start_soon(_pump(journal, recorder, alarm).run)
         await anyio.sleep(900)
@@ -104,10 +93,10 @@ async def test_a_recorder_catches_up_after_failures() -> None:
 async def test_a_recorder_goes_on_where_it_was_before_a_restart() -> None:
     """Its place is in the journal; one that is new gets everything."""
     disk, recorder, other = MemoryDisk(), _Recorder(), _Recorder()
-    async with _journal(disk) as journal:
+    async with journal_on(disk) as journal:
         await _trade(journal, 1)
         assert await _pump(journal, recorder).finish()
-    async with _journal(disk) as journal:
+    async with journal_on(disk) as journal:
         await _trade(journal, 2)
         assert await _pump(journal, recorder).finish()
         fresh = RecordingPump(
@@ -121,7 +110,7 @@ async def test_a_recorder_goes_on_where_it_was_before_a_restart() -> None:
 
 async def test_the_end_of_a_session_is_not_held_up_by_a_recorder_that_fails() -> None:
     """The last try is one try: what it does not take comes at the next start."""
-    async with _journal(MemoryDisk()) as journal:
+    async with journal_on(MemoryDisk()) as journal:
         await _trade(journal, 1)
 
         assert not await _pump(journal, _Recorder(failures=1)).finish()

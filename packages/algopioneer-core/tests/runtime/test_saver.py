@@ -6,16 +6,15 @@ from algopioneer_core.engine.order_ids import order_ids
 from algopioneer_core.engine.risk import RiskGate
 from algopioneer_core.engine.risk_limits import RiskLimits
 from algopioneer_core.journal.codec import encode
-from algopioneer_core.journal.journal import Journal, open_journal_on
+from algopioneer_core.journal.journal import Journal
 from algopioneer_core.ports import Execution
 from algopioneer_core.runtime.floor import Floor
 from algopioneer_core.runtime.saver import Saver
 from algopioneer_core.simulation.pages import PAGE
 from algopioneer_core.simulation.paper import PaperVenue
-from algopioneer_core.testing.clocks import run_inline
 from algopioneer_core.testing.domain import BITCOIN
 from algopioneer_core.testing.engine import ScriptedStrategy
-from algopioneer_core.testing.journal_storage import MemoryDisk
+from algopioneer_core.testing.journal_storage import MemoryDisk, journal_on
 from algopioneer_core.testing.paper import paper_over, play, sent
 from algopioneer_core.testing.sessions import MINUTE_NS, strategy_plan
 
@@ -46,9 +45,7 @@ def _last_bar(journal: Journal, name: str) -> int:
 
 async def test_who_has_seen_something_is_saved_and_nobody_else() -> None:
     """A quiet market writes nothing, however long it is quiet."""
-    async with open_journal_on(
-        MemoryDisk().plug_in(), make_uuid=lambda: "test", run_blocking=run_inline
-    ) as journal:
+    async with journal_on(MemoryDisk()) as journal:
         saver = Saver(journal, {})
         floor = _floor(saver)
         saver.touch_quiet()
@@ -70,9 +67,7 @@ async def test_who_has_seen_something_is_saved_and_nobody_else() -> None:
 
 async def test_a_strategy_that_was_put_back_is_saved_anew() -> None:
     """Whoever has its name now is another, though both have seen nothing."""
-    async with open_journal_on(
-        MemoryDisk().plug_in(), make_uuid=lambda: "test", run_blocking=run_inline
-    ) as journal:
+    async with journal_on(MemoryDisk()) as journal:
         saver = Saver(journal, {})
         floor = _floor(saver)
         saver.touch_quiet()
@@ -98,9 +93,7 @@ async def test_a_paper_account_is_saved_by_the_pages_that_changed() -> None:
     """And restored as it was, when pages were filled, begun and dropped meanwhile."""
     bars, disk = 25, MemoryDisk()
     venue, twin = (paper_over({BITCOIN: [10] * bars}) for _ in range(2))
-    async with open_journal_on(
-        disk.plug_in(), make_uuid=lambda: "test", run_blocking=run_inline
-    ) as journal:
+    async with journal_on(disk) as journal:
         saver = Saver(journal, {"sim": venue})
         _floor(saver)
         written: list[str] = []
@@ -119,9 +112,7 @@ async def test_a_paper_account_is_saved_by_the_pages_that_changed() -> None:
         assert len(pages) <= 2 * bars * (_AT_ONCE // PAGE + 2)  # of each list, what it grew by
         names = journal.snapshot_names("venue:sim/")
         assert set(names) < set(pages)  # some were dropped
-    async with open_journal_on(
-        disk.plug_in(), make_uuid=lambda: "test", run_blocking=run_inline
-    ) as journal:
+    async with journal_on(disk) as journal:
         saver = Saver(journal, {"sim": twin})
         saver.restore_venues()
         assert encode(twin.snapshot()) == encode(venue.snapshot())
@@ -134,9 +125,7 @@ async def test_a_paper_account_is_saved_by_the_pages_that_changed() -> None:
 
 async def test_who_is_taken_away_is_kept_as_it_was_last() -> None:
     """Its state goes to the disk with the rows that led to it, and no later one replaces it."""
-    async with open_journal_on(
-        MemoryDisk().plug_in(), make_uuid=lambda: "test", run_blocking=run_inline
-    ) as journal:
+    async with journal_on(MemoryDisk()) as journal:
         saver = Saver(journal, {})
         floor = _floor(saver)
         runner = floor.runners["seeing"]

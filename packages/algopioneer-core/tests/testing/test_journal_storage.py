@@ -8,9 +8,8 @@ import pytest
 
 from algopioneer_core.journal.entries import Entry, EntryKind
 from algopioneer_core.journal.errors import JournalCorrupt, JournalFailed
-from algopioneer_core.journal.journal import Journal, open_journal_on
-from algopioneer_core.testing.clocks import run_inline
-from algopioneer_core.testing.journal_storage import MemoryDisk
+from algopioneer_core.journal.journal import Journal
+from algopioneer_core.testing.journal_storage import MemoryDisk, journal_on
 
 
 @pytest.fixture
@@ -20,11 +19,6 @@ def anyio_backend(virtual_backend: tuple[str, dict[str, Any]]) -> tuple[str, dic
 
 
 pytestmark = pytest.mark.anyio
-
-
-def opened(disk: MemoryDisk) -> Any:
-    """Open the journal on *disk*."""
-    return open_journal_on(disk.plug_in(), make_uuid=lambda: "journal", run_blocking=run_inline)
 
 
 async def write(journal: Journal, number: int) -> None:
@@ -38,12 +32,12 @@ async def test_what_was_durable_survives_a_power_cut() -> None:
     """And what was only queued is gone, clean-up or not."""
     disk = MemoryDisk()
     with pytest.raises(JournalFailed, match="power is off"):  # noqa: PT012 - raised on leaving
-        async with opened(disk) as journal:
+        async with journal_on(disk) as journal:
             for number in (1, 2, 3):
                 await write(journal, number)
             journal.append(Entry(EntryKind.ALERT, 4))
             disk.cut_power()
-    async with opened(disk) as journal:
+    async with journal_on(disk) as journal:
         assert [each.entry.key for each in journal.read(after=1)] == ["2", "3"]
         assert journal.latest_snapshot("engine") == (3, 3)
 
@@ -52,20 +46,20 @@ async def test_what_was_durable_survives_a_power_cut() -> None:
 async def test_the_power_goes_in_the_middle_of_a_commit(*, keep_last: bool) -> None:
     """Nobody hears whether it was made: it is there whole, or not at all."""
     disk = MemoryDisk()
-    async with opened(disk) as journal:
+    async with journal_on(disk) as journal:
         await write(journal, 1)
         disk.cut_power_in, disk.keep_last = 1, keep_last
         await write(journal, 2)
         with pytest.raises(JournalFailed, match="power is off"):
             await write(journal, 3)
-    async with opened(disk) as journal:
+    async with journal_on(disk) as journal:
         assert journal.last_sequence == (3 if keep_last else 2)
 
 
 async def test_a_full_disk_refuses_and_keeps_what_it_has() -> None:
     """After so many commits there is no room for another."""
     disk = MemoryDisk(commits_left=2)
-    async with opened(disk) as journal:
+    async with journal_on(disk) as journal:
         await write(journal, 1)
         with pytest.raises(JournalFailed, match="full"):
             await write(journal, 2)
@@ -79,13 +73,13 @@ async def test_a_lying_disk_is_found_out() -> None:
     for seed in range(40):
         rng, disk = random.Random(seed), MemoryDisk(honest=False)
         with pytest.raises(JournalFailed):  # noqa: PT012 - raised on leaving
-            async with opened(disk) as journal:
+            async with journal_on(disk) as journal:
                 for number in range(1, 5):
                     await write(journal, number)
                 journal.append(Entry(EntryKind.ALERT, 9))
                 disk.cut_power(rng.random)
         try:
-            async with opened(disk) as journal:
+            async with journal_on(disk) as journal:
                 ends.add(str(journal.last_sequence))
         except JournalCorrupt as error:
             ends.add(error.message)
@@ -96,7 +90,7 @@ async def test_a_lying_disk_is_found_out() -> None:
 async def test_every_task_shares_the_commits() -> None:
     """In a simulation the journal behaves as on a real disk."""
     disk = MemoryDisk()
-    async with opened(disk) as journal, anyio.create_task_group() as tasks:
+    async with journal_on(disk) as journal, anyio.create_task_group() as tasks:
         for number in range(10):
             tasks.start_soon(write, journal, number)
     assert len(list(disk.rows(0))) == 10

@@ -2,10 +2,10 @@
 A disk for journals whose power can be cut, and which can be full, broken or dishonest.
 
     disk = MemoryDisk()
-    async with open_journal_on(disk.plug_in(), ...) as journal:
+    async with journal_on(disk) as journal:
         ...
     disk.cut_power()                  # whatever was plugged in is dead from now on
-    async with open_journal_on(disk.plug_in(), ...) as journal:
+    async with journal_on(disk) as journal:
         ...                           # what was synced is there, and nothing else
 
 A commit is all or nothing and synced when it returns, as SQLite's is. A disk that is not `honest`
@@ -14,14 +14,17 @@ of one behind. A journal must find that out; `restore_copy` is the remedy that i
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager
 from itertools import islice
 from typing import Final
 
 from attrs import define, field, frozen
 
+from algopioneer_core.journal.journal import Journal, open_journal_on
 from algopioneer_core.journal.rows import Heading, Query, Row, SnapshotRow, StorageFailed
+from algopioneer_core.testing.clocks import run_inline
 
-__all__ = ["MemoryDisk", "MemoryStorage"]
+__all__ = ["MemoryDisk", "MemoryStorage", "journal_on"]
 
 _KEPT: Final = 2
 _HALF: Final = 0.5
@@ -213,3 +216,8 @@ def _with_snapshot(kept: tuple[SnapshotRow, ...], new: SnapshotRow) -> tuple[Sna
     latest = sorted((*same, new), key=lambda row: -row.sequence)[:_KEPT]
     others = [row for row in kept if row.name != new.name]
     return tuple(sorted((*others, *latest), key=lambda row: (row.name, -row.sequence)))
+
+
+def journal_on(disk: MemoryDisk) -> AbstractAsyncContextManager[Journal]:
+    """Open the journal on *disk*, or begin it; its identity is `journal`, and nothing waits."""
+    return open_journal_on(disk.plug_in(), make_uuid=lambda: "journal", run_blocking=run_inline)

@@ -1,10 +1,12 @@
 """Sessions for tests: strategies of a few lines, a journal in memory, and what is left of a run."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from decimal import Decimal
 from typing import Any, Final
 
-from attrs import evolve, frozen
+import anyio
+from attrs import define, evolve, field, frozen
 
 from algopioneer_core.domain.commands import CloseSpread, OpenSpread, StrategyCommand
 from algopioneer_core.domain.events import Event, OrderFilled
@@ -17,24 +19,25 @@ from algopioneer_core.domain.spreads import SpreadSize
 from algopioneer_core.engine.strategy import Requirements, StrategyContext
 from algopioneer_core.journal.control import ControlBox
 from algopioneer_core.journal.entries import EntryKind, StoredEntry
-from algopioneer_core.journal.journal import open_journal_on
 from algopioneer_core.ports import Alert, Clock, Notifier, Recorder, Venue
 from algopioneer_core.runtime.plan import SessionPlan, StrategyPlan
 from algopioneer_core.runtime.resume import Resume
 from algopioneer_core.runtime.session import Chance, Session
 from algopioneer_core.runtime.session_result import SessionResult
 from algopioneer_core.runtime.stopping import StopRequest
-from algopioneer_core.testing.clocks import VirtualClock, run_inline
-from algopioneer_core.testing.journal_storage import MemoryDisk
+from algopioneer_core.testing.clocks import VirtualClock, wait_all_blocked
+from algopioneer_core.testing.journal_storage import MemoryDisk, journal_on
 
 __all__ = [
     "MINUTE_NS",
     "Flipper",
     "Notes",
     "Ran",
+    "RunningSession",
     "SpreadFlipper",
     "journal_rows",
     "run_session",
+    "running_session",
     "session_plan",
     "strategy_plan",
     "with_plan",
@@ -218,9 +221,7 @@ async def run_session(
     recorders: dict[str, Recorder] = {"notes": notes}
     notifiers: dict[str, Notifier] = {"notes": notes}
     try:
-        async with open_journal_on(
-            disk.plug_in(), make_uuid=lambda: "journal", run_blocking=run_inline
-        ) as journal:
+        async with journal_on(disk) as journal:
             session = Session(
                 plan,
                 {each.name: each for each in opened},
@@ -239,11 +240,54 @@ async def run_session(
     return Ran(result=result, rows=await journal_rows(disk), notes=notes)
 
 
+@define
+class RunningSession:
+    """A session that is under way: what a test looks at meanwhile, and afterwards."""
+
+    stop: StopRequest = field(factory=StopRequest)
+    notes: Notes = field(factory=Notes)
+    session: Session | None = None
+    """None until it has begun."""
+    ran: Ran | None = None
+    """None until it has ended."""
+
+    def engine(self, name: str) -> Any:
+        """Return a strategy's engine."""
+        assert self.session is not None
+        return self.session.floor.runners[name].engine
+
+
+@asynccontextmanager
+async def running_session(
+    plan: SessionPlan,
+    venue: Venue,
+    disk: MemoryDisk,
+    *,
+    notes: Notes | None = None,
+    nonce: str = "nonce",
+) -> AsyncIterator[RunningSession]:
+    """Run a session for the block, which begins once it is open; a stop is asked at its end."""
+    running = RunningSession(notes=notes or Notes())
+
+    def note(session: Session) -> None:
+        running.session = session
+
+    async def run() -> None:
+        running.ran = await run_session(
+            plan, venue, disk, notes=running.notes, stop=running.stop, nonce=nonce, watch=note
+        )
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(run)
+        await wait_all_blocked()
+        await anyio.sleep(0.5)
+        yield running
+        running.stop.ask("the test is over")
+
+
 async def journal_rows(disk: MemoryDisk) -> list[StoredEntry]:
     """Return what the journal on *disk* has, once it is on."""
-    async with open_journal_on(
-        disk.plug_in(), make_uuid=lambda: "journal", run_blocking=run_inline
-    ) as journal:
+    async with journal_on(disk) as journal:
         return list(journal.read())
 
 
