@@ -141,6 +141,13 @@ def _run_in_workspace(session: nox.Session, program: str, *args: str, **env: str
     session.run(str(scripts / program), *args, env=variables)
 
 
+def _run_testing(session: nox.Session, module: str, *args: str) -> None:
+    """Run a program of core's testing kit over the workspace."""
+    _workspace(session)
+    command = ("-m", f"algopioneer_core.testing.{module}", *args, *session.posargs)
+    _run_in_workspace(session, "python", *command)
+
+
 _teach_uv_the_settings_of_pip()
 
 
@@ -259,38 +266,28 @@ def long(session: nox.Session) -> None:
 @nox.session(default=False, venv_backend="none")
 def simulate(session: nox.Session) -> None:
     """The real runtime through seeds of faults, crashes and power cuts, on a virtual clock."""
-    _workspace(session)
-    _run_in_workspace(
-        session, "python", "-m", "algopioneer_core.testing.simulate", *session.posargs
-    )
+    _run_testing(session, "simulate")
 
 
 @nox.session(default=False, venv_backend="none")
 def crash_points(session: nox.Session) -> None:
     """A scripted session, killed at every write and every boundary of its wire, and restarted."""
-    _workspace(session)
-    _run_in_workspace(
-        session, "python", "-m", "algopioneer_core.testing.crash_points", *session.posargs
-    )
+    _run_testing(session, "crash_points")
 
 
 @nox.session(default=False, venv_backend="none")
 def mutants(session: nox.Session) -> None:
     """Plant mistakes in an adapter, and see which cases of the contract of venues catch them."""
-    _workspace(session)
-    listed = str(_package("algopioneer-coinbase") / "tests" / "mutants.toml")
-    _run_in_workspace(
-        session, "python", "-m", "algopioneer_core.testing.mutants", listed, *session.posargs
+    _run_testing(
+        session, "mutants", str(_package("algopioneer-coinbase") / "tests" / "mutants.toml")
     )
 
 
 @nox.session(default=False, venv_backend="none")
 def planted(session: nox.Session) -> None:
     """Plant bugs in runtime, engine and journal, and see what notices each first."""
-    _workspace(session)
-    listed = str(_package("algopioneer-core") / "tests" / "planted_bugs.toml")
-    _run_in_workspace(
-        session, "python", "-m", "algopioneer_core.testing.planted_bugs", listed, *session.posargs
+    _run_testing(
+        session, "planted_bugs", str(_package("algopioneer-core") / "tests" / "planted_bugs.toml")
     )
 
 

@@ -13,10 +13,9 @@ from algopioneer_core.testing import planted_bugs
 from algopioneer_core.testing.mutants import (
     Mutant,
     MutantList,
+    check_plantable,
     mutated,
-    planted,
     read_mutants,
-    source_of,
 )
 from algopioneer_core.testing.planted_bugs import CATCHERS, judge, table
 from algopioneer_core.testing.simulate import Failure, up_to_failure
@@ -30,10 +29,8 @@ ROOMS = ("runtime", "engine", "journal")
 def test_every_bug_can_be_planted() -> None:
     """Each in text that is there once, in a module that still compiles; and all must be caught."""
     listed = read_mutants(LIST)
-    source = source_of(listed.package)
+    check_plantable(listed)
     for mutant in listed.mutants:
-        module = (source / mutant.file).read_text("utf-8")
-        compile(planted(mutant, module), mutant.file, "exec")
         assert mutant.file.startswith(ROOMS), mutant.id
         assert mutant.caught_by in CATCHERS, mutant.id
     assert len(listed.mutants) >= 20

@@ -151,14 +151,16 @@ def planted(mutant: Mutant, source: str) -> str:
 
 def check_plantable(listed: MutantList) -> None:
     """
-    Look whether the list fits the sources.
+    Look whether the list fits the sources, and each module still compiles.
 
     Raises:
         DataError: A text is not there once.
+        SyntaxError: What is put in its place is no Python.
     """
     source = source_of(listed.package)
     for each in listed.mutants:
-        planted(each, (source / each.file).read_text("utf-8"))
+        module = planted(each, (source / each.file).read_text("utf-8"))
+        compile(module, each.file, "exec")
 
 
 @contextmanager
@@ -258,7 +260,7 @@ def main(
         listed = evolve(listed, mutants=chosen)
         check_plantable(listed)  # all of them, before any is run
         caught = anyio.run(judge, listed)
-    except (AlgopioneerError, OSError) as error:
+    except (AlgopioneerError, OSError, SyntaxError) as error:
         _say(str(error))
         return 1
     _say(f"{caught} of {len(chosen)} caught")
