@@ -8,6 +8,7 @@ from queue import SimpleQueue
 from typing import Any
 
 import anyio
+import pytest
 import trio
 
 from algopioneer_coinbase.sandbox_market import synthetic_market
@@ -15,7 +16,7 @@ from algopioneer_coinbase.sandbox_server import ServerOptions, serve
 from algopioneer_core.ports import Clock
 from algopioneer_core.wire.machine import SystemClock
 
-__all__ = ["local_coinbase"]
+__all__ = ["go_to", "local_coinbase"]
 
 
 @contextmanager
@@ -51,3 +52,11 @@ def local_coinbase(
     finally:
         token.run_sync_soon(scope.cancel)
         thread.join(30)
+
+
+def go_to(folder: Path, exchange: Mapping[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Work in *folder*, where it is known where the exchange is, and no key."""
+    monkeypatch.chdir(folder)
+    for name, value in exchange.items():
+        if name.endswith("URL"):
+            monkeypatch.setenv(name, value)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from algopioneer_core.cli.main import main
-from tests.local_coinbase import local_coinbase
+from tests.local_coinbase import go_to, local_coinbase
 
 HOLDINGS = ("--paper-account", "balances=USD=10000,BTC=1,ETH=20")
 INVENTORY = ("--set", "legs.short_mode=inventory")
@@ -42,10 +42,7 @@ def coinbase(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, 
 @pytest.fixture
 def here(coinbase: Mapping[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return the working folder; the exchange is known, and no key is."""
-    monkeypatch.chdir(tmp_path)
-    for name, value in coinbase.items():
-        if name.endswith("URL"):
-            monkeypatch.setenv(name, value)
+    go_to(tmp_path, coinbase, monkeypatch)
     return tmp_path
 
 

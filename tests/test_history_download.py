@@ -12,7 +12,7 @@ from algopioneer_core.bootstrap.downloading import archive_lock
 from algopioneer_core.cli.main import main
 from algopioneer_core.journal.lock import try_lock
 from tests.example_distributions import ROOT, copied, install
-from tests.local_coinbase import local_coinbase
+from tests.local_coinbase import go_to, local_coinbase
 
 ARCHIVE = ROOT / "examples" / "data" / "made-up-1h.csv"
 
@@ -27,10 +27,7 @@ def coinbase(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, 
 @pytest.fixture
 def here(coinbase: Mapping[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return the working folder; the local exchange is known, and no key is."""
-    monkeypatch.chdir(tmp_path)
-    for name, value in coinbase.items():
-        if name.endswith("URL"):
-            monkeypatch.setenv(name, value)
+    go_to(tmp_path, coinbase, monkeypatch)
     return tmp_path
 
 
