@@ -316,6 +316,23 @@ async def test_orders_that_end_while_the_stream_is_down_are_made_up_for(desk_of:
         assert ["b"] == [each.client_order_id for each in desk.of(OrderCanceled)]
 
 
+@pytest.mark.parametrize("patience_s", [0, 3], ids=["answered", "in flight"])
+async def test_an_order_of_which_nothing_was_heard_is_made_up_for(
+    desk_of: Any, patience_s: int
+) -> None:
+    """Even its first message was lost, before the venue had answered or after that."""
+    async with desk_of() as desk, anyio.create_task_group() as tasks:
+        exchange = desk.local.sandbox.exchange
+        exchange.arm("silence")
+        for _ in range(patience_s):
+            exchange.arm("slow")
+        tasks.start_soon(desk.venue.execution.submit, order("a"))
+        await anyio.sleep(0.5)
+        exchange.befalls("silence")  # what comes next shows that something is missing
+        await anyio.sleep(30)
+        assert ["a"] == [each.client_order_id for each in desk.of(OrderFilled)]
+
+
 async def test_cancel_of_what_is_not_known_anywhere_is_no_success(desk_of: Any) -> None:
     """It may be on its way."""
     async with desk_of() as desk:

@@ -29,6 +29,8 @@ class KnownOrder:
     """When the last of those ended."""
     asked_ns: int | None = None
     """When it was first asked for and not found."""
+    is_over: bool = False
+    """Whether its end was reported."""
 
 
 class KnownOrders:
@@ -54,6 +56,14 @@ class KnownOrders:
         known.order_id = order_id
         self._by_venue[order_id] = known
         return known
+
+    def unended(self) -> list[KnownOrder]:
+        """Return the orders that are at the venue, or on the way there, oldest first."""
+        return [
+            each
+            for each in self._orders.values()
+            if not each.is_over and (each.order_id is not None or each.in_flight)
+        ]
 
     def by_venue(self, order_id: str) -> KnownOrder | None:
         """Return the order with an id of the venue's; None where it was never heard of."""

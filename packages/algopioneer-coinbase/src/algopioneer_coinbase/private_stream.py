@@ -237,15 +237,26 @@ class _Line:
         reports = self._maker.reports(state, fills, self._owner.clock.now_ns())
         for report in reports or ():
             self.reports.put(report)
+        if reports is not None and state.has_ended:
+            self._owner.known.learn(state.client_order_id, state.order_id).is_over = True
         return reports is not None
 
     async def _make_up_for(self, seen: set[str]) -> None:
-        """Look up the orders that a new connection does not show: they ended meanwhile."""
+        """
+        Look up the orders that a new connection does not show: they ended meanwhile.
+
+        The stream may never have said a word of such an order. One whose request has no answer yet
+        is waited for; without an answer its fate is asked for by whoever sent it.
+        """
         waits = Backoff(_FILLS, self._owner.settings.draw)
-        missing = [each for each in self._maker.unended() if each not in seen]
+        missing = [each for each in self._owner.known.unended() if each.order_id not in seen]
         while missing:
+            first = missing[0]
             try:
-                row = await self._owner.rest.order(missing[0])
+                if first.order_id is None and first.in_flight:
+                    await anyio.sleep(waits.next_ns() / NS_PER_SECOND)
+                    continue
+                row = await self._owner.rest.order(first.order_id) if first.order_id else None
                 if row is not None:
                     self._work_on(state_of_row(row))
                 missing.pop(0)

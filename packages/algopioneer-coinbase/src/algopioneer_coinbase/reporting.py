@@ -99,10 +99,6 @@ class ReportMaker:
         told = self._told.get(state.order_id)
         return state.filled > (told.filled if told else ZERO)
 
-    def unended(self) -> list[str]:
-        """Return the venue's ids of orders whose end has not been reported, oldest first."""
-        return [order_id for order_id, told in self._told.items() if not told.ended]
-
     def reports(
         self, state: OrderState, fills: Iterable[Fill], now_ns: int
     ) -> list[ExecutionReport] | None:
