@@ -1,8 +1,8 @@
 """What this distribution plugs in. Imports nothing heavy: it is loaded to list plugins."""
 
-from algopioneer_core.plugins import StrategySpec, hookimpl
+from algopioneer_core.plugins import CommandSpec, StrategySpec, hookimpl
 
-__all__ = ["algopioneer_strategies"]
+__all__ = ["algopioneer_commands", "algopioneer_strategies"]
 
 
 @hookimpl
@@ -30,5 +30,17 @@ def algopioneer_strategies() -> list[StrategySpec]:
             factory="algopioneer_strategies.basis:Basis.make",
             config="algopioneer_strategies.basis_config:BasisConfig",
             instruments=(2, 12),
+        ),
+    ]
+
+
+@hookimpl
+def algopioneer_commands() -> list[CommandSpec]:
+    """Commands of this distribution."""
+    return [
+        CommandSpec(
+            name="ledger",
+            summary="Look into the ledger of experiments, and check it.",
+            command="algopioneer_strategies.research.ledger_command:ledger",
         ),
     ]

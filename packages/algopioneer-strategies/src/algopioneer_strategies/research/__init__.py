@@ -1,0 +1,1 @@
+"""Finding pairs, and how much of what was found is luck."""
