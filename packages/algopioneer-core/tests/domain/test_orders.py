@@ -237,10 +237,28 @@ def test_fill_follows_the_table_or_raises(status: OrderStatus, whole: bool) -> N
             apply_fill(order(status), fill(quantity))
 
 
-def test_venue_has_the_word_on_completeness() -> None:
-    """What it says of the rest outweighs our own count."""
+def test_venue_may_close_an_order_before_the_quantity_is_reached() -> None:
+    """Rounding or a rest too small to trade: when it says that nothing remains, nothing does."""
     assert S.FILLED is apply_fill(order(), fill("4"), complete=True).status
-    assert S.PARTIALLY_FILLED is apply_fill(order(), fill("10"), complete=False).status
+    assert S.PARTIALLY_FILLED is apply_fill(order(), fill("4"), complete=False).status
+
+
+def test_venue_alone_knows_when_a_quote_sized_order_is_complete() -> None:
+    """There is no quantity to compare with."""
+    sized = order(quantity=None, quote_amount=Decimal(1000))
+    assert S.FILLED is apply_fill(sized, fill("10"), complete=True).status
+    for said in (False, None):
+        assert S.PARTIALLY_FILLED is apply_fill(sized, fill("10"), complete=said).status
+
+
+@pytest.mark.parametrize("status", [S.PENDING, S.OPEN, S.PENDING_CANCEL, S.UNKNOWN])
+def test_partial_fill_that_was_overtaken_by_the_last_completes_the_order(
+    status: OrderStatus,
+) -> None:
+    """Both count, and all of it is filled: the older "there is more to come" is out of date."""
+    last = apply_fill(order(status), fill("6", fill_id="last"))
+    whole = apply_fill(last, fill("4", fill_id="first"), complete=False)
+    assert (S.FILLED, Decimal(10)) == (whole.status, whole.filled_quantity)
 
 
 def test_quote_sized_order_has_no_known_rest() -> None:

@@ -224,8 +224,10 @@ def apply_fill(order: Order, fill: Fill, *, complete: bool | None = None) -> Ord
     Args:
         order: Any order that was sent.
         fill: A fill of this order.
-        complete: Whether the venue says that nothing remains. Needed for a quote-sized order;
-            None compares with the quantity asked for.
+        complete: Whether the venue says that nothing remains. It may say so before the quantity
+            asked for is reached (rounding, a rest too small to trade), and has to for a quote-sized
+            order. False and None leave it to our count: once all that was asked for is filled,
+            nothing remains, whatever an older message that arrives last says.
 
     Raises:
         IllegalTransition: The order was never sent.
@@ -236,7 +238,7 @@ def apply_fill(order: Order, fill: Fill, *, complete: bool | None = None) -> Ord
         return order
     quantity = fill.quantity
     filled = add(order.filled_quantity, quantity)
-    if complete is None:
+    if not complete:
         wanted = order.intent.quantity
         complete = wanted is not None and filled >= wanted
     return Order(

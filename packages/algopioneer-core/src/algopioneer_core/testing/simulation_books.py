@@ -214,14 +214,15 @@ class BookKeeper:
         if most > mul(LEG_NOTIONAL, 1 + _DRIFT):
             raise InvariantBroken(f"{name} has {first} and {second} in its legs: more than one leg")
         uneven = add(first, second).copy_abs()
-        if uneven <= mul(LEG_NOTIONAL, _UNEVEN) or floor is None:
-            self._uneven_since.pop(name, None)
+        even = uneven <= mul(LEG_NOTIONAL, _UNEVEN)
+        if even or floor is None or _is_halted(floor, name):
+            self._uneven_since.pop(name, None)  # a halted pair is people's; the rules' time is over
             return
         since = max(self._uneven_since.setdefault(name, now_ns), self.excused_until_ns)
         ordered = max(since, self._ordered_ns.get(name, 0))
         lag_ns = 3 * (self.venue.capabilities.absence_after_ns or 0)
         late = now_ns - since > _PATIENCE_NS + lag_ns or now_ns - ordered > _SILENCE_NS + lag_ns
-        if late and not _is_halted(floor, name):
+        if late:
             seconds = (now_ns - since) // NS_PER_SECOND
             raise InvariantBroken(f"the legs of {name} are {first} and {second} for {seconds} s")
 
