@@ -1,6 +1,5 @@
 """The contract over real sockets: the local exchange in a thread, the adapter on both backends."""
 
-import os
 import threading
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
@@ -30,7 +29,7 @@ from algopioneer_core.domain.errors import ConfigError
 from algopioneer_core.domain.instruments import Instrument, InstrumentId
 from algopioneer_core.domain.market_data import Bar
 from algopioneer_core.domain.money import Price, Quantity
-from algopioneer_core.ports import Venue
+from algopioneer_core.ports import Clock, Venue
 from algopioneer_core.simulation.sandbox_candles import MINUTE_NS
 from algopioneer_core.testing.contracts import Backstage, Move, OpenVenue, Stage, VenueContract
 from algopioneer_core.testing.fault_plans import Fault, FaultKind
@@ -39,18 +38,43 @@ from algopioneer_core.wire.machine import SystemClock
 BITCOIN = InstrumentId("coinbase", "BTC-USD")
 
 
-LONG = bool(os.environ.get("ALGOPIONEER_LONG_TESTS"))
+_ABSENCE_S = 1
+_SILENCE_S = 3
+"""What is waited for in real time here: shorter than at Coinbase, longer than this host dawdles."""
+_HURRY = 40
+"""How fast time passes where a bar of five minutes must end; a token lasts three seconds then."""
 
 
-@pytest.fixture(params=["trio", "asyncio"] if LONG else ["trio"])
+@pytest.fixture(params=["trio", "asyncio"])
 def anyio_backend(request: pytest.FixtureRequest) -> str:
-    """
-    Real time, which sockets need.
-
-    In memory every case runs on both backends; here on both where there are minutes to spare.
-    """
+    """Real time, which sockets need."""
     backend: str = request.param
     return backend
+
+
+@frozen
+class HurriedClock:
+    """A clock that agrees with the machine's at one moment, and runs faster from then on."""
+
+    began_ns: int
+    speed: int
+
+    def now_ns(self) -> int:
+        """Return its time, UTC nanoseconds."""
+        return self.began_ns + (SystemClock().now_ns() - self.began_ns) * self.speed
+
+
+@frozen(kw_only=True)
+class Serving:
+    """How the local exchange of a test is served."""
+
+    tls: bool = False
+    speed: int = 1
+    """How many of its seconds pass in one."""
+
+    def clock(self) -> Clock:
+        """Return the time of the exchange and of the adapter."""
+        return HurriedClock(SystemClock().now_ns(), self.speed)
 
 
 def market() -> Market:
@@ -72,6 +96,8 @@ class Served:
     variables: Mapping[str, str]
     sandbox: CoinbaseSandbox
     token: trio.lowlevel.TrioToken
+    clock: Clock
+    speed: int
 
     @property
     def secrets(self) -> list[str]:
@@ -99,11 +125,13 @@ class Served:
 @pytest.fixture
 def served(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Served]:
     """Serve a local exchange from a thread."""
+    serving = getattr(request, "param", Serving())
+    clock = serving.clock()
     options = ServerOptions(
         market=market(),
         speed=60,
         config=evolve(DEFAULT_CONFIG, balances=("USD=100000",)),
-        tls=getattr(request, "param", False),
+        tls=serving.tls,
     )
     told: SimpleQueue[Any] = SimpleQueue()
     scopes: SimpleQueue[Any] = SimpleQueue()
@@ -111,14 +139,14 @@ def served(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Served]:
     async def run() -> None:
         with anyio.CancelScope() as scope:
             scopes.put((scope, trio.lowlevel.current_trio_token()))
-            await serve(options, SystemClock(), tmp_path, told.put, behind=told.put)
+            await serve(options, clock, tmp_path, told.put, behind=told.put)
 
     thread = threading.Thread(target=lambda: anyio.run(run, backend="trio"))
     thread.start()
     scope, token = scopes.get(timeout=30)
     try:
         sandbox = told.get(timeout=30)
-        yield Served(told.get(timeout=30), sandbox, token)
+        yield Served(told.get(timeout=30), sandbox, token, clock, serving.speed)
     finally:
         token.run_sync_soon(scope.cancel)
         thread.join(30)
@@ -138,19 +166,17 @@ def config_of(variables: Mapping[str, str]) -> CoinbaseConfig:
         rest_url=variables["COINBASE_REST_URL"],
         market_url=variables["COINBASE_MARKET_URL"],
         user_url=variables["COINBASE_USER_URL"],
+        absence_after_s=_ABSENCE_S,
+        silence_s=_SILENCE_S,
     )
-
-
-def takes_long(why: str) -> pytest.MarkDecorator:
-    """Leave a case out that waits for the clock, unless there is time."""
-    return pytest.mark.skipif(not LONG, reason=f"{why}: set ALGOPIONEER_LONG_TESTS=1")
 
 
 @pytest.mark.long
 class TestCoinbaseOverLoopback(VenueContract):
     @pytest.fixture
-    def open_venue(self, variables: Mapping[str, str]) -> OpenVenue:
-        return lambda: open_coinbase(config_of(variables), Surroundings())
+    def open_venue(self, served: Served) -> OpenVenue:
+        surroundings = Surroundings(clock=served.clock)
+        return lambda: open_coinbase(config_of(served.variables), surroundings)
 
     @pytest.fixture
     def backstage(self, served: Served) -> Backstage:
@@ -181,21 +207,17 @@ class TestCoinbaseOverLoopback(VenueContract):
 
         return move
 
-    # The same cases in real time: each docstring is that of the case.
+    @pytest.fixture
+    def silent_s(self) -> float:
+        return 1.5 * _SILENCE_S
 
-    @takes_long("absence takes a minute to prove")
-    async def test_e04_orders_are_found_or_proven_absent(self, stage: Stage) -> None:
-        await super().test_e04_orders_are_found_or_proven_absent(stage)
+    @pytest.fixture
+    def speed(self, served: Served) -> float:
+        return served.speed
 
-    @takes_long("absence takes a minute to prove")
-    async def test_f02_lost_request_is_unknown_and_proven_absent(self, stage: Stage) -> None:
-        await super().test_f02_lost_request_is_unknown_and_proven_absent(stage)
+    # Each docstring is that of the case.
 
-    @takes_long("silence takes ten seconds to be noticed")
-    async def test_r09_silence_is_not_taken_for_calm(self, stage: Stage) -> None:
-        await super().test_r09_silence_is_not_taken_for_calm(stage)
-
-    @takes_long("bars of five minutes are pushed after five minutes")
+    @pytest.mark.parametrize("served", [Serving(speed=_HURRY)], indirect=True, ids=["hurried"])
     async def test_r13_pushed_bars_are_those_of_history(self, stage: Stage) -> None:
         await super().test_r13_pushed_bars_are_those_of_history(stage)
 
@@ -207,7 +229,7 @@ async def test_time_is_answered_over_plain_http(variables: Mapping[str, str]) ->
     assert {"iso", "epochSeconds", "epochMillis"} == set(answer.json())
 
 
-@pytest.mark.parametrize("served", [True], indirect=True)
+@pytest.mark.parametrize("served", [Serving(tls=True)], indirect=True, ids=["tls"])
 async def test_tls_is_trusted_by_the_certificate_that_is_told(
     variables: Mapping[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

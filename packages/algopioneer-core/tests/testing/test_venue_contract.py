@@ -347,6 +347,8 @@ async def test_contract_finds_planted_mistakes(case: str, flaw: Callable[[Any], 
         move=move,
         backstage=BehindTheReference(flawed),
         settle_s=1.0,
+        silent_s=15.0,
+        speed=1.0,
     )
     kit = TestReference()
     (name,) = (each for each in dir(kit) if each.startswith(f"test_{case}"))

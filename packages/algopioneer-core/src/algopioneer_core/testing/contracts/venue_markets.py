@@ -20,8 +20,6 @@ from algopioneer_core.testing.fault_plans import FaultKind
 
 __all__ = ["MarketCases"]
 
-_SILENT_S: Final = 15.0
-"""How long a stream says nothing: long enough to be noticed."""
 _JUST_NOW_NS: Final = 10 * NS_PER_SECOND
 """How long ago an event may be that was just seen."""
 _EVER_NS: Final = 2**62
@@ -30,6 +28,8 @@ _RULES: Final = (
     *("quantity_increment", "minimum_quantity", "minimum_notional"),
 )
 """What an instrument must say as its fixture does."""
+_NEARLY: Final = 0.93
+"""When within a silence it must have been noticed, as a share of how long it lasts."""
 _SLICES: Final = 7
 """Parts in which history is asked for, to be compared with the whole."""
 _MOVES: Final = 30
@@ -137,10 +137,10 @@ class MarketCases:
         needs = Capability.SILENCE_DETECTION
         async with stage.line(needs) as (venue, backstage), stage.watching(venue) as events:
             await _more(stage, venue, events)
-            await anyio.sleep(2 * _SILENT_S)
+            await anyio.sleep(2 * stage.silent_s)
             assert FeedDown not in _marks(events)
-            async with during(backstage, FaultKind.SILENCE, _SILENT_S):
-                await anyio.sleep(_SILENT_S - 1)
+            async with during(backstage, FaultKind.SILENCE, stage.silent_s):
+                await anyio.sleep(stage.silent_s * _NEARLY)
                 assert FeedDown in _marks(events)
             await _until_up(stage, venue, events)
             await _more(stage, venue, events)
@@ -214,15 +214,18 @@ class MarketCases:
             assert [_shape([bar]) for bar in kept] == [_shape([bar]) for bar in pushed]
 
     async def _pushed_bars(self, stage: Stage, venue: Venue, interval_ns: int) -> list[Bar]:
-        """Return the bars of somewhat more than two intervals."""
+        """Return two bars, or what comes in somewhat more than two intervals."""
         if venue.capabilities.lockstep:
             events = await stage.watched(venue)
-            return [each for each in events if isinstance(each, Bar)]
+            return _bars(events)
+        fifth_s = interval_ns / 5 / NS_PER_SECOND / stage.speed
         async with stage.watching(venue) as events:
             for _ in range(12):
                 await stage.move(venue)
-                await anyio.sleep(interval_ns / 5 / NS_PER_SECOND)
-        bars = [each for each in events if isinstance(each, Bar)]
+                await anyio.sleep(fifth_s)
+                if len(_bars(events)) > 1:
+                    break
+        bars = _bars(events)
         assert bars, "no bar was pushed in two of its lengths"
         return bars
 
@@ -275,6 +278,10 @@ def _marks(events: Sequence[MarketDataEvent]) -> list[type]:
 
 def _kinds(events: Sequence[MarketDataEvent]) -> set[type]:
     return {type(each) for each in events}
+
+
+def _bars(events: Sequence[MarketDataEvent]) -> list[Bar]:
+    return [each for each in events if isinstance(each, Bar)]
 
 
 def _kept(events: Sequence[MarketDataEvent]) -> list[MarketDataEvent]:

@@ -66,6 +66,8 @@ class Stage:
     move: Move
     backstage: Backstage | None
     settle_s: float
+    silent_s: float
+    speed: float
 
     @asynccontextmanager
     async def venue(self, *needs: Capability) -> AsyncIterator[Venue]:

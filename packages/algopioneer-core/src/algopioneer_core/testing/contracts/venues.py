@@ -82,6 +82,16 @@ class VenueContract(OrderCases, TermsCases, TroubleCases, MarketCases):
         return 1.0
 
     @pytest.fixture
+    def silent_s(self) -> float:
+        """Return for how long a stream must say nothing to be taken for dead, and some more."""
+        return 15.0
+
+    @pytest.fixture
+    def speed(self) -> float:
+        """Return how many of the market's seconds pass in one that a case waits."""
+        return 1.0
+
+    @pytest.fixture
     def stage(
         self,
         open_venue: OpenVenue,
@@ -91,6 +101,8 @@ class VenueContract(OrderCases, TermsCases, TroubleCases, MarketCases):
         move: Move,
         backstage: Backstage | None,
         settle_s: float,
+        silent_s: float,
+        speed: float,
     ) -> Stage:
         """Put together what the other fixtures give."""
         return Stage(
@@ -101,4 +113,6 @@ class VenueContract(OrderCases, TermsCases, TroubleCases, MarketCases):
             move=move,
             backstage=backstage,
             settle_s=settle_s,
+            silent_s=silent_s,
+            speed=speed,
         )
