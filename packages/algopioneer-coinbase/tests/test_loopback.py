@@ -39,7 +39,7 @@ BITCOIN = InstrumentId("coinbase", "BTC-USD")
 
 
 _ABSENCE_S = 1
-_SILENCE_S = 3
+_SILENCE_S = 2
 """What is waited for in real time here: shorter than at Coinbase, longer than this host dawdles."""
 _HURRY = 40
 """How fast time passes where a bar of five minutes must end; a token lasts three seconds then."""
