@@ -216,6 +216,18 @@ def test_flattening_cancels_what_works_and_closes_what_is_held() -> None:
     assert (close.order.intent.side, close.order.intent.quantity) == (Side.SELL, D(1))
 
 
+def test_one_order_is_cancelled_once() -> None:
+    """The second request finds it asked already, and what was never ordered is refused."""
+    engine = _engine(_buy("2"))
+    (command,) = engine.handle(make_bar("100", 1))
+    assert isinstance(command, Submit)
+    key = command.order.client_order_id
+    assert list(engine.cancel_order(key)) == [Cancel(key)]
+    assert list(engine.cancel_order(key)) == []
+    with pytest.raises(UnknownOrder):
+        engine.cancel_order("never")
+
+
 def test_wishes_can_be_checked_without_making_an_order() -> None:
     """What can never be carried out is refused ahead; the books stay as they were."""
     single, pair = _engine(), _engine(legs=True)

@@ -26,6 +26,7 @@ from algopioneer_core.domain.orders import Order, OrderIntent, OrderStatus, Orde
 from algopioneer_core.ports import Found, NotYetKnown, ProvenAbsent
 from algopioneer_core.runtime.execution import ExecutionPump
 from algopioneer_core.runtime.execution_rules import ExecutionRules
+from algopioneer_core.telemetry.events import LogEvent
 from algopioneer_core.testing.clocks import VirtualClock, wait_all_blocked
 from algopioneer_core.testing.domain import BITCOIN
 from algopioneer_core.testing.scripted_execution import (
@@ -46,6 +47,9 @@ class _Desk:
     venue: ScriptedExecution = field(factory=ScriptedExecution)
     bench: OrderBench = field(factory=OrderBench)
     alerts: list[str] = field(factory=list)
+    lines: list[tuple[LogEvent, dict[str, object]]] = field(factory=list)
+    legs: list[str] = field(factory=list)
+    causes: list[int] = field(factory=list)
     pump: ExecutionPump = field(init=False)
     _sequence: int = 0
 
@@ -55,6 +59,7 @@ class _Desk:
         self.bench.on_report = self.pump.changed
 
     def make(self, **terms: Any) -> ExecutionPump:
+        terms.setdefault("owners", self)
         return ExecutionPump(
             "sim",
             self.venue,
@@ -66,6 +71,7 @@ class _Desk:
             draw=lambda: 0.5,
             rules=self.rules,
             alert=lambda subject, _: self.alerts.append(subject),
+            say=self.say,
             **terms,
         )
 
@@ -81,6 +87,26 @@ class _Desk:
         """Ask the pump to cancel."""
         self._sequence += 1
         self.pump.cancel(self.bench.orders.request_cancel(key), self._sequence)
+
+    def say(self, event: LogEvent, /, **fields: object) -> None:
+        """Take a line of the log."""
+        self.lines.append((event, fields))
+
+    # --- whose orders they are -------------------------------------------------------------
+
+    def name_of(self, client_order_id: str) -> str:
+        """There is one strategy."""
+        del client_order_id
+        return "bench"
+
+    def is_leg(self, client_order_id: str) -> bool:
+        """Say what the test says."""
+        return client_order_id in self.legs
+
+    def take_back(self, client_order_id: str, cause: int) -> None:
+        """Cancel it."""
+        self.causes.append(cause)
+        self.cancel(client_order_id)
 
     def status(self, key: str) -> OrderStatus:
         return self.bench.orders.get(key).status
@@ -155,7 +181,7 @@ async def test_the_stream_may_accept_an_order_before_the_answer_does() -> None:
 async def test_without_acknowledgement_only_the_stream_accepts() -> None:
     """In lockstep an answered submit reports nothing."""
     desk = _Desk()
-    desk.pump = desk.make(acknowledge=False, avoid_crossing=False)
+    desk.pump = desk.make(acknowledge=False, owners=None)
     desk.pump.health.problem = ""
     key = desk.send()
     await desk.pump.settle()
@@ -551,30 +577,130 @@ async def test_opposite_orders_of_ours_go_one_after_the_other() -> None:
     assert desk.venue.log == [(0, "submit", first), (2, "submit", second)]
 
 
-async def test_what_would_trade_with_our_own_order_for_long_is_refused() -> None:
-    """New exposure that crosses a resting order of ours is refused after its wait."""
+def _behind(desk: _Desk) -> list[tuple[object, object]]:
+    """Return who was said to wait, and for whom."""
+    said = [fields for event, fields in desk.lines if event is LogEvent.ORDER_WAITING]
+    return [(fields["order"], fields["behind"]) for fields in said]
+
+
+def _yielded(desk: _Desk) -> list[tuple[object, object]]:
+    """Return who was said to be taken back, and for whom."""
+    said = [fields for event, fields in desk.lines if event is LogEvent.ORDER_YIELDED]
+    return [(fields["order"], fields["to"]) for fields in said]
+
+
+async def test_an_entry_waits_for_a_resting_entry_and_then_has_it_taken_back() -> None:
+    """It goes when the venue confirms the end of the other, and never while that may trade."""
     desk = _Desk()
     async with desk.running():
         resting = desk.send(**_resting("90"))
         await wait_all_blocked()
         crossing = desk.send(Side.SELL)
         apart = desk.send(Side.SELL, **_resting("91"))
-        await anyio.sleep(6)
+        await anyio.sleep(7)
 
-    assert desk.venue.asked("submit") == [resting, apart]
-    assert resting in desk.order(crossing).message
+        assert desk.venue.log[1:] == [(0, "submit", apart), (5, "cancel", resting)]
+
+        desk.bench.hear(OrderCanceled(resting, 0))
+        await wait_all_blocked()
+
+    assert desk.venue.log[3:] == [(7, "submit", crossing)]
+    assert _behind(desk) == [(crossing, resting)]
+    assert _yielded(desk) == [(resting, crossing)]
+    assert desk.causes == [2]
+
+
+async def test_an_entry_that_is_freed_in_time_takes_nothing_back() -> None:
+    """The resting order fills while the entry waits; nobody is cancelled."""
+    desk = _Desk()
+    async with desk.running():
+        resting = desk.send(**_resting("90"))
+        await wait_all_blocked()
+        crossing = desk.send(Side.SELL)
+        await anyio.sleep(4)
+        desk.bench.hear(_fill(desk.order(resting)))
+        await wait_all_blocked()
+
+    assert desk.venue.log[1:] == [(4, "submit", crossing)]
+    assert _yielded(desk) == []
+
+
+async def test_an_entry_is_refused_when_the_other_does_not_end_in_time() -> None:
+    """The cancel stays unanswered: after its second wait the entry is given up, by name."""
+    desk = _Desk()
+    async with desk.running():
+        resting = desk.send(**_resting("90"))
+        await wait_all_blocked()
+        crossing = desk.send(Side.SELL)
+        await anyio.sleep(9.9)
+
+        assert desk.status(crossing) is _S.PENDING
+
+        await anyio.sleep(0.2)
+
+    assert desk.status(crossing) is _S.REJECTED
+    assert f"our own order {resting} of bench (sim)" in desk.order(crossing).message
+    assert _behind(desk) == [(crossing, resting)]
+
+
+@pytest.mark.parametrize("kind", ["way out", "leg"])
+async def test_an_entry_takes_neither_a_way_out_nor_a_leg_back(kind: str) -> None:
+    """Exits go before entries, and no other strategy is left with one leg for an entry."""
+    desk = _Desk()
+    async with desk.running():
+        resting = desk.send(**_resting("90"), reduce_only=kind == "way out")
+        desk.legs += [resting] * (kind == "leg")
+        await wait_all_blocked()
+        crossing = desk.send(Side.SELL)
+        await anyio.sleep(5.1)
+
+    assert desk.venue.asked("cancel") == []
+    assert desk.status(crossing) is _S.REJECTED
+
+
+@pytest.mark.parametrize(
+    "terms", [_resting("90"), {"type": OrderType.STOP, "stop_price": Decimal(110)}]
+)
+async def test_a_way_out_takes_a_resting_entry_back_at_once(terms: dict[str, Any]) -> None:
+    """It goes the moment that one has ended, leg or not."""
+    desk = _Desk()
+    async with desk.running():
+        resting = desk.send(**terms)
+        desk.legs.append(resting)
+        await wait_all_blocked()
+        out = desk.send(Side.SELL, reduce_only=True)
+        await anyio.sleep(1)
+        desk.bench.hear(OrderCanceled(resting, 0))
+        await wait_all_blocked()
+
+    assert desk.venue.log[1:] == [(0, "cancel", resting), (1, "submit", out)]
+
+
+async def test_a_way_out_at_once_goes_before_one_that_rests_at_a_limit() -> None:
+    """After its wait; the other strategy hears of the end of its order, and may place it again."""
+    desk = _Desk()
+    async with desk.running():
+        resting = desk.send(**_resting("90"), reduce_only=True)
+        await wait_all_blocked()
+        out = desk.send(Side.SELL, reduce_only=True)
+        await anyio.sleep(6)
+        desk.bench.hear(OrderCanceled(resting, 0))
+        await wait_all_blocked()
+
+    assert desk.venue.log[1:] == [(5, "cancel", resting), (6, "submit", out)]
 
 
 async def test_a_reduction_does_not_wait_for_ever_for_our_own_order() -> None:
     """To get out comes first: after its wait a reduction goes all the same."""
     desk = _Desk()
     async with desk.running():
-        desk.send(**_resting("90"))
+        protection = desk.send(type=OrderType.STOP, stop_price=Decimal(110), reduce_only=True)
         await wait_all_blocked()
         out = desk.send(Side.SELL, reduce_only=True)
         await anyio.sleep(6)
 
     assert (5, "submit", out) in desk.venue.log
+    assert desk.status(protection) is _S.OPEN
 
 
 async def test_a_cancel_gets_an_order_out_of_its_wait_for_another() -> None:

@@ -9,7 +9,7 @@ from attrs import evolve
 from algopioneer_core.domain.fills import Side
 from algopioneer_core.domain.instruments import InstrumentId
 from algopioneer_core.domain.orders import Order, OrderIntent, OrderType
-from algopioneer_core.runtime.own_orders import as_sent, crossing_order
+from algopioneer_core.runtime.own_orders import Yielding, as_sent, crossing_order, yielding
 from algopioneer_core.testing.domain import BITCOIN
 
 
@@ -61,6 +61,33 @@ def test_other_orders_do_not(other: Order) -> None:
 def test_what_is_not_in_the_market_is_not_waited_for() -> None:
     """An order that was not sent yet waits in its own turn."""
     assert crossing_order(_NEW, [_order("x", Side.SELL)], lambda _: False) is None
+
+
+_REST = _order("x", Side.SELL, "99")
+_STOP = _order("x", Side.SELL, stop="99")
+_OUT = _order("x", Side.SELL, "99", reduce_only=True)
+_PROTECTION = _order("x", Side.SELL, stop="99", reduce_only=True)
+_AT_MARKET = _order("x", Side.SELL)
+
+
+@pytest.mark.parametrize(
+    ("other", "is_leg", "for_entry", "for_way_out"),
+    [
+        (_REST, False, Yielding.LATE, Yielding.AT_ONCE),
+        (_STOP, False, Yielding.LATE, Yielding.AT_ONCE),
+        (_REST, True, Yielding.NEVER, Yielding.AT_ONCE),
+        (_OUT, False, Yielding.NEVER, Yielding.LATE),
+        (_PROTECTION, False, Yielding.NEVER, Yielding.NEVER),
+        (_AT_MARKET, False, Yielding.NEVER, Yielding.NEVER),
+    ],
+)
+def test_ways_out_go_before_entries_and_older_entries_give_way_after_a_wait(
+    other: Order, is_leg: bool, for_entry: Yielding, for_way_out: Yielding
+) -> None:
+    """The table of who is taken back for whom."""
+    entry, way_out = _order("new", Side.BUY), _order("new", Side.BUY, reduce_only=True)
+    assert for_entry is yielding(entry, other, is_leg=is_leg)
+    assert for_way_out is yielding(way_out, other, is_leg=is_leg)
 
 
 def test_reduce_only_is_said_only_where_the_account_is_the_strategys_own() -> None:

@@ -202,6 +202,15 @@ class TradingEngine:
         """Return cancels of everything that works."""
         return self._desk.carry_out((CancelAll(),), self._context.now_ns)
 
+    def cancel_order(self, client_order_id: str) -> Sequence[Command]:
+        """
+        Return the cancel of one order; nothing when it has ended, or was asked to already.
+
+        Raises:
+            UnknownOrder: It was never ordered here.
+        """
+        return self._desk.carry_out((Cancel(client_order_id),), self._context.now_ns)
+
     def close_positions(self, reason: str) -> Sequence[Command]:
         """Return market orders that close what open orders leave of all positions, for *reason*."""
         wishes: list[StrategyCommand] = []

@@ -37,14 +37,17 @@ from algopioneer_core.domain.instruments import InstrumentId
 from algopioneer_core.domain.market_data import NS_PER_SECOND
 from algopioneer_core.domain.orders import Order, OrderStatus
 from algopioneer_core.ports import Clock, Execution
+from algopioneer_core.runtime.announcements import Say, silent
 from algopioneer_core.runtime.execution_rules import ExecutionRules
 from algopioneer_core.runtime.inquiries import Inquiries
-from algopioneer_core.runtime.own_orders import as_sent, crossing_order
+from algopioneer_core.runtime.own_orders import as_sent
+from algopioneer_core.runtime.sequencing import Owners, Sequencer
 from algopioneer_core.runtime.unknown_orders import agrees_always
+from algopioneer_core.runtime.venue_health import VenueHealth
 from algopioneer_core.wire.backoff import Backoff, BackoffPolicy
 from algopioneer_core.wire.breaker import Breaker
 
-__all__ = ["Durable", "ExecutionPump", "VenueHealth"]
+__all__ = ["Durable", "ExecutionPump"]
 
 _CANCEL: Final = 0
 _REDUCE: Final = 1
@@ -61,19 +64,6 @@ class Durable(Protocol):
 
     async def durable(self, sequence: int) -> None:
         """Return once the entry is on the disk."""
-
-
-@define
-class VenueHealth:
-    """Whether a venue may be trusted with new exposure, and if not, why."""
-
-    problem: str = "its private stream is not up yet"
-    """Empty when nothing stands in the way."""
-
-    @property
-    def is_good(self) -> bool:
-        """Whether orders that raise exposure may go out."""
-        return not self.problem
 
 
 @define
@@ -104,13 +94,14 @@ class ExecutionPump:
         working: Returns all orders of ours that may still trade at this venue.
         draw: Numbers in [0, 1) for the jitter of waits.
         rules: Deadlines and counts.
-        avoid_crossing: Whether our own opposite orders are kept from trading with each other; not
-            needed where the venue only simulates.
+        owners: Whose our orders are, so that opposite ones can be kept from trading with each
+            other; None where that is not needed, because the venue only simulates.
         acknowledge: Whether the end of a submit is reported as acceptance where the stream has not
             said so yet; not in lockstep, where that would depend on who comes first.
         is_shared: Whether others than one strategy of ours may hold an instrument there.
         alert: Called with subject and text when a person should know.
         agrees: Says whether the account holds nothing that an order could have brought.
+        say: Takes the lines of the log.
     """
 
     def __init__(
@@ -125,11 +116,12 @@ class ExecutionPump:
         working: Callable[[], Iterable[Order]],
         draw: Callable[[], float],
         rules: ExecutionRules | None = None,
-        avoid_crossing: bool = True,
+        owners: Owners | None = None,
         acknowledge: bool = True,
         is_shared: Callable[[InstrumentId], bool] = lambda _: False,
         alert: Callable[[str, str], None] = lambda *_: None,
         agrees: Callable[[Order], Awaitable[bool]] = agrees_always,
+        say: Say = silent,
     ) -> None:
         self.venue = venue
         self.health = VenueHealth()
@@ -141,10 +133,8 @@ class ExecutionPump:
         self._clock = clock
         self._report = report
         self._current = current
-        self._working = working
         self._draw = draw
         self._rules = rules or ExecutionRules()
-        self._avoids_crossing = avoid_crossing
         self._acknowledges = acknowledge
         self._is_shared = is_shared
         self._alert = alert
@@ -152,6 +142,19 @@ class ExecutionPump:
         self._busy: dict[str, _Item] = {}
         self._unsent: dict[str, None] = {}  # submits that cannot be in the market yet
         self._changed = anyio.Event()
+        self._sequencer = (
+            None
+            if owners is None
+            else Sequencer(
+                owners,
+                current=current,
+                working=working,
+                is_in_market=lambda key: key not in self._unsent,
+                changed=lambda: self._changed.wait(),
+                wait_s=float(self._rules.crossing_wait_s),
+                say=say,
+            )
+        )
         self._inquiries = Inquiries(
             venue,
             execution,
@@ -355,29 +358,18 @@ class ExecutionPump:
 
     async def _is_clear_of_ours(self, item: _Item) -> bool:
         """
-        Wait until no opposite order of ours is in the way, for so long as is allowed.
+        Wait, within limits, until no opposite order of ours is in the way.
 
         If one stays, what raises exposure is refused. A reduction goes out all the same: to get out
-        comes first, and venues keep orders of one account apart. From the answer on, others wait
-        for this order.
+        comes first, and venues keep orders of one account apart. Then others wait for this one.
         """
-        if self._avoids_crossing:
-            with anyio.move_on_after(float(self._rules.crossing_wait_s)):
-                while self._crossed(item) is not None:
-                    await self._changed.wait()
-            other = self._crossed(item)
-            if other is not None and item.priority is _RAISE:
-                name = f"{other.client_order_id} ({self.venue})"
-                self._refuse(item, f"it would trade with our own order {name}")
+        if self._sequencer is not None:
+            other = await self._sequencer.clear(item.order, item.sequence)
+            if other and item.priority is _RAISE:
+                self._refuse(item, f"it would trade with {other} ({self.venue})")
                 return False
         self._unsent.pop(item.key, None)
         return True
-
-    def _crossed(self, item: _Item) -> Order | None:
-        """Return the order of ours that *item* would trade with; none for one that is withdrawn."""
-        if self._current(item.key).status is not OrderStatus.PENDING:
-            return None
-        return crossing_order(item.order, self._working(), lambda key: key not in self._unsent)
 
     # --- cancels -----------------------------------------------------------------------------
 

@@ -195,6 +195,29 @@ class Floor:
             raise UnknownOrder("no strategy of this session made it", where=client_order_id)
         return runner.engine.orders.get(client_order_id)
 
+    def name_of(self, client_order_id: str) -> str:
+        """Return the strategy whose order it is; empty when it is not ours."""
+        runner = self.owner(client_order_id)
+        return "" if runner is None else runner.name
+
+    def is_leg(self, client_order_id: str) -> bool:
+        """Return whether it is an order of a spread."""
+        runner = self.owner(client_order_id)
+        return runner is not None and runner.engine.legs is not None
+
+    def take_back(self, client_order_id: str, cause: int) -> None:
+        """
+        Ask for the end of an order of ours; nothing when it has ended, or was asked to already.
+
+        Args:
+            client_order_id: Its id.
+            cause: The entry of the journal that it is taken back for.
+        """
+        runner = self.owner(client_order_id)
+        if runner is not None:
+            commands = runner.engine.cancel_order(client_order_id)
+            self.gate.command(runner, commands, self.now_ns, cause)
+
     # --- events in ---------------------------------------------------------------------------
 
     def process(self, runner: StrategyRunner, now_ns: int | None = None) -> None:

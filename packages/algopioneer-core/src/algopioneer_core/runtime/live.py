@@ -85,6 +85,7 @@ class LiveDriver:
         self._draw = draw
         self._on_commit = on_commit
         self._poll = poll
+        self._say = say
         self._subscribed: dict[InstrumentId, None] = {}
         self._feeds = 0
         self._began = anyio.Event()
@@ -136,6 +137,8 @@ class LiveDriver:
             is_shared=self._is_shared,
             alert=self._alert_order,
             agrees=lambda order: self.reconcilers[venue.name].agrees(order),
+            owners=self._floor,
+            say=self._say,
         )
 
     def _is_shared(self, instrument_id: InstrumentId) -> bool:

@@ -97,7 +97,6 @@ class LockstepDriver:
             working=lambda: floor.working(venue.name),
             draw=draw,
             rules=plan.execution,
-            avoid_crossing=False,
             acknowledge=False,
             is_shared=floor.is_shared,
         )

@@ -6,6 +6,7 @@ strategy's position need not reduce the account's, which is the sum of all strat
 is not ours.
 """
 
+import enum
 from collections.abc import Callable, Iterable
 
 from attrs import evolve
@@ -14,7 +15,16 @@ from algopioneer_core.domain.fills import Side
 from algopioneer_core.domain.instruments import InstrumentId
 from algopioneer_core.domain.orders import Order, OrderType
 
-__all__ = ["as_sent", "crossing_order"]
+__all__ = ["Yielding", "as_sent", "crossing_order", "yielding"]
+
+
+class Yielding(enum.Enum):
+    """When an order in the market is taken back for an opposite one that is about to be sent."""
+
+    AT_ONCE = "at once"
+    LATE = "late"
+    """Once the other has waited in vain for its end."""
+    NEVER = "never"
 
 
 def crossing_order(
@@ -42,6 +52,30 @@ def crossing_order(
         ):
             return other
     return None
+
+
+def yielding(order: Order, other: Order, *, is_leg: bool) -> Yielding:
+    """
+    Return when *other* is taken back so that *order* may go.
+
+    A way out goes before an entry, and one that is sent now before one that rests at a limit; a
+    resting stop that protects a position stays where it is. Of two entries the older one has had
+    its time when the newer one has waited. An order at market ends by itself.
+
+    Args:
+        order: About to be sent.
+        other: In the market; the two would trade with each other.
+        is_leg: Whether *other* is an order of a spread: an entry must not leave another strategy
+            with one leg.
+    """
+    kind, is_way_out = other.intent.type, order.intent.reduce_only
+    if kind is OrderType.MARKET:
+        return Yielding.NEVER
+    if not other.intent.reduce_only:
+        if is_way_out:
+            return Yielding.AT_ONCE
+        return Yielding.NEVER if is_leg else Yielding.LATE
+    return Yielding.LATE if is_way_out and kind is OrderType.LIMIT else Yielding.NEVER
 
 
 def as_sent(order: Order, is_shared: Callable[[InstrumentId], bool]) -> Order:

@@ -37,6 +37,8 @@ class LogEvent(enum.StrEnum):
     SPREAD_REFUSED = "spread.refused"
     ORDER_DENIED = "order.denied"
     ORDER_SUBMITTED = "order.submitted"
+    ORDER_WAITING = "order.waiting"
+    ORDER_YIELDED = "order.yielded"
     ORDER_ACCEPTED = "order.accepted"
     ORDER_REJECTED = "order.rejected"
     ORDER_FILLED = "order.filled"

@@ -25,6 +25,7 @@ from algopioneer_core.runtime.resume import Resume
 from algopioneer_core.runtime.session import Chance, Session
 from algopioneer_core.runtime.session_result import SessionResult
 from algopioneer_core.runtime.stopping import StopRequest
+from algopioneer_core.telemetry.events import LogEvent
 from algopioneer_core.testing.clocks import VirtualClock, wait_all_blocked
 from algopioneer_core.testing.journal_storage import MemoryDisk, journal_on
 
@@ -135,11 +136,12 @@ def session_plan(*strategies: StrategyPlan, **terms: Any) -> SessionPlan:
 
 
 class Notes:
-    """A notifier and a recorder that keep what they get."""
+    """A notifier, a recorder and a log that keep what they get."""
 
     def __init__(self) -> None:
         self.alerts: list[Alert] = []
         self.trades: dict[str, RoundTrip] = {}
+        self.lines: list[tuple[LogEvent, Mapping[str, object]]] = []
 
     async def notify(self, alert: Alert) -> None:
         """Keep an alert."""
@@ -153,6 +155,10 @@ class Notes:
     async def record(self, key: str, trade: RoundTrip) -> None:
         """Keep a trade, once."""
         self.trades.setdefault(key, trade)
+
+    def say(self, event: LogEvent, /, **fields: object) -> None:
+        """Keep a line."""
+        self.lines.append((event, fields))
 
     async def flush(self) -> None:
         """Nothing waits."""
@@ -232,6 +238,7 @@ async def run_session(
                 notifiers=notifiers,
                 stop=stop,
                 control=control,
+                say=notes.say,
             )
             watch(session)
             result = await session.run()
