@@ -43,7 +43,6 @@ from algopioneer_core.testing.fault_plans import FaultPlan, play
 from algopioneer_core.testing.journal_storage import MemoryDisk
 from algopioneer_core.testing.network import Conditions, Network
 from algopioneer_core.wire.tasks import tasks_for_block
-from algopioneer_core.wire.websocket_server import serve_websockets
 from tests.live_coinbase import ledger
 
 _KEY: Final = "organizations/test-organization/apiKeys/test-api-key"
@@ -117,7 +116,7 @@ class LiveWorld:
         hosts = [self.network.listen(f"{name}.coinbase.test", 80) for name in names]
         async with hosts[0], hosts[1], tasks_for_block() as tasks:
             for host in hosts:
-                tasks.start_soon(serve_websockets, host, self.sandbox.streams.serve)
+                tasks.start_soon(self.sandbox.streams.listen, host)
             tasks.start_soon(self.sandbox.run)
             tasks.start_soon(
                 functools.partial(

@@ -31,7 +31,6 @@ from algopioneer_core.testing.network import Conditions, Network
 from algopioneer_core.wire.tasks import tasks_for_block
 from algopioneer_core.wire.websocket import WebSocket
 from algopioneer_core.wire.websocket_client import open_websocket
-from algopioneer_core.wire.websocket_server import serve_websockets
 
 KEY_NAME = "organizations/test-organization/apiKeys/test-api-key"
 SECRET = "k0BUni0p0vZG1BdpVjS6ogBJ7kxm630AJ2dN+tuputA="
@@ -95,7 +94,7 @@ class Local:
         )
         async with market, user, tasks_for_block() as tasks:
             for listener in (market, user):
-                tasks.start_soon(serve_websockets, listener, self.sandbox.streams.serve)
+                tasks.start_soon(self.sandbox.streams.listen, listener)
             tasks.start_soon(self.sandbox.run)
             yield
 

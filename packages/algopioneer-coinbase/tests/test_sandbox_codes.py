@@ -61,7 +61,7 @@ def unquoted(local: Any) -> None:
 
 def refusing(code: str) -> Callable[[Any], None]:
     """Return what makes the account be refused the next order."""
-    return lambda local: setattr(local.sandbox.trading, "refuse_with", code)
+    return lambda local: local.sandbox.trading.refusals.update(order=code)
 
 
 def future(form: dict[str, str], kind: str = "limit_limit_gtc", **more: Any) -> dict[str, Any]:

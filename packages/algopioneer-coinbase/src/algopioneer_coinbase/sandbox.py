@@ -3,7 +3,7 @@ A local Coinbase: its protocol over an exchange that really matches.
 
     sandbox = CoinbaseSandbox(clock, key)
     transport = sandbox.transport()           # for `HttpClient`, in memory
-    await serve_websockets(listener, sandbox.streams.serve)
+    await sandbox.streams.listen(listener)
 
 Tokens, permissions, rate limits and orders are checked as the protocol reference says, with its
 codes; what is unconfirmed there is a switch here (`Manners`). Faults wait for their occasion:
@@ -22,6 +22,7 @@ import msgspec
 
 from algopioneer_coinbase.messages import Product
 from algopioneer_coinbase.sandbox_auth import ApiKey, Gatekeeper
+from algopioneer_coinbase.sandbox_futures import FuturesAccount
 from algopioneer_coinbase.sandbox_http import Answer, Request, gateway_answer
 from algopioneer_coinbase.sandbox_products import DEFAULT_PRODUCTS
 from algopioneer_coinbase.sandbox_rest import RestApi
@@ -80,11 +81,13 @@ class CoinbaseSandbox:
         """Checks tokens; its `key` has the permissions."""
         self.trading = Trading(self.exchange, self.products, manners or Manners())
         """Orders; its `run` does what falls due without a request."""
-        self.streams = Streams(self.exchange, self.products, self.gate, self.trading.status)
+        books = self.exchange.books
+        futures = FuturesAccount(books.account, books.instruments.values(), self.products)
+        self.streams = Streams(self.trading, futures, self.gate)
         """The websockets."""
-        self.trading.on_queued = self.streams.show_order
+        self.trading.on_changed = self.streams.show_order
         self._on_heard: Callable[[dict[str, Any]], None] = lambda _: None
-        self._rest = RestApi(self.trading, self.gate)
+        self._rest = RestApi(self.trading, futures, self.gate)
         self._eased: anyio.Event | None = None
 
     @property

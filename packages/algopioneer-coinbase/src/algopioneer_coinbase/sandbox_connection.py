@@ -5,9 +5,6 @@ from typing import Any
 from anyio.streams.memory import MemoryObjectSendStream
 from attrs import define, field
 
-from algopioneer_core.domain.instruments import InstrumentId
-from algopioneer_core.domain.market_data import Quote
-
 __all__ = ["Connection", "Json"]
 
 Json = dict[str, Any]
@@ -21,10 +18,8 @@ class Connection:
     subscriptions: dict[str, set[str]] = field(factory=dict)
     sequence: int = 0
     heartbeats: int = 0
-    batched: dict[InstrumentId, Quote] = field(factory=dict)
-    """What `ticker_batch` has told last."""
-    statuses: dict[str, Json] = field(factory=dict)
-    """What `status` has told last, by product."""
+    told: dict[str, dict[str, Json]] = field(factory=dict)
+    """What the channels that tell only of changes have told last, by product."""
 
     def wants(self, channel: str, product: str) -> bool:
         """Return whether something of a product goes out here; no product named means all."""

@@ -9,8 +9,9 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any, Final
 
-from algopioneer_coinbase.numbers import amount
+from algopioneer_coinbase.sandbox_rules import margin_rate
 from algopioneer_coinbase.sandbox_shapes import position_json
+from algopioneer_core.domain.fills import Side
 from algopioneer_core.domain.instruments import Instrument, InstrumentKind
 from algopioneer_core.domain.money import ZERO, divide_half_even, mul, plain, sub, total
 from algopioneer_core.domain.positions import Position
@@ -67,11 +68,14 @@ class FuturesAccount:
 
     def _margin(self, position: Position) -> Decimal:
         """Return what a position must be covered with over night."""
-        details = self._products[position.instrument.id.symbol]["future_product_details"]
-        side = "long" if position.quantity > 0 else "short"
-        rate = amount(details["overnight_margin_rate"][f"{side}_margin_rate"])
+        side = Side.BUY if position.quantity > 0 else Side.SELL
+        rate = margin_rate(self._products[position.instrument.id.symbol], side)
         worth = position.instrument.value(position.quantity, self._price(position))
         return mul(worth.copy_abs(), rate)
+
+    def stream_summary(self) -> Json:
+        """Return the same as the stream has it: sums of money are bare numbers there."""
+        return _bare(self.summary())
 
     def summary(self) -> Json:
         """Return the money behind the contracts; half of the initial margin must be kept."""
@@ -116,3 +120,12 @@ class FuturesAccount:
 
 def _usd(value: Decimal) -> Json:
     return {"value": plain(value), "currency": FUTURES_ASSET}
+
+
+def _bare(content: Json) -> Json:
+    return {
+        name: (value["value"] if "currency" in value else _bare(value))
+        if isinstance(value, dict)
+        else value
+        for name, value in content.items()
+    }

@@ -5,17 +5,25 @@ from decimal import Decimal
 from typing import Any, Final
 
 from algopioneer_coinbase.numbers import amount, time_ns
-from algopioneer_coinbase.sandbox_rules import Refusal, Terms, check_intent, check_size
+from algopioneer_coinbase.sandbox_rules import (
+    Refusal,
+    Terms,
+    check_intent,
+    check_size,
+    margin_rate,
+)
 from algopioneer_core.domain.errors import DataError
 from algopioneer_core.domain.fills import Liquidity, Side
-from algopioneer_core.domain.instruments import Instrument, InstrumentKind
-from algopioneer_core.domain.money import ONE, Price, add, mul, sub
+from algopioneer_core.domain.instruments import Instrument
+from algopioneer_core.domain.money import ONE, Price, Quantity, add, mul, plain, sub
 from algopioneer_core.domain.orders import OrderIntent, OrderType, TimeInForce
 
-__all__ = ["echo_of", "estimate", "read_order"]
+__all__ = ["closing_order", "echo_of", "estimate", "read_order", "warning_of"]
 
+Json = dict[str, Any]
 _KINDS: Final = {
     "market_market_ioc": (OrderType.MARKET, TimeInForce.IOC),
+    "market_market_fok": (OrderType.MARKET, TimeInForce.FOK),
     "limit_limit_gtc": (OrderType.LIMIT, TimeInForce.GTC),
     "limit_limit_gtd": (OrderType.LIMIT, TimeInForce.GTD),
     "limit_limit_fok": (OrderType.LIMIT, TimeInForce.FOK),
@@ -23,6 +31,8 @@ _KINDS: Final = {
     "stop_limit_stop_limit_gtc": (OrderType.STOP_LIMIT, TimeInForce.GTC),
     "stop_limit_stop_limit_gtd": (OrderType.STOP_LIMIT, TimeInForce.GTD),
 }
+_BY_QUOTE: Final = ("market_market_ioc", "limit_limit_gtc")
+"""What may be sized in quote, to buy."""
 _POST_ONLY: Final = ("limit_limit_gtc", "limit_limit_gtd")
 _DIRECTIONS: Final = {Side.BUY: "STOP_DIRECTION_STOP_UP", Side.SELL: "STOP_DIRECTION_STOP_DOWN"}
 _MARGIN_TYPES: Final = ("", "CROSS", "ISOLATED")
@@ -65,10 +75,11 @@ def _configuration(
         raise _bad_configuration()
     ((kind, form),) = configuration.items()
     # Fill-or-kill at the market is for derivatives; spot refuses it as any kind it does not know.
-    if kind == "market_market_fok" and instrument.kind is InstrumentKind.FUTURE:
-        kind = "market_market_ioc"
-    if kind not in _KINDS or not isinstance(form, Mapping):
+    is_known = kind in _KINDS and (kind != "market_market_fok" or not instrument.delivers_base)
+    if not is_known or not isinstance(form, Mapping):
         raise _bad_configuration()
+    if body.get("attached_order_configuration"):
+        raise _bad_configuration("nothing is attached to orders here")
     return kind, form
 
 
@@ -154,7 +165,7 @@ def _sizes(
 ) -> tuple[Decimal | None, Decimal | None]:
     """Return the quantity and the amount, one of them None."""
     base, quote = _number(form, "base_size"), _number(form, "quote_size")
-    by_quote = kind == "market_market_ioc" and side is Side.BUY
+    by_quote = kind in _BY_QUOTE and side is Side.BUY
     if (base is None) == (quote is None) or (quote is not None and not by_quote):
         raise _bad_configuration("one size is needed")
     if base is not None:
@@ -181,22 +192,78 @@ def _echoed(kind: str, form: Any) -> Any:
     return {**form, "rfq_disabled": False} if flagged else form
 
 
+def closing_order(body: Mapping[str, Any], instrument: Instrument, held: Quantity) -> Json:
+    """
+    Return the request of the order that a request to close a position comes to.
+
+    Args:
+        body: The request: with a size, or for the whole position.
+        instrument: What it is about.
+        held: How much of that there is, signed.
+
+    Raises:
+        Refusal: There is no position, a smaller one, or nothing that has positions.
+    """
+    if instrument.delivers_base:
+        raise Refusal("INVALID_PRODUCT_ID", "only positions in futures are closed")
+    size = _number(body, "size") or held.copy_abs()
+    if not held or size > held.copy_abs():
+        raise Refusal("INVALID_REQUEST", f"the position is {plain(held)} contracts")
+    return {
+        "product_id": body["product_id"],
+        "side": "SELL" if held > 0 else "BUY",
+        "order_configuration": {"market_market_ioc": {"base_size": plain(size)}},
+    }
+
+
+def warning_of(intent: OrderIntent, terms: Terms) -> str:
+    """
+    Return what a preview warns of.
+
+    The reference names the warnings and not their occasions: here an order is big that takes more
+    than the best of the book shows, and small where it is near the least that is taken.
+    """
+    price, size = _price_of(intent, terms), _size_of(intent, terms)
+    least = mul(amount(terms.product["quote_min_size"]), terms.limits.small)
+    shown = _shown_to(intent, terms)
+    if shown is not None and size > shown:
+        return "BIG_ORDER"
+    return "SMALL_ORDER" if terms.instrument.value(size, price) < least else "UNKNOWN"
+
+
+def _shown_to(intent: OrderIntent, terms: Terms) -> Quantity | None:
+    """Return what the best of the book has for an order that takes from it; None for another."""
+    quote, limit, buying = terms.quote, intent.limit_price, intent.side is Side.BUY
+    if quote is None or intent.stop_price is not None:
+        return None
+    touch, size = (quote.ask, quote.ask_size) if buying else (quote.bid, quote.bid_size)
+    takes = limit is None or (touch <= limit if buying else touch >= limit)
+    return size if takes else None
+
+
 def estimate(intent: OrderIntent, terms: Terms) -> dict[str, Decimal]:
     """Return what a preview says an order comes to, at its limit or the best of the book."""
-    quote, costs, buying = terms.quote, terms.costs, intent.side is Side.BUY
-    price = intent.limit_price
-    if price is None and quote is not None:
-        price = quote.ask if buying else quote.bid
-    assert price is not None  # without a quote, only orders with a limit come so far
-    size = intent.quantity
-    if size is None:
-        assert intent.quote_amount is not None
-        size = costs.affordable(intent.quote_amount, price)
+    price, size = _price_of(intent, terms), _size_of(intent, terms)
     value = terms.instrument.value(size, price)
-    fee, _ = costs.fee(size, price, Liquidity.TAKER)
+    fee, _ = terms.costs.fee(size, price, Liquidity.TAKER)
     return {
-        "order_total": add(value, fee) if buying else sub(value, fee),
+        "order_total": add(value, fee) if intent.side is Side.BUY else sub(value, fee),
         "commission_total": fee,
         "quote_size": value,
         "base_size": size,
+        "order_margin_total": mul(value, margin_rate(terms.product, intent.side)),
     }
+
+
+def _price_of(intent: OrderIntent, terms: Terms) -> Price:
+    if intent.limit_price is not None:
+        return intent.limit_price
+    assert terms.quote is not None  # without a quote, only orders with a limit come so far
+    return terms.quote.ask if intent.side is Side.BUY else terms.quote.bid
+
+
+def _size_of(intent: OrderIntent, terms: Terms) -> Quantity:
+    if intent.quantity is not None:
+        return intent.quantity
+    assert intent.quote_amount is not None
+    return terms.costs.affordable(intent.quote_amount, _price_of(intent, terms))

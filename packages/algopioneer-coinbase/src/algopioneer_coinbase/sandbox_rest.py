@@ -14,11 +14,9 @@ from algopioneer_coinbase.sandbox_http import (
     gateway_answer,
     page_of,
 )
+from algopioneer_coinbase.sandbox_order_reads import OrderReads
 from algopioneer_coinbase.sandbox_reads import MarketReads
-from algopioneer_coinbase.sandbox_shapes import (
-    PORTFOLIO,
-    account_json,
-)
+from algopioneer_coinbase.sandbox_shapes import PORTFOLIO, account_json
 from algopioneer_coinbase.sandbox_trading import Trading
 from algopioneer_core.domain.money import ZERO, neg, plain, total
 
@@ -36,18 +34,19 @@ class RestApi:
 
     Args:
         trading: What orders are handed to; its exchange is read.
+        futures: The account's second pocket.
         gate: Checks tokens.
     """
 
-    def __init__(self, trading: Trading, gate: Gatekeeper) -> None:
+    def __init__(self, trading: Trading, futures: FuturesAccount, gate: Gatekeeper) -> None:
         self.requests: list[Request] = []
         """The latest requests, oldest first."""
         self._trading = trading
         self._gate = gate
         self._exchange = trading.exchange
+        self._orders = OrderReads(trading)
         self._markets = MarketReads(trading.exchange, trading.products)
-        books = self._exchange.books
-        self._futures = FuturesAccount(books.account, books.instruments.values(), trading.products)
+        self._futures = futures
         self._clock = self._exchange.clock
         self._instruments = {
             each.id.symbol: each for each in self._exchange.books.instruments.values()
@@ -60,7 +59,7 @@ class RestApi:
         """Answer a request; never raises for what a client may send."""
         self.requests.append(request)
         del self.requests[:-10_000]
-        self._trading.finish_cancels()
+        self._trading.catch_up()
         try:
             handler, permission = self._route(request)
             headers = self._admit(request, permission)
@@ -209,12 +208,18 @@ _ROUTES: Final[dict[tuple[str, str], tuple[_Handler, str]]] = {
     ("GET", "/cfm/positions/*"): (RestApi._position, "view"),
     ("POST", "/orders"): (lambda api, request: api._trading.create(request), "trade"),
     ("POST", "/orders/preview"): (lambda api, request: api._trading.preview(request), "view"),
-    ("POST", "/orders/batch_cancel"): (lambda api, request: api._trading.cancel(request), "trade"),
-    ("GET", "/orders/historical/batch"): (
-        lambda api, request: api._trading.orders(request),
-        "view",
+    ("POST", "/orders/edit"): (lambda api, request: api._trading.edit(request), "trade"),
+    ("POST", "/orders/edit_preview"): (
+        lambda api, request: api._trading.edit_preview(request),
+        "trade",
     ),
-    ("GET", "/orders/historical/fills"): (lambda api, request: api._trading.fills(request), "view"),
-    ("GET", "/orders/historical/*"): (lambda api, request: api._trading.order(request), "view"),
+    ("POST", "/orders/batch_cancel"): (lambda api, request: api._trading.cancel(request), "trade"),
+    ("POST", "/orders/close_position"): (
+        lambda api, request: api._trading.close_position(request),
+        "trade",
+    ),
+    ("GET", "/orders/historical/batch"): (lambda api, request: api._orders.orders(request), "view"),
+    ("GET", "/orders/historical/fills"): (lambda api, request: api._orders.fills(request), "view"),
+    ("GET", "/orders/historical/*"): (lambda api, request: api._orders.order(request), "view"),
 }
 """What is served, and the permission that it takes; none is public."""

@@ -16,7 +16,7 @@ from algopioneer_coinbase.numbers import amount
 from algopioneer_core.domain.fills import Side
 from algopioneer_core.domain.instruments import Instrument
 from algopioneer_core.domain.market_data import NS_PER_SECOND, Quote
-from algopioneer_core.domain.money import Increment, Price, add, mul, sub
+from algopioneer_core.domain.money import ZERO, Increment, Price, add, mul, sub
 from algopioneer_core.domain.orders import OrderIntent, OrderType
 from algopioneer_core.simulation.costs import CostModel
 from algopioneer_core.simulation.order_rules import (
@@ -27,7 +27,16 @@ from algopioneer_core.simulation.order_rules import (
     TOO_SMALL,
 )
 
-__all__ = ["Limits", "Refusal", "Terms", "check_intent", "check_size", "refusal_of"]
+__all__ = [
+    "Limits",
+    "Refusal",
+    "Terms",
+    "check_intent",
+    "check_size",
+    "is_in_session",
+    "margin_rate",
+    "refusal_of",
+]
 
 _CODES: Final = {
     OFF_TICK: "INVALID_PRICE_PRECISION",
@@ -59,6 +68,8 @@ class Limits:
     """At how many times the market, on the side that costs, a spot limit is too far from it."""
     band: Decimal = Decimal("0.5")
     """By which fraction of the market, on the side that costs, a future's limit may be beyond."""
+    small: Decimal = Decimal(2)
+    """At less than how many times the least size in quote a preview warns of a small order."""
 
 
 @frozen(kw_only=True)
@@ -116,14 +127,13 @@ def check_intent(intent: OrderIntent, terms: Terms) -> None:
 def _check_state(product: Mapping[str, Any], intent: OrderIntent) -> None:
     """Refuse what the product's flags do not allow (protocol: product)."""
     is_market = intent.limit_price is None
-    session = product["fcm_trading_session_details"] or {"is_session_open": True}
     rules: tuple[tuple[bool, bool, str], ...] = (
         (product["status"] == "delisted", True, "UNTRADABLE_PRODUCT"),
         (product["trading_disabled"], True, "TRADING_DISABLED"),
         (product["is_disabled"], True, "UNTRADABLE_PRODUCT"),
         (product["view_only"], True, "UNTRADABLE_PRODUCT"),
         (product["status"] == "offline", True, "PRODUCT_TRADING_HALTED"),
-        (not session["is_session_open"], True, "INVALID_FCM_TRADING_SESSION"),
+        (not is_in_session(product), True, "INVALID_FCM_TRADING_SESSION"),
         (product["cancel_only"], True, "ORDER_ENTRY_DISABLED"),
         (product["limit_only"], is_market, "ORDER_ENTRY_DISABLED"),
         (product["post_only"], not intent.post_only, "ORDER_ENTRY_DISABLED"),
@@ -132,6 +142,21 @@ def _check_state(product: Mapping[str, Any], intent: OrderIntent) -> None:
     for is_so, concerns, code in rules:
         if is_so and concerns:
             raise Refusal(code)
+
+
+def margin_rate(product: Mapping[str, Any], side: Side) -> Decimal:
+    """Return which fraction of a position's value must cover it over night; none of spot."""
+    details = product.get("future_product_details")
+    if not details:
+        return ZERO
+    name = "long_margin_rate" if side is Side.BUY else "short_margin_rate"
+    return amount(details["overnight_margin_rate"][name])
+
+
+def is_in_session(product: Mapping[str, Any]) -> bool:
+    """Return whether a product trades now as far as its hours go; spot has none."""
+    session = product["fcm_trading_session_details"]
+    return session is None or bool(session["is_session_open"])
 
 
 def _check_end(intent: OrderIntent, terms: Terms) -> None:

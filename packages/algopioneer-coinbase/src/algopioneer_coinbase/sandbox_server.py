@@ -51,7 +51,6 @@ from algopioneer_core.simulation.sandbox_market import drive
 from algopioneer_core.testing.fault_plans import FaultPlan, play
 from algopioneer_core.wire.machine import SystemClock, nonce
 from algopioneer_core.wire.tasks import tasks_for_block
-from algopioneer_core.wire.websocket_server import serve_websockets
 
 __all__ = ["PERMISSIONS", "ServerOptions", "ShiftedClock", "command", "serve"]
 
@@ -126,7 +125,7 @@ async def serve(
     streams, stream_port = await _stream_listener(options.port and options.port + 1, certificate)
     async with streams, tasks_for_block() as tasks:
         tasks.start_soon(functools.partial(_serve_rest, sandbox, listening, certificate))
-        tasks.start_soon(serve_websockets, streams, sandbox.streams.serve)
+        tasks.start_soon(sandbox.streams.listen, streams)
         tasks.start_soon(sandbox.run)
         tasks.start_soon(_drive, sandbox, options)
         if options.plan is not None:

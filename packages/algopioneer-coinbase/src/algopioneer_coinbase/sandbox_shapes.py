@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
+from algopioneer_coinbase.sandbox_rules import Refusal
 from algopioneer_core.domain.fills import Fill, Liquidity, Side
 from algopioneer_core.domain.market_data import Quote
 from algopioneer_core.domain.money import ZERO, add, divide_half_even, mul, plain, sub, total
@@ -21,11 +22,14 @@ __all__ = [
     "PORTFOLIO",
     "account_json",
     "candle_json",
+    "edit_preview_json",
     "fill_json",
     "order_id",
     "order_json",
+    "placed_json",
     "position_json",
     "preview_json",
+    "refused_json",
     "status_of",
     "stream_position_json",
     "user_order_json",
@@ -112,6 +116,13 @@ def _totals(placed: PlacedOrder) -> tuple[str, str, str, str, str]:
     return plain(size), plain(value), plain(average), plain(fees), plain(after if size else ZERO)
 
 
+def _trigger(placed: PlacedOrder) -> str:
+    """Return what became of a stop price; one that was reached is known by what traded."""
+    if placed.order.intent.stop_price is None:
+        return "INVALID_ORDER_TYPE"
+    return "STOP_TRIGGERED" if placed.fills else "STOP_PENDING"
+
+
 def _completion(placed: PlacedOrder) -> str:
     wanted, filled = placed.order.intent.quantity, placed.order.filled_quantity
     if placed.order.status is OrderStatus.FILLED:
@@ -148,7 +159,7 @@ def order_json(
         "total_fees": fees,
         "size_inclusive_of_fees": False,
         "total_value_after_fees": after,
-        "trigger_status": "INVALID_ORDER_TYPE" if intent.stop_price is None else "STOP_PENDING",
+        "trigger_status": _trigger(placed),
         "order_type": _TYPES[intent.type],
         "reject_reason": failed or "REJECT_REASON_UNSPECIFIED",
         "settled": order.status.is_final,
@@ -169,36 +180,87 @@ def order_json(
     }
 
 
-def preview_json(errors: Sequence[str], quote: Quote | None, **numbers: Decimal) -> Json:
+def placed_json(placed: PlacedOrder, form: Any) -> Json:
+    """Return the answer to an order that was taken."""
+    return {
+        "success": True,
+        "success_response": {
+            "order_id": order_id(placed),
+            "product_id": placed.order.intent.instrument_id.symbol,
+            "side": placed.order.intent.side.name,
+            "client_order_id": placed.order.client_order_id,
+            "attached_order_id": "",
+        },
+        "order_configuration": form,
+    }
+
+
+def refused_json(refusal: Refusal, form: Any) -> Json:
+    """Return the answer to an order that was not."""
+    return {
+        "success": False,
+        "error_response": {
+            "error": refusal.code,
+            "message": refusal.message,
+            "error_details": "",
+            "preview_failure_reason": refusal.preview,
+        },
+        "order_configuration": form,
+    }
+
+
+def preview_json(
+    errors: Sequence[str], warnings: Sequence[str], quote: Quote | None, **numbers: Decimal
+) -> Json:
     """
-    Return what an order would come to; with errors, no numbers (protocol: preview).
+    Return what an order would come to.
 
     Args:
         errors: Why it would not be taken.
+        warnings: What is odd about it.
         quote: The best of the book.
-        numbers: `order_total`, `commission_total`, `quote_size` and `base_size`.
+        numbers: As `estimate` has them; of an order that is none there are none, and then all
+            other numbers are empty too (protocol: preview).
     """
-    zero, best = ("", None) if errors else ("0", quote)
+    zero = "0" if numbers else ""
     return {
-        "order_total": "",
-        "commission_total": "",
+        **_estimate_json(quote, numbers),
         "errs": list(errors),
-        "warning": [] if errors else ["UNKNOWN"],
-        "quote_size": "",
-        "base_size": "",
-        "best_bid": plain(best.bid) if best else "",
-        "best_ask": plain(best.ask) if best else "",
+        "warning": list(warnings),
         "is_max": False,
-        "order_margin_total": zero,
         "leverage": zero,
         "long_leverage": zero,
         "short_leverage": zero,
-        "slippage": zero,
         "preview_id": _PREVIEW,
         "current_liquidation_buffer": zero,
         "projected_liquidation_buffer": zero,
         "max_leverage": "",
         "pnl_configuration": None,
+    }
+
+
+def edit_preview_json(errors: Sequence[Json], quote: Quote | None, **numbers: Decimal) -> Json:
+    """Return what an edited order would come to; arguments as those of `preview_json`."""
+    return {
+        **_estimate_json(quote, numbers),
+        "errors": list(errors),
+        "average_filled_price": "0" if numbers else "",
+        "pnl_configuration": None,
+    }
+
+
+def _estimate_json(quote: Quote | None, numbers: Mapping[str, Decimal]) -> Json:
+    """Return what both kinds of preview have."""
+    best = quote if numbers else None
+    return {
+        "order_total": "",
+        "commission_total": "",
+        "quote_size": "",
+        "base_size": "",
+        "best_bid": plain(best.bid) if best else "",
+        "best_ask": plain(best.ask) if best else "",
+        "order_margin_total": "",
+        "slippage": "0" if numbers else "",
         **{name: plain(number) for name, number in numbers.items()},
     }
 
@@ -234,7 +296,7 @@ def user_order_json(placed: PlacedOrder, status: str) -> Json:
         "time_in_force": _TIMES[intent.time_in_force],
         "total_fees": fees,
         "total_value_after_fees": after,
-        "trigger_status": "INVALID_ORDER_TYPE",
+        "trigger_status": _trigger(placed),
         "creation_time": iso_utc(placed.placed_ns),
         "end_time": iso_utc(intent.expire_ns) if intent.expire_ns else _NEVER,
         "start_time": _NEVER,

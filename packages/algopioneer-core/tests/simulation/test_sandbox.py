@@ -99,6 +99,55 @@ async def test_what_is_refused_is_not_placed() -> None:
     assert ["b"] == list(local.placed)
 
 
+def limit(price: int, quantity: int = 1, **terms: Any) -> OrderIntent:
+    """Return a purchase at a limit."""
+    limited = {"type": OrderType.LIMIT, "limit_price": Decimal(price), **terms}
+    return order("-", quantity, **limited).intent
+
+
+async def test_an_amended_order_is_judged_with_what_it_has_traded() -> None:
+    """Its fills count towards the new quantity, and what it held is free for the new terms."""
+    local = exchange()
+    placed = local.place(order("a", 7, type=OrderType.LIMIT, limit_price=Decimal(101)))
+    assert Decimal(2) == placed.order.remaining_quantity
+    local.push(quote(102, 103))
+    local.amend("a", limit(99, 6))
+    assert (OrderStatus.PARTIALLY_FILLED, Decimal(1)) == (
+        placed.order.status,
+        placed.order.remaining_quantity,
+    )
+    held = {each.asset: (each.total, each.held) for each in local.books.balances()}
+    assert (Decimal("494.495"), Decimal("99.099")) == held["USD"]
+    local.amend("a", limit(103, 6))  # crosses: it takes at once
+    assert (OrderStatus.FILLED, Decimal(103)) == (placed.order.status, placed.fills[-1].price)
+    assert [Liquidity.TAKER] * 2 == [each.liquidity for each in placed.fills]
+
+
+async def test_an_amended_order_waits_for_its_new_price() -> None:
+    """As a maker there, and no longer at the old one."""
+    local = exchange()
+    placed = local.place(order("a", type=OrderType.LIMIT, limit_price=Decimal(95)))
+    local.amend("a", limit(90, 2))
+    local.push(quote(94, 95))
+    assert not placed.fills
+    local.push(quote(89, 90))
+    (fill,) = placed.fills
+    assert (Decimal(90), Decimal(2), Liquidity.MAKER) == (fill.price, fill.quantity, fill.liquidity)
+
+
+async def test_what_cannot_be_amended_stays_as_it_was() -> None:
+    """More than the account has; and one that has ended."""
+    local = exchange()
+    placed = local.place(order("a", type=OrderType.LIMIT, limit_price=Decimal(95)))
+    with pytest.raises(OrderRejected, match="buying power"):
+        local.amend("a", limit(95, 11))
+    assert Decimal(1) == placed.order.intent.quantity
+    local.push(quote(94, 95))
+    assert OrderStatus.FILLED is placed.order.status
+    with pytest.raises(OrderRejected, match="has ended"):
+        local.amend("a", limit(90))
+
+
 async def test_faults_wait_for_their_occasion_and_are_then_over() -> None:
     """Each as often as it was armed."""
     local = exchange()

@@ -168,12 +168,12 @@ class PaperExchange:
         price = intent.limit_price or self.account.mark(intent.instrument_id)
         if problem or price is None:
             return problem
-        quantity = intent.quantity
+        quantity, is_rest = order.remaining_quantity, bool(order.filled_quantity)
         if quantity is None:
             assert intent.quote_amount is not None
             quantity = costs.affordable(intent.quote_amount, price)
         held = partial(self.account.held, intent.instrument_id)
-        problem = problem_of_size(intent, costs.instrument, quantity, price, held, is_rest=False)
+        problem = problem_of_size(intent, costs.instrument, quantity, price, held, is_rest=is_rest)
         if problem or intent.reduce_only:
             return problem
         free = self._is_free(order, costs) and self._can_carry(costs, intent.side, quantity, price)
@@ -184,8 +184,25 @@ class PaperExchange:
         if not self.account.pays_cash or order.intent.side is Side.SELL:
             return True
         asset, amount = hold_of(order, costs)
-        held = held_back(self._working.values(), self.instruments, self._costs)
+        key = order.client_order_id  # one that is amended gives back what it held
+        others = (each for each in self._working.values() if each.client_order_id != key)
+        held = held_back(others, self.instruments, self._costs)
         return add(amount, held.get(asset, ZERO)) <= self.account.balances.get(asset, ZERO)
+
+    def amend(self, order: Order) -> None:
+        """
+        Let a working order be *order* from now on, which has its id, its fills and other terms.
+
+        Only this account's record changes: whoever amends has the order's book to tell of it.
+
+        Raises:
+            Refused: It works no longer, or the venue's rules or the account do not allow it.
+        """
+        key = order.client_order_id
+        problem = self.problem_of(order) if key in self._working else "the order has ended"
+        if problem:
+            raise Refused(problem, where=key)
+        self._working[key] = order
 
     def cancel(self, client_order_id: str) -> list[ExecutionReport]:
         """

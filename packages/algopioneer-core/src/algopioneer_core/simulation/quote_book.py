@@ -68,6 +68,12 @@ class QuoteBook(OrderFiller[Quote]):
         """Take *order*, sent at *now_ns*."""
         self.resting.append(RestingOrder(order, now_ns + self._latency_ns))
 
+    def amend(self, order: Order) -> None:
+        """Let one that waits here be *order* from now on: it meets the next quote as a new one."""
+        for each in self.resting:
+            if each.order.client_order_id == order.client_order_id:
+                each.order, each.in_book = order, False
+
     def is_new(self, event: Bar | Quote | Trade) -> bool:
         """Return whether *event* is a quote and not older than one that was here."""
         return type(event) is Quote and event.ts_event >= self._last_ns

@@ -24,10 +24,11 @@ from algopioneer_core.domain.events import ExecutionReport, OrderFilled, OrderRe
 from algopioneer_core.domain.fills import Fill
 from algopioneer_core.domain.instruments import Instrument, InstrumentId
 from algopioneer_core.domain.market_data import Bar, Quote, Trade
-from algopioneer_core.domain.money import mul
-from algopioneer_core.domain.orders import Order, OrderStatus
+from algopioneer_core.domain.money import Quantity, mul
+from algopioneer_core.domain.orders import Order, OrderIntent, OrderStatus
 from algopioneer_core.ports import Clock
 from algopioneer_core.simulation.costs import CostModel
+from algopioneer_core.simulation.order_filling import Purchase
 from algopioneer_core.simulation.paper_account import PaperAccount
 from algopioneer_core.simulation.paper_config import PaperConfig, PaperMargin
 from algopioneer_core.simulation.paper_exchange import PaperExchange
@@ -84,6 +85,8 @@ class LocalExchange:
         margin: PaperMargin = PaperMargin.CASH,
     ) -> None:
         simulation = evolve(config, volume_limit=Decimal(1)).simulation()
+        self._simulation = simulation
+        self._order_books: dict[InstrumentId, QuoteBook] = {}
         self.clock = clock
         """Its time."""
         self.costs: Callable[[Instrument], CostModel] = cache(
@@ -94,7 +97,7 @@ class LocalExchange:
             instruments,
             PaperAccount(instruments, config.amounts, margin),
             self.costs,
-            lambda costs, held, can_carry: QuoteBook(costs, simulation, 0, held, can_carry),
+            self._make_book,
             checks_at_once=True,
         )
         """Orders and money."""
@@ -110,6 +113,13 @@ class LocalExchange:
         """Faults that wait for their occasion, by name (`testing.fault_plans.FaultKind`)."""
         self._report_listeners: list[ReportListener] = []
         self._market_listeners: list[MarketListener] = []
+
+    def _make_book(
+        self, costs: CostModel, held: Callable[[], Quantity], can_carry: Purchase | None
+    ) -> QuoteBook:
+        book = QuoteBook(costs, self._simulation, 0, held, can_carry)
+        self._order_books[costs.instrument.id] = book
+        return book
 
     # --- orders ------------------------------------------------------------------------------
 
@@ -141,6 +151,24 @@ class LocalExchange:
     def problem_of(self, order: Order) -> str:
         """Return why `place` would refuse *order*; empty when it would not. Nothing is placed."""
         return self.books.problem_of(order)
+
+    def amend(self, client_order_id: str, intent: OrderIntent) -> PlacedOrder:
+        """
+        Let a working order want *intent* from now on, and match it with the latest quote.
+
+        What it has traded counts towards the new quantity. Nobody is told of the change itself.
+
+        Raises:
+            OrderRejected: It works no longer, or the rules or the account do not allow it; then it
+                is as it was.
+        """
+        placed = self.placed[client_order_id]
+        amended = evolve(placed.order, intent=intent)
+        self.books.amend(amended)
+        self._order_books[intent.instrument_id].amend(amended)
+        placed.order, placed.changed_ns = amended, self.clock.now_ns()
+        self._match(placed)
+        return placed
 
     def cancel(self, client_order_id: str) -> None:
         """Take an order out; nothing happens to one that has ended."""
