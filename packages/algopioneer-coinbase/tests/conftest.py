@@ -136,10 +136,16 @@ class Local:
         content = b"" if body is None else json.dumps(body).encode()
         return self.sandbox.handle(Request(method, full, parse_qs(query), headers, content))
 
-    @asynccontextmanager
-    async def listening(self, *channels: str) -> AsyncIterator[list[dict[str, Any]]]:
-        """Subscribe to channels of BTC-USD without the adapter, and yield what has come so far."""
+    def stream_token(self) -> str:
+        """Return a token for one message to a stream."""
         signer = Signer(KEY_NAME, read_private_key(SECRET), lambda: uuid4().hex)
+        return signer.stream_token(self.clock.now_ns())
+
+    @asynccontextmanager
+    async def listening(
+        self, *channels: str, products: tuple[str, ...] = ("BTC-USD",)
+    ) -> AsyncIterator[list[dict[str, Any]]]:
+        """Subscribe to channels without the adapter, and yield what has come so far."""
         heard: list[dict[str, Any]] = []
 
         async def read(websocket: WebSocket) -> None:
@@ -156,8 +162,8 @@ class Local:
                 asked = {
                     "type": "subscribe",
                     "channel": channel,
-                    "product_ids": ["BTC-USD"],
-                    "jwt": signer.stream_token(self.clock.now_ns()),
+                    "product_ids": products,
+                    "jwt": self.stream_token(),
                 }
                 await websocket.send(json.dumps(asked))
             yield heard

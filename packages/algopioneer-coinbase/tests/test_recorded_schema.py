@@ -51,6 +51,7 @@ SOURCES: Final[dict[str, tuple[str, ...]]] = {
     "fills": ("nautilus_rest_fills", "doc_rest_fills"),
     "cancel": ("rest_orders_batch_cancel_success",),
     "cancel refused": ("rest_orders_batch_cancel_fail",),
+    "edit": ("doc_rest_orders_edit",),
     "one too many": ("rest_error_429-constructed",),
     "not permitted": ("rest_error_missing_scopes_403-constructed",),
     "not found": ("rest_error_not_found-constructed",),
@@ -70,6 +71,7 @@ SOURCES: Final[dict[str, tuple[str, ...]]] = {
         "nautilus_ws_user",
         "ws_user_update_cancelled-constructed",
     ),
+    "channel futures_balance_summary": ("ws_futures_balance_summary_snapshot",),
     "stream error": ("ws_error_authentication_failure-constructed",),
 }
 """
@@ -287,6 +289,9 @@ def _orders_of(local: Any) -> Iterator[tuple[str, bytes]]:
     yield "order", ask("GET", f"/orders/historical/{filled}").body
     yield "orders", ask("GET", "/orders/historical/batch").body
     yield "fills", ask("GET", "/orders/historical/fills").body
+    edited = {"order_id": resting, "price": "91", "size": "1"}
+    yield "edit", ask("POST", "/orders/edit", body=edited).body
+    yield "edit", ask("POST", "/orders/edit", body={**edited, "price": "91.001"}).body
     yield "cancel", ask("POST", "/orders/batch_cancel", body={"order_ids": [resting]}).body
     yield "cancel refused", ask("POST", "/orders/batch_cancel", body={"order_ids": ["x"]}).body
 
@@ -327,7 +332,12 @@ async def test_stream_messages_have_the_recorded_keys_and_types(local: Any) -> N
     """Every channel, snapshots and updates, orders that rest, are filled, are cancelled."""
     await anyio.sleep(60)
     quote_all(local)
-    channels = ("ticker", "market_trades", "candles", "level2", "status", "user", "heartbeats")
+    shown = ("ticker", "market_trades", "candles", "l2_data", "status", "user")
+    channels = (
+        *("level2" if each == "l2_data" else each for each in shown),
+        "futures_balance_summary",
+        "heartbeats",
+    )
     async with local.served(), local.listening(*channels, "not a channel") as heard:
         await anyio.sleep(1)
         list(answers_of(local))
@@ -343,7 +353,7 @@ async def test_stream_messages_have_the_recorded_keys_and_types(local: Any) -> N
         wrong += [f"{kind}{each}" for each in differences(message, schema[kind])]
     assert [] == wrong
     assert {kind for kind in SOURCES if is_of_streams(kind)} == {kind for kind, _ in kinds}
-    for channel in ("ticker", "market_trades", "candles", "l2_data", "status", "user"):
+    for channel in (*shown, "futures_balance_summary"):
         assert {"snapshot", "update"} == {
             how for kind, how in kinds if kind == f"channel {channel}"
         }

@@ -83,6 +83,18 @@ BY_THE_ORDER: list[tuple[str, str, dict[str, Any], Callable[[Any], None]]] = [
     ),
     ("UNSUPPORTED_ORDER_CONFIGURATION", "", body(form={"limit_price": "90"}), nothing),
     ("UNSUPPORTED_ORDER_CONFIGURATION", "", future({"quote_size": "9"}, MARKET), nothing),
+    (
+        "UNSUPPORTED_ORDER_CONFIGURATION",
+        "",
+        body(attached_order_configuration={"trigger_bracket_gtc": {"limit_price": "120"}}),
+        nothing,
+    ),
+    (
+        "UNSUPPORTED_ORDER_CONFIGURATION",
+        "",
+        body(form={"quote_size": "90", "limit_price": "90"}, side="SELL"),
+        nothing,
+    ),
     ("INVALID_SIDE", "PREVIEW_INVALID_SIDE", body(side="HOLD"), nothing),
     ("INVALID_PRODUCT_ID", "", body(product_id="NOPE-USD"), nothing),
     (
@@ -308,6 +320,21 @@ async def test_a_repeated_id_is_refused_where_that_is_the_manner(local: Any) -> 
     assert [None, "DUPLICATE_CLIENT_ORDER_ID"] == [each.get("error") for each in codes]
 
 
+@pytest.mark.parametrize(
+    "reason", ["HOLD_FAILURE", "REJECT_REASON_INSUFFICIENT_FUNDS", "RATE_LIMIT_EXCEEDED"]
+)
+async def test_what_fails_after_it_was_taken_has_its_reason(local: Any, reason: str) -> None:
+    """The answer says yes; the order says why not, and the next one is well again."""
+    quoted(local)
+    local.sandbox.trading.refusals["failure"] = reason
+    for name in "ab":
+        answer = local.ask("POST", "/orders", body=body(client_order_id=name))
+        assert json.loads(answer.body)["success"]
+    newest, oldest = json.loads(local.ask("GET", "/orders/historical/batch").body)["orders"]
+    assert ("FAILED", reason) == (oldest["status"], oldest["reject_reason"])
+    assert "OPEN" == newest["status"]
+
+
 async def test_one_open_order_too_many_is_taken_and_fails(local: Any) -> None:
     """Its row has the reason; so does the report that the adapter makes of it."""
     local.manners = Manners(open_orders=1)
@@ -333,28 +360,6 @@ async def test_numbers_that_the_reference_leaves_open_are_chosen(local: Any, far
     assert (far > 2) is answer["success"]
 
 
-# --- cancels ---------------------------------------------------------------------------------
-
-
-async def test_cancels_are_refused_by_their_codes(local: Any) -> None:
-    """Unknown, filled, and asked for twice; a body without ids is malformed."""
-    local.manners = Manners(cancel_after_ns=10**9)
-    local.renew()
-    quoted(local)
-    forms = (LIMIT, {**LIMIT, "limit_price": "100.01"})
-    for number, form in enumerate(forms):
-        local.ask("POST", "/orders", body=body(form=form, client_order_id=str(number)))
-    ids = [f"{number:08x}-0000-4000-8000-{number:012x}" for number in (1, 1, 2, 3)]
-    answer = local.ask("POST", "/orders/batch_cancel", body={"order_ids": ids})
-    assert [
-        (True, "UNKNOWN_CANCEL_FAILURE_REASON"),
-        (False, "DUPLICATE_CANCEL_REQUEST"),
-        (False, "ORDER_IS_FULLY_FILLED"),
-        (False, "UNKNOWN_CANCEL_ORDER"),
-    ] == [(each["success"], each["failure_reason"]) for each in json.loads(answer.body)["results"]]
-    assert 400 == local.ask("POST", "/orders/batch_cancel", body={"order_ids": "x"}).status
-
-
 # --- statuses --------------------------------------------------------------------------------
 
 
@@ -374,7 +379,14 @@ async def test_cancels_are_refused_by_their_codes(local: Any) -> None:
             "INVALID_ARGUMENT",
         ),
         ("/products/BTC-USD/candles", "start=0&end=20940&granularity=ONE_MINUTE", 200, ""),
+        (
+            "/products/BTC-USD/candles",
+            "start=0&end=60&granularity=ONE_MINUTE&limit=351",
+            400,
+            "INVALID_ARGUMENT",
+        ),
         ("/products/BTC-USD/ticker", "", 400, "INVALID_ARGUMENT"),
+        ("/products/BTC-USD/ticker", "limit=5&start=soon", 400, "INVALID_ARGUMENT"),
         ("/products/BTC-USD/ticker", "limit=1000", 200, ""),
         ("/products/BTC-USD/ticker", "limit=1001", 500, "INTERNAL"),
         ("/products", "limit=x", 400, "INVALID_ARGUMENT"),

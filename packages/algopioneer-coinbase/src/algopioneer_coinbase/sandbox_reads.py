@@ -74,13 +74,12 @@ class MarketReads:
 
     def products(self, request: Request) -> Any:
         """List products, of all kinds or of one."""
-        wanted = request.query.get("product_ids", [])
-        kinds = request.query.get("product_type", [])
         rows = [
             self._priced(each)
             for each in self._products.values()
-            if (not wanted or each["product_id"] in wanted)
-            and (not kinds or each["product_type"] in kinds)
+            if _is_wanted(request, "product_ids", each["product_id"])
+            and _is_wanted(request, "product_type", each["product_type"])
+            and _is_wanted(request, "contract_expiry_type", _expiry_type_of(each))
         ]
         start = number_of(request, "offset", 0)
         rows = rows[start : start + number_of(request, "limit", 1_000)]
@@ -98,15 +97,16 @@ class MarketReads:
             raise Failure(error_answer(400, "INVALID_ARGUMENT", "granularity is invalid"))
         start, end = (seconds_of(request, name) for name in ("start", "end"))
         interval_ns = seconds * NS_PER_SECOND
+        limit = number_of(request, "limit", _MOST_CANDLES)
         # Both ends are asked for, so as many buckets as steps and one more.
-        if (end - start) // interval_ns + 1 > _MOST_CANDLES:
+        if max((end - start) // interval_ns + 1, limit) > _MOST_CANDLES:
             text = "start and end argument is invalid - number of candles requested should be "
             raise Failure(error_answer(400, "INVALID_ARGUMENT", f"{text}less than {_MOST_CANDLES}"))
         rows = self._exchange.candles[self._book_of(instrument)].rows(interval_ns, start, end + 1)
-        return {"candles": [candle_json(each) for each in reversed(rows)]}
+        return {"candles": [candle_json(each) for each in rows[: -limit - 1 : -1]]}
 
     def trades(self, request: Request) -> Any:
-        """List the latest trades, newest first; those of an alias carry its name."""
+        """List the latest trades, or those of a time; newest first, an alias's under its name."""
         instrument = self._listed(_last_but_one(request))
         limit = number_of(request, "limit", 0)
         if not limit:
@@ -115,7 +115,7 @@ class MarketReads:
             raise Failure(error_answer(500, "INTERNAL", "internal error"))
         book = self._book_of(instrument)
         quote, name = self._exchange.quotes.get(book), instrument.id.symbol
-        rows = list(self._trades.get(book, ()))[:limit]
+        rows = list(self._trades_of(book, request))[:limit]
         return {
             "trades": [
                 trade_json(each, name, bid="", ask="", exchange="coinbase") for each in rows
@@ -123,6 +123,14 @@ class MarketReads:
             "best_bid": plain(quote.bid) if quote else "",
             "best_ask": plain(quote.ask) if quote else "",
         }
+
+    def _trades_of(self, book: InstrumentId, request: Request) -> Iterator[Trade]:
+        """Yield the trades that are remembered of a time; without one, all of them."""
+        start, end = (
+            seconds_of(request, name) if name in request.query else unbounded
+            for name, unbounded in (("start", 0), ("end", self._exchange.clock.now_ns()))
+        )
+        return (each for each in self._trades.get(book, ()) if start <= each.ts_event <= end)
 
     def book(self, request: Request) -> Any:
         """Show a book: the best level of each side is all that there is."""
@@ -160,6 +168,16 @@ class MarketReads:
         """Return the id under which an instrument's market lies: an alias has none of its own."""
         alias = self._products[instrument.id.symbol]["alias"]
         return self._instruments[alias].id if alias in self._instruments else instrument.id
+
+
+def _is_wanted(request: Request, name: str, value: str) -> bool:
+    """Return whether a query asks for a value, or for none in particular."""
+    return value in request.query.get(name, [value])
+
+
+def _expiry_type_of(product: Mapping[str, Any]) -> str:
+    details = product.get("future_product_details") or {"contract_expiry_type": ""}
+    return str(details["contract_expiry_type"])
 
 
 def _last(request: Request) -> str:

@@ -149,15 +149,14 @@ class Trading:
     def create(self, request: Request) -> Any:
         """Place an order."""
         body = body_of(request)
-        name = _name_of(body)
-        if self.exchange.befalls("lost_request"):
-            raise Failure(gateway_answer("the request is lost"))
-        return self._answer(name, body)
+        return self._answer(_name_of(body), body)
 
     def close_position(self, request: Request) -> Any:
         """Place the order that ends a position in a future, or a part of it."""
         body = body_of(request)
         name = _name_of(body)
+        if name in self.exchange.placed:  # judged anew, the position would be gone
+            return self._answer(name, body)
         try:
             instrument = self._terms(body).instrument
             held = self.exchange.books.account.position(instrument.id).quantity
@@ -167,13 +166,15 @@ class Trading:
         return self._answer(name, order)
 
     def _answer(self, name: str, body: Json) -> Json:
+        if self.exchange.befalls("lost_request"):
+            raise Failure(gateway_answer("the request is lost"))
         try:
             placed = self._placed(name, body)
         except Refusal as refusal:
             return refused_json(refusal, echo_of(body))
         if self.exchange.befalls("lost_ack"):
             raise Failure(gateway_answer("the acknowledgement is lost"))
-        return placed_json(placed, echo_of(body))
+        return placed_json(placed, self.filed[order_id(placed)].form)
 
     def _placed(self, name: str, body: dict[str, Any]) -> PlacedOrder:
         known = self.exchange.placed.get(name)
