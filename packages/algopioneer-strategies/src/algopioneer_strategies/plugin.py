@@ -39,6 +39,11 @@ def algopioneer_commands() -> list[CommandSpec]:
     """Commands of this distribution."""
     return [
         CommandSpec(
+            name="discover-pairs",
+            summary="Find cointegrated pairs, and count the tests.",
+            command="algopioneer_strategies.research.command:discover_pairs",
+        ),
+        CommandSpec(
             name="ledger",
             summary="Look into the ledger of experiments, and check it.",
             command="algopioneer_strategies.research.ledger_command:ledger",
