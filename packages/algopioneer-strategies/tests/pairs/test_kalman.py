@@ -27,7 +27,7 @@ def observations(seed: int, count: int = 400) -> tuple[NDArray[np.float64], NDAr
 
 def by_statsmodels(y: NDArray[np.float64], x: NDArray[np.float64], model: KalmanSettings) -> Any:
     """Filter the same model with statsmodels."""
-    from statsmodels.tsa.statespace.kalman_filter import (  # type: ignore[import-untyped]  # no stubs
+    from statsmodels.tsa.statespace.kalman_filter import (
         KalmanFilter as StateSpace,
     )
 

@@ -177,8 +177,9 @@ def _interval_ns(found: Sequence[_Stamped], given: int | None) -> int:
 
 
 def _most_common_step(times_ns: NDArray[np.int64]) -> int | None:
-    steps, counts = np.unique(np.diff(times_ns), return_counts=True)
-    return int(steps[counts.argmax()]) if len(steps) and steps[counts.argmax()] > 0 else None
+    steps = np.diff(times_ns)
+    lengths, counts = np.unique(steps[steps > 0], return_counts=True)
+    return int(lengths[counts.argmax()]) if len(lengths) else None
 
 
 # --- one file --------------------------------------------------------------------------------

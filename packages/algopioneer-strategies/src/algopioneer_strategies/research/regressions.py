@@ -20,7 +20,7 @@ __all__ = ["SMALL_PIVOT", "explained", "factorise", "t_statistics"]
 Floats = NDArray[np.float64]
 
 SMALL_PIVOT: Final = 1e-6
-"""Share of a column that the ones before it leave, below which a factor has lost too many digits."""
+"""Share of a column that those before it leave, below which a factor has lost many digits."""
 
 
 def factorise(products: Floats) -> Floats:

@@ -115,12 +115,12 @@ def _factor(columns: Floats) -> Floats:
     """Return the lower factor of the columns' products, its diagonal positive."""
     products = columns.T @ columns
     try:
-        lower: Floats = np.linalg.cholesky(products)
+        lower = np.asarray(np.linalg.cholesky(products), np.float64)
         if (np.diagonal(lower) ** 2 > SMALL_PIVOT * np.diagonal(products)).all():
             return lower
     except np.linalg.LinAlgError:
         pass  # the columns nearly depend on each other: rotations lose no digits
-    upper: Floats = np.linalg.qr(columns, mode="r")
+    upper = np.asarray(np.linalg.qr(columns, mode="r"), np.float64)
     return np.transpose(upper * np.where(np.diagonal(upper) < 0, -1.0, 1.0)[:, None])
 
 
