@@ -18,7 +18,15 @@ from algopioneer_strategies.research.critical_values import p_values
 from algopioneer_strategies.research.lag_choice import LagCriterion, LagRule, choose_lags
 from algopioneer_strategies.research.regressions import SMALL_PIVOT, explained, t_statistics
 
-__all__ = ["KPSS_CRITICAL", "Integration", "UnitRoot", "integration", "kpss", "unit_root"]
+__all__ = [
+    "KPSS_CRITICAL",
+    "Integration",
+    "UnitRoot",
+    "integration",
+    "kpss",
+    "long_run_variance",
+    "unit_root",
+]
 
 Floats = NDArray[np.float64]
 
