@@ -4,6 +4,7 @@ import subprocess
 import sys
 import warnings
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,7 +21,7 @@ Walks = Callable[..., Floats]
 
 FIXED = LagRule(LagCriterion.FIXED, 1)
 AIC = LagRule(LagCriterion.AIC)
-RULES = {
+RULES: dict[str, tuple[LagRule, dict[str, Any]]] = {
     "no lag": (LagRule(LagCriterion.FIXED, 0), {"maxlag": 0, "autolag": None}),
     "three lags": (LagRule(LagCriterion.FIXED, 3), {"maxlag": 3, "autolag": None}),
     "AIC": (AIC, {}),
@@ -29,7 +30,7 @@ RULES = {
 }
 
 
-def differences(log_prices: Floats, tests: PairTests, **how: object) -> tuple[float, float]:
+def differences(log_prices: Floats, tests: PairTests, **how: Any) -> tuple[float, float]:
     """Return the largest differences of statistics and p-values from statsmodels."""
     rows = []
     for place, pair in enumerate(tests.pairs):

@@ -14,7 +14,7 @@ BARS = 20
 def closes(symbol: str, *, missing: tuple[int, ...] = (), first: float = 10.0) -> SymbolCloses:
     """Return hourly closes that rise, without the hours that are *missing*."""
     hours = np.delete(np.arange(BARS), missing)
-    return SymbolCloses(symbol, hours * HOUR, first + hours)
+    return SymbolCloses(symbol, hours * HOUR, np.float64(first) + hours)
 
 
 def test_joint_closes_are_those_at_which_all_are_there() -> None:
@@ -38,7 +38,7 @@ def test_a_symbol_that_is_rarely_there_is_left_out_and_named() -> None:
 def test_a_symbol_around_the_clock_does_not_set_the_calendar() -> None:
     """Times that only one of three has are no times of the calendar."""
     half_hours = np.arange(2 * BARS) * (HOUR // 2)
-    busy = SymbolCloses("C", half_hours, 10.0 + np.arange(2 * BARS))
+    busy = SymbolCloses("C", half_hours, np.float64(10) + np.arange(2 * BARS))
     aligned, coverage = align([closes("A"), closes("B"), busy], HOUR, min_coverage=0.9)
     assert (("A", "B", "C"), BARS) == (aligned.symbols, len(aligned))
     assert [1.0, 1.0, 1.0] == [each.share for each in coverage]
