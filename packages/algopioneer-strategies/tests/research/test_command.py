@@ -20,8 +20,9 @@ def wide_file(path: Path, symbols: Sequence[str], log_prices: NDArray[np.float64
     start = np.datetime64("2024-01-01T00:00")
     with path.open("w", encoding="utf-8") as file:
         print("time", *symbols, sep=",", file=file)
-        for hour, prices in enumerate(zip(*np.exp(log_prices), strict=True)):
+        for hour in range(log_prices.shape[1]):
             time = start + np.timedelta64(hour, "h")
+            prices = np.exp(log_prices[:, hour])
             print(time, *(f"{price:.8f}" for price in prices), sep=",", file=file)
     return path
 
