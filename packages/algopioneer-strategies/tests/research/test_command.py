@@ -44,8 +44,8 @@ def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> 
 def planted(walks: Walks, tmp_path: Path) -> Path:
     """Return a file of six symbols, two of which are held together."""
     found = walks(6, 400, seed=6)
-    noise = np.random.Generator(np.random.PCG64(5)).standard_normal(found.shape[1])
-    spread = np.zeros(found.shape[1])
+    noise = np.random.Generator(np.random.PCG64(5)).standard_normal(400)
+    spread = np.zeros(400)
     for at in range(1, len(spread)):
         spread[at] = 0.8 * spread[at - 1] + 0.01 * noise[at]
     found[1] = 0.7 * found[3] + spread + 1.0
