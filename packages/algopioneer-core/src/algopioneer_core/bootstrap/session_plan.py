@@ -9,6 +9,7 @@ from typing import Any, Final
 from attrs import evolve
 
 from algopioneer_core.bootstrap.inventory import Inventories
+from algopioneer_core.bootstrap.leg_deadlines import leg_deadlines
 from algopioneer_core.bootstrap.session_config import CheckedSession, CheckedStrategy
 from algopioneer_core.config.session import SessionConfig
 from algopioneer_core.config.session_options import ExitOn
@@ -26,7 +27,6 @@ from algopioneer_core.runtime.bar_intake import BarOrigin
 from algopioneer_core.runtime.plan import SessionPlan, StrategyPlan
 from algopioneer_core.runtime.resume import Resume
 from algopioneer_core.settings import nearest
-from algopioneer_core.simulation.spread_backtest import PATIENT_RULES
 
 __all__ = ["session_plan"]
 
@@ -134,7 +134,7 @@ async def _strategy(
         exits=strategy.make_exits(),
         exit_costs=await _exit_costs(instruments, checked, venues),
         exit_on_quotes=checked.config.session.exit_on is ExitOn.QUOTE,
-        legs=_legs(strategy.legs, checked.resume, interval_ns),
+        legs=_legs(strategy, checked, venues, interval_ns),
         restarts=table.restart,
         on_exhausted=table.on_exhausted,
         on_remove=table.on_remove,
@@ -143,19 +143,24 @@ async def _strategy(
     )
 
 
-def _legs(rules: LegRules | None, resume: Resume, interval_ns: int) -> LegRules | None:
-    """
-    Return the rules of the legs; in a replay, without deadlines that no bar could meet.
-
-    There an order fills at the next bar at the earliest, so a shorter deadline would halt every
-    spread; without one, a replay does what the backtest does.
-    """
-    if rules is None or resume is not Resume.CURSOR:
-        return rules
-    if rules.patience_s * NS_PER_SECOND > interval_ns:
-        return rules
-    patient = PATIENT_RULES
-    return evolve(rules, patience_s=patient.patience_s, max_residual_s=patient.max_residual_s)
+def _legs(
+    strategy: CheckedStrategy,
+    checked: CheckedSession,
+    venues: Mapping[str, Venue],
+    interval_ns: int,
+) -> LegRules | None:
+    """Return the rules of the legs; None for a strategy of one instrument."""
+    if strategy.legs is None:
+        return None
+    table = strategy.table
+    return leg_deadlines(
+        strategy.legs,
+        is_given=table.deadline_given,
+        resume=checked.resume,
+        interval_ns=interval_ns,
+        venues=[venues[each.venue].capabilities for each in table.instruments],
+        execution=checked.config.execution,
+    )
 
 
 def _require_quotes(table: StrategyTable, exit_on: ExitOn, venues: Mapping[str, Venue]) -> None:

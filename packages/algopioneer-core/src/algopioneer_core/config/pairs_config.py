@@ -89,11 +89,12 @@ class Pair:
         unit="ms",
         validator=at_least(1),
     )
-    execution_timeout_ms: int = option(
-        30_000,
-        help="How long one leg may stand without the other before a correction.",
+    execution_timeout_ms: int | None = option(
+        None,
+        help="How long one leg may stand without the other before a correction; "
+        "by default what the venue's rules allow.",
         unit="ms",
-        validator=at_least(2),
+        validator=optional(at_least(2)),
     )
     min_profit_threshold: Decimal = option(
         ZERO,
@@ -233,9 +234,10 @@ def _legs(pair: Pair) -> dict[str, Any]:
     rules: dict[str, Any] = {
         "max_price_age_s": _seconds(pair.max_tick_age_ms),
         "max_price_skew_s": _seconds(pair.max_tick_age_ms),
-        "max_residual_s": _seconds(pair.execution_timeout_ms),
-        "patience_s": _seconds(max(pair.execution_timeout_ms // 3, 1)),
     }
+    if pair.execution_timeout_ms is not None:
+        rules["max_residual_s"] = _seconds(pair.execution_timeout_ms)
+        rules["patience_s"] = _seconds(max(pair.execution_timeout_ms // 3, 1))
     if pair.entry_cooldown_ms:
         rules["entry_cooldown_s"] = _seconds(pair.entry_cooldown_ms)
     return rules

@@ -162,11 +162,12 @@ class DualLegOptions(RunOptions):
         validator=at_least(1),
         section=_STRATEGY,
     )
-    execution_timeout_ms: int = option(
-        30_000,
-        help="How long one leg may stand without the other before a correction.",
+    execution_timeout_ms: int | None = option(
+        None,
+        help="How long one leg may stand without the other before a correction; "
+        "by default what the venue's rules allow.",
         unit="ms",
-        validator=at_least(2),
+        validator=optional(at_least(2)),
         section=_STRATEGY,
     )
     min_profit_threshold: Decimal = option(

@@ -98,6 +98,8 @@ class StrategyTable:
     """With the session's defaults; without meaning for a strategy of one instrument."""
     legs_given: bool
     """Whether the file has a table of them."""
+    deadline_given: bool
+    """Whether it says how long they may be uneven; else that follows from the venues."""
     risk: RiskLimits
     settings: Settings
     """The strategy's own keys."""
@@ -184,6 +186,7 @@ def read_strategy(
         exits=_exits(tables.get("exit", []), name, path),
         legs=read_leg_rules(_sub_table(tables, "legs", settings)),
         legs_given="legs" in tables,
+        deadline_given="max_residual_s" in tables.get("legs", {}),
         risk=read_limits(_sub_table(tables, "risk", settings), safe={}),
         settings=settings,
     )

@@ -55,7 +55,8 @@ class LegRules:
     )
     max_residual_s: Decimal = option(
         Decimal(30),
-        help="Longest time above that before a correction is on the wire, or the pair halts.",
+        help="Longest time above that before a correction is on the wire, or the pair halts; "
+        "unset, a live session allows what it takes to prove a lost request absent.",
         unit="s",
         validator=positive,
         section="Legs",
