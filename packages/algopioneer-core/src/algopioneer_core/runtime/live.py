@@ -33,11 +33,11 @@ from algopioneer_core.runtime.saver import Saver
 from algopioneer_core.runtime.stopping import STOPPING, StopRequest, resume_after_stop
 from algopioneer_core.runtime.strategy_tasks import StrategyTasks
 from algopioneer_core.runtime.stream_gaps import GapListener
+from algopioneer_core.runtime.wake import Wake
 from algopioneer_core.runtime.winding_down import wind_down
 
 __all__ = ["LiveDriver"]
 
-_POLL_S: Final = 0.5
 _ALL_STATES_S: Final = 60
 """How often the state of strategies that saw something and did nothing is saved too, so that
 restarts re-read few bars."""
@@ -57,7 +57,8 @@ class LiveDriver:
         alarm: Tells people.
         draw: Numbers in [0, 1).
         on_commit: Called after each commit.
-        poll: Awaited every now and then: obeys what people ask for.
+        obey: Does what people ask for.
+        asked: Rung when they have asked for something.
         say: Takes the lines of the log.
     """
 
@@ -73,7 +74,8 @@ class LiveDriver:
         alarm: Alarm,
         draw: Callable[[], float],
         on_commit: Callable[[], None] = lambda: None,
-        poll: Callable[[], Awaitable[None]],
+        obey: Callable[[], Awaitable[None]],
+        asked: Wake,
         say: Say = silent,
     ) -> None:
         self._plan = plan
@@ -84,7 +86,8 @@ class LiveDriver:
         self._alarm = alarm
         self._draw = draw
         self._on_commit = on_commit
-        self._poll = poll
+        self._obey = obey
+        self._asked = asked
         self._say = say
         self._subscribed: dict[InstrumentId, None] = {}
         self._feeds = 0
@@ -235,8 +238,8 @@ class LiveDriver:
     async def _open_everything(self, venues: anyio.abc.TaskGroup) -> None:
         await self._open_venues(venues)
         self._end_last_stop()
-        await self._poll()  # what was asked for meanwhile, once the books are known to be right
-        venues.start_soon(self._ask_people)
+        await self._obey()  # what was asked for meanwhile, once the books are known to be right
+        venues.start_soon(self._obey_people)
         await self._open_feeds(self._traded())
         for runner in tuple(self._floor.runners.values()):
             await self._tasks.begin(runner)
@@ -323,10 +326,10 @@ class LiveDriver:
             await self._saver.flush()
             self._on_commit()
 
-    async def _ask_people(self) -> None:
+    async def _obey_people(self) -> None:
         while True:
-            await anyio.sleep(_POLL_S)
-            await self._poll()
+            await self._asked.wait()
+            await self._obey()
 
     async def _end_in_time(self) -> None:
         if self._plan.run_for_ns is not None:

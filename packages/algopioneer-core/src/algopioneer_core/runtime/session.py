@@ -37,6 +37,7 @@ from algopioneer_core.runtime.session_result import SessionResult, equity_of, he
 from algopioneer_core.runtime.shedding import Shedder
 from algopioneer_core.runtime.steady_clock import SteadyClock
 from algopioneer_core.runtime.stopping import StopRequest
+from algopioneer_core.runtime.wake import Wake
 from algopioneer_core.runtime.watchdog import Watched
 
 __all__ = ["Chance", "Session"]
@@ -123,6 +124,7 @@ class Session:
             say=self._spoken.say,
         )
         self._until_flat = until_flat
+        self._asked = Wake()
         time = FeedClock(self.floor) if plan.resume is Resume.CURSOR else clock
         self._desk = (
             None
@@ -214,8 +216,9 @@ class Session:
             self._clock,
             alarm=self.alarm,
             draw=self._chance.draw,
-            on_commit=self._ring_recorders,
-            poll=self._obey_people,
+            on_commit=self._committed,
+            obey=self._obey_people,
+            asked=self._asked,
             say=self._spoken.say,
         )
         driver.restore()
@@ -306,6 +309,8 @@ class Session:
         while True:
             await anyio.sleep(_POLL_S)
             await desk.look()
+            if desk.is_due:
+                self._asked.ring()
 
     async def _obey_people(
         self, place: int | None = None, settle: Callable[[], Awaitable[object]] | None = None
@@ -328,6 +333,11 @@ class Session:
     @property
     def _holds_anything(self) -> bool:
         return any(each.holds for each in self.floor.runners.values())
+
+    def _committed(self) -> None:
+        self._ring_recorders()
+        if self._until_flat:  # what was the last to be held may just have gone
+            self._asked.ring()
 
     def _ring_recorders(self) -> None:
         for pump in self.recording:
