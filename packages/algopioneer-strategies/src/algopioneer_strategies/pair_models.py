@@ -21,7 +21,7 @@ from algopioneer_strategies.spread import log_price, spread_units
 from algopioneer_strategies.spread_model import SpreadModel
 from algopioneer_strategies.volatility import VolatilityScale
 
-__all__ = ["constant_spreads", "spread_model"]
+__all__ = ["constant_spreads", "kalman_settings", "spread_model"]
 
 
 def spread_model(config: PairsConfig) -> SpreadModel:
@@ -37,13 +37,14 @@ def spread_model(config: PairsConfig) -> SpreadModel:
         case HedgeMethod.OLS:
             return RollingSpread(window, LeastSquaresHedge(fit_bars), volatility)
         case HedgeMethod.KALMAN:
-            kalman = KalmanHedge(_kalman_settings(config))
+            kalman = KalmanHedge(kalman_settings(config))
             if config.kalman_score is KalmanScore.INNOVATION:
                 return InnovationSpread(kalman, window)
             return RollingSpread(window, kalman, volatility)
 
 
-def _kalman_settings(config: PairsConfig) -> KalmanSettings:
+def kalman_settings(config: PairsConfig) -> KalmanSettings:
+    """Return the model of the Kalman filter that *config* asks for."""
     noise = float(config.kalman_q)
     return KalmanSettings(
         q_alpha=noise,

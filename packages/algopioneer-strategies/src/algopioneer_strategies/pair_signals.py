@@ -10,7 +10,7 @@ error) of a level, the integers of that one window decide, exactly as they do ba
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Final
 
@@ -24,7 +24,7 @@ from algopioneer_strategies.half_life import hold_limit
 from algopioneer_strategies.hedge import Hedge
 from algopioneer_strategies.zscore import GUARD, Level, compare
 
-__all__ = ["HoldLimit", "PairSignals", "PairThresholds", "pair_signals"]
+__all__ = ["HoldLimit", "PairSignals", "PairThresholds", "Scores", "pair_signals"]
 
 _HALF_ULP: Final = 2.0**-53
 _INT64_LIMIT: Final = 2**62
@@ -97,8 +97,15 @@ class PairThresholds:
     """Half-lives."""
 
 
-class _Scores:
-    """The z-scores of an array of spreads, and their exact comparison with levels."""
+class Scores:
+    """
+    The z-scores of an array of spreads, and their exact comparison with levels.
+
+    Args:
+        units: The spreads as integers; `fits` says whether they may be so large.
+        window: Bars of the z-score.
+        first: Bar index of the first score; at least window - 1.
+    """
 
     def __init__(self, units: NDArray[np.int64], window: int, first: int) -> None:
         self._units = units
@@ -106,6 +113,11 @@ class _Scores:
         self.z = _rolling_z(units, window)
         self.z[:first] = np.nan
         self._guard = max(GUARD, _error(window))
+
+    @staticmethod
+    def fits(units: NDArray[np.int64], window: int) -> bool:
+        """Tell whether a window's sum of these spreads surely fits into 63 bits."""
+        return not len(units) or int(np.abs(units).max()) * 2 * window < _INT64_LIMIT
 
     def side(self, level: Level) -> NDArray[np.int8]:
         """Return at each bar 1 where z is above *level*, -1 below, 0 on it or without z."""
@@ -118,6 +130,17 @@ class _Scores:
             for bar in np.flatnonzero(near).tolist():
                 exact = self.exact(start + bar)
                 sides[start + bar] = compare(*exact, level.numerator, level.denominator)
+        return sides
+
+    def sides(self, levels: Sequence[Level]) -> NDArray[np.int8]:
+        """Return `side` of each level, a row for each; quicker for many levels of few bars."""
+        values = np.array([level.approximate for level in levels])
+        distance = self.z - values[:, np.newaxis]
+        sides: NDArray[np.int8] = (distance > 0).view(np.int8) - (distance < 0).view(np.int8)
+        near = np.abs(distance, out=distance) < self._guard
+        for row, bar in np.argwhere(near).tolist():
+            exact, level = self.exact(bar), levels[row]
+            sides[row, bar] = compare(*exact, level.numerator, level.denominator)
         return sides
 
     def exact(self, bar: int) -> tuple[int, int]:
@@ -158,9 +181,9 @@ def pair_signals(
     Returns:
         None when a window's sum of spreads may not fit into 63 bits; bar by bar it can be done.
     """
-    if len(units) and int(np.abs(units).max()) * 2 * window >= _INT64_LIMIT:
+    if not Scores.fits(units, window):
         return None
-    scores = _Scores(units, window, first)
+    scores = Scores(units, window, first)
     high, low = scores.side(thresholds.entry), scores.side(thresholds.entry.mirrored)
     stop, within = _stops(scores, thresholds.stop)
     return PairSignals(
@@ -178,7 +201,7 @@ def pair_signals(
     )
 
 
-def _stops(scores: _Scores, stop: Level | None) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+def _stops(scores: Scores, stop: Level | None) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Return where |z| > stop, and where |z| < stop."""
     if stop is None:
         nowhere = np.zeros(len(scores.z), np.bool_)
@@ -187,7 +210,7 @@ def _stops(scores: _Scores, stop: Level | None) -> tuple[NDArray[np.bool_], NDAr
     return (high > 0) | (low < 0), (high < 0) & (low > 0)
 
 
-def _hold_limit(scores: _Scores, half_lives: float | None) -> HoldLimit | None:
+def _hold_limit(scores: Scores, half_lives: float | None) -> HoldLimit | None:
     if half_lives is None:
         return None
     return lambda bar: hold_limit(scores.values(bar), half_lives)
