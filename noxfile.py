@@ -16,6 +16,8 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
@@ -68,6 +70,17 @@ def _teach_uv_the_settings_of_pip() -> None:
             os.environ.setdefault(variable, value.strip("'\"").replace("\\n", " ").strip())
 
 
+def _keep_bytecode() -> None:
+    """
+    Let Python keep what it has compiled, out of the way, whatever the machine says.
+
+    The tests start hundreds of processes; where none may keep its bytecode, each compiles all
+    that it imports anew, which doubles its processor time.
+    """
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    os.environ.setdefault("PYTHONPYCACHEPREFIX", str(ROOT / ".nox" / "bytecode"))
+
+
 @functools.cache
 def _uses_uv() -> bool:
     backends = (nox.options.default_venv_backend or "").split("|")
@@ -91,14 +104,26 @@ def _editable(distributions: tuple[str, ...], extra: str = "") -> list[str]:
     return [part for name in distributions for part in ("--editable", f"./packages/{name}{extra}")]
 
 
-def _asynchronous_modules() -> list[str]:
-    """Return the modules that flake8-async has anything to say about: it takes 10 ms a line."""
-    roots = [ROOT / name for name in CODE]
-    modules = [
-        path for root in roots for path in ([root] if root.is_file() else root.rglob("*.py"))
+def _asynchronous_modules() -> list[Path]:
+    """
+    Return the modules that flake8-async has anything to say about, the largest first.
+
+    It takes milliseconds a line. Tests are left to ruff, which has most of its rules.
+    """
+    shipped = [
+        path for name in DISTRIBUTIONS for path in (ROOT / _package(name) / "src").rglob("*.py")
     ]
+    others = [path for name in ("benchmarks", "examples") for path in (ROOT / name).rglob("*.py")]
     coroutine = re.compile(r"^\s*async def ", re.MULTILINE)
-    return [str(path) for path in modules if coroutine.search(path.read_text("utf-8"))]
+    modules = [path for path in shipped + others if coroutine.search(path.read_text("utf-8"))]
+    return sorted(modules, key=lambda path: (-path.stat().st_size, path))
+
+
+def _run_side_by_side(session: nox.Session, *commands: Sequence[str]) -> None:
+    """Run commands that know nothing of each other at once; fail if one of them fails."""
+    with ThreadPoolExecutor(len(commands)) as pool:
+        for done in [pool.submit(session.run, *command) for command in commands]:
+            done.result()
 
 
 def _scripts(folder: Path) -> Path:
@@ -149,6 +174,7 @@ def _run_testing(session: nox.Session, module: str, *args: str) -> None:
 
 
 _teach_uv_the_settings_of_pip()
+_keep_bytecode()
 
 
 NOT_FOLLOWED = (
@@ -168,9 +194,10 @@ def lint(session: nox.Session) -> None:
     session.install(*_group("lint"))
     session.run("ruff", "check", *CODE)
     session.run("ruff", "format", "--check", *CODE)
-    waiting = _asynchronous_modules()
-    if waiting:
-        session.run("flake8-async", f"--disable={','.join(NOT_FOLLOWED)}", *waiting)
+    modules = [str(path) for path in _asynchronous_modules()]
+    disabled = f"--disable={','.join(NOT_FOLLOWED)}"
+    halves = modules[::2], modules[1::2]
+    _run_side_by_side(session, *(("flake8-async", disabled, *half) for half in halves))
     sources = [str(_package(name) / "src") for name in DISTRIBUTIONS]
     session.run("lint-imports", "--no-cache", env={"PYTHONPATH": os.pathsep.join(sources)})
     session.run("codespell", *CODE, "docs", *map(str, Path().glob("*.md")))
@@ -198,12 +225,14 @@ def tests(session: nox.Session) -> None:
     if session.posargs:  # a part of the tests covers a part of the code
         _run_in_workspace(session, "python", *pytest, *session.posargs)
         return
-    # Measuring costs threefold, so the long loops run unmeasured, and generated examples are half
-    # as many here as in `isolated`. Not pytest-cov: it starts after core's own plugin is imported.
+    # Measuring costs threefold, so rooms are measured by their packages' own tests; long loops and
+    # the tests of the whole run unmeasured. Generated examples are half as many here as in
+    # `isolated`. Not pytest-cov: it starts after core's own plugin is imported.
     coverage("erase")
-    coverage("run", *pytest, "-m", "not slow and not long", "--hypothesis-profile", "measured")
+    measured = ("-m", "not slow and not long", "--hypothesis-profile", "measured", "packages")
+    coverage("run", *pytest, *measured)
     coverage("combine", "-q")
-    _run_in_workspace(session, "python", *pytest, "-m", "slow")
+    _run_in_workspace(session, "python", *pytest, "-m", "(slow or whole) and not long")
     coverage("report", "--fail-under=90")
     coverage("report", f"--include={PURE}", "--fail-under=100")
 

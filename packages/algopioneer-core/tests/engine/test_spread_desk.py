@@ -11,6 +11,7 @@ from algopioneer_core.domain.commands import (
     CloseSpread,
     Command,
     OpenSpread,
+    RollSpread,
     SetTimer,
     StrategyCommand,
     Submit,
@@ -187,6 +188,16 @@ def test_a_spread_is_opened_and_closed_as_one() -> None:
         desk.fill(order, 4, 100 if order.intent.instrument_id == FIRST.id else 50)
     assert desk.state() is LegState.FLAT
     assert desk.portfolio.cash == Decimal(10_000)
+
+
+def test_a_spread_is_not_rolled_into_what_is_not_of_its_chain() -> None:
+    """The leg manager says why, and the position stays as it is."""
+    desk = Desk()
+    desk.enter()
+
+    assert desk.bar(3, RollSpread(to=FIRST.id)) is NOTHING
+    assert "cannot be rolled" in desk.legs.refusal
+    assert desk.state() is LegState.IN_POSITION
 
 
 def test_an_idle_spread_costs_nothing_at_a_bar() -> None:

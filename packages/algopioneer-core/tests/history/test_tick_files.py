@@ -227,6 +227,7 @@ def test_ticks_of_one_time_are_in_one_chunk(
     assert [Decimal(f"{n + 1}.{n}") for n in range(len(times))] == [each.price for each in found]
 
 
+@pytest.mark.slow
 def test_memory_stays_flat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file of many blocks is streamed a few at a time."""
     monkeypatch.setattr(csv_rows, "_BLOCK_BYTES", 1 << 16)

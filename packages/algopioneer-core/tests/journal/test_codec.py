@@ -1,4 +1,5 @@
 import enum
+import functools
 import json
 import subprocess
 import sys
@@ -19,7 +20,7 @@ from algopioneer_core.domain.execution_reports import OrderCanceled
 from algopioneer_core.domain.fills import Side
 from algopioneer_core.domain.instruments import Instrument, InstrumentId
 from algopioneer_core.domain.market_data import Bar, JointBar, Quote
-from algopioneer_core.domain.orders import Order, OrderIntent
+from algopioneer_core.domain.orders import Order, OrderIntent, OrderType, TimeInForce
 from algopioneer_core.domain.positions import Position
 from algopioneer_core.journal.codec import TYPES, decode, encode
 from algopioneer_core.journal.errors import CodecError
@@ -39,20 +40,47 @@ IDS = st.builds(
 
 
 @st.composite
-def words(draw: st.DrawFn, kind: type) -> Any:
-    """Return an object of *kind* that its own class accepts."""
-    if kind is Decimal:
-        return draw(amounts())
-    if kind is InstrumentId:
-        return draw(IDS)
-    if kind is Instrument:
-        return draw(instruments())
+def intents(draw: st.DrawFn) -> OrderIntent:
+    """Return what may be ordered: few fields drawn blindly would fit each other."""
+    kind, in_force = draw(st.sampled_from(OrderType)), draw(st.sampled_from(TimeInForce))
+    limited, stopped = "limit" in kind.value, "stop" in kind.value
+    positive = amounts().map(abs).filter(bool)
+    size = draw(st.sampled_from(("quantity", "quote_amount")))
+    rests = limited and in_force not in {TimeInForce.IOC, TimeInForce.FOK}
+    return OrderIntent(
+        instrument_id=draw(IDS),
+        side=draw(st.sampled_from(Side)),
+        type=kind,
+        limit_price=draw(positive) if limited else None,
+        stop_price=draw(positive) if stopped else None,
+        time_in_force=in_force,
+        expire_ns=draw(st.integers()) if in_force is TimeInForce.GTD else None,
+        post_only=rests and draw(st.booleans()),
+        reduce_only=draw(st.booleans()),
+        reason=draw(st.text()),
+        **{size: draw(positive)},
+    )
+
+
+@functools.cache
+def words(kind: type) -> st.SearchStrategy[Any]:
+    """Return objects of *kind* that its own class accepts."""
+    own = {Decimal: amounts, InstrumentId: lambda: IDS, Instrument: instruments}
+    make = {**own, OrderIntent: intents}.get(kind)
+    if make is not None:
+        return make()
     if issubclass(kind, enum.Enum):
-        return draw(st.sampled_from(kind))
+        return st.sampled_from(kind)
     fields = typing.get_type_hints(kind)
     if attrs.has(kind):
         fields = {each.name: fields[each.name] for each in attrs.fields(kind) if each.init}
-    values = {name: draw(of_hint(hint)) for name, hint in fields.items()}
+    return accepted(kind, {name: of_hint(hint) for name, hint in fields.items()})
+
+
+@st.composite
+def accepted(draw: st.DrawFn, kind: type, fields: dict[str, st.SearchStrategy[Any]]) -> Any:
+    """Return an object of *kind* made of these fields, if its class lets them stand together."""
+    values = {name: draw(values) for name, values in fields.items()}
     try:
         return kind(**values)
     except AlgopioneerError:

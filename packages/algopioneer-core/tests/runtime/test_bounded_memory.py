@@ -92,6 +92,7 @@ def _grown(kept: list[Counter[type]]) -> dict[type, int]:
     return {kind: n for kind, n in (kept[1] - kept[0]).items() if n > 5}
 
 
+@pytest.mark.slow
 async def test_nothing_is_remembered_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     """As many orders later there are not more objects of any class of ours, but for a few."""
     kept, disk, session = await _traded_on(monkeypatch)
@@ -102,6 +103,7 @@ async def test_nothing_is_remembered_for_ever(monkeypatch: pytest.MonkeyPatch) -
         assert each.engine.orders.remembered <= 8 + len(each.engine.orders.working)
 
 
+@pytest.mark.slow
 async def test_a_planted_leak_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """An engine that keeps every order that has ended is told by the class it keeps."""
     leaked: list[Order] = []

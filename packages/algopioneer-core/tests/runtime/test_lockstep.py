@@ -4,6 +4,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import anyio
 import pytest
 
 from algopioneer_core.domain.errors import RefusedError
@@ -20,6 +21,7 @@ from algopioneer_core.simulation.paper import PaperVenue
 from algopioneer_core.simulation.paper_config import PaperConfig
 from algopioneer_core.simulation.replay import ReplayVenue
 from algopioneer_core.testing.backtests import RowsSink, bars_of
+from algopioneer_core.testing.clocks import virtual_time_backend
 from algopioneer_core.testing.journal_storage import MemoryDisk
 from algopioneer_core.testing.sessions import (
     MINUTE_NS,
@@ -58,6 +60,13 @@ def _plan(**terms: Any) -> SessionPlan:
         strategy_plan("pair", lambda: SpreadFlipper(_A.id, _B.id), _A, _B),
         **{"snapshot_every": 25} | terms,
     )
+
+
+@pytest.fixture(scope="module")
+def whole() -> Ran:
+    """The session without a kill; its hours pass in virtual time."""
+    backend, options = virtual_time_backend("trio")
+    return anyio.run(run_session, _plan(), _venue(), backend=backend, backend_options=options)
 
 
 def _alike(first: Ran, second: Ran) -> None:
@@ -107,13 +116,13 @@ async def test_the_same_session_has_the_same_journal() -> None:
     assert [each.hash for each in first.rows[1:]] == [each.hash for each in second.rows[1:]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("keep_last", [False, True])
 @pytest.mark.parametrize("cuts", [*([n] for n in range(0, 36, 5)), [2, 3, 5], [7, 1, 9]], ids=repr)
 async def test_a_killed_session_goes_on_as_if_nothing_had_been(
-    cuts: list[int], keep_last: bool
+    whole: Ran, cuts: list[int], keep_last: bool
 ) -> None:
     """Power cuts at any commit: each fill and trade once, equity the same, to the last digit."""
-    whole = await run_session(_plan(), _venue())
     disk = MemoryDisk(keep_last=keep_last)
     for commit in cuts:
         disk.cut_power_in = commit
@@ -124,9 +133,8 @@ async def test_a_killed_session_goes_on_as_if_nothing_had_been(
     _alike(whole, await run_session(_plan(), _venue(), disk))
 
 
-async def test_a_session_that_was_stopped_goes_on_where_it_was() -> None:
+async def test_a_session_that_was_stopped_goes_on_where_it_was(whole: Ran) -> None:
     """A stop leaves what is open in the snapshot; the next start takes it up."""
-    whole = await run_session(_plan(), _venue())
     disk, stop = MemoryDisk(), StopRequest()
     part = await run_session(_plan(run_for_ns=20 * MINUTE_NS), _venue(), disk, stop=stop)
     assert part.result is not None

@@ -462,6 +462,7 @@ quads = st.lists(
 )
 
 
+@pytest.mark.slow
 @given(scripts(), quads, quads, st.sampled_from([{}, {"volume_limit": Decimal("0.001")}]))
 async def test_restored_at_every_event_the_account_goes_on_with_the_same_fills(
     script: dict[int, list[Action]],

@@ -235,6 +235,7 @@ def test_merged_feed_is_the_sorted_whole(legs: list[list[int]], size: int, skip:
     assert [("ABCD"[place], minute) for minute, place in wanted[skip:]] == feed
 
 
+@pytest.mark.slow
 async def test_memory_stays_flat() -> None:
     """A feed of many chunks holds a few of them at a time."""
 

@@ -41,6 +41,7 @@ def by_statsmodels(y: NDArray[np.float64], x: NDArray[np.float64], model: Kalman
     return other.filter()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize(
     "model",
