@@ -16,7 +16,7 @@ from algopioneer_strategies.research.ledger import (
     verify_ledger,
 )
 
-__all__ = ["ledger"]
+__all__ = ["ledger", "show", "verify"]
 
 _ledger_option = click.option(
     "--ledger",
