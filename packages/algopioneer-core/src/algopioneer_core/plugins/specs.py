@@ -196,6 +196,9 @@ class VenueSpec(ComponentSpec):
     """Reference to the `click.Command` that runs its local exchange, as `sandbox NAME`."""
     diagnosis: str | None = field(default=None, validator=_check_reference)
     """Reference to its part of `doctor`, a `plugins.diagnosis.Diagnose`."""
+    simulation: str | None = field(default=None, validator=_check_reference)
+    """Reference to what a simulation makes of it, a `testing.simulation_venue.MakeVenue`: its local
+    exchange in memory, and its own adapter over lines that break."""
 
     def load_diagnosis(self) -> Any:
         """
@@ -218,6 +221,17 @@ class VenueSpec(ComponentSpec):
         if self.sandbox is None:
             return None
         return resolve(self.sandbox, wanted_by=f"{self.kind} {self.name!r}")
+
+    def load_simulation(self) -> Any:
+        """
+        Import and return what makes it for a simulation; None when there is nothing.
+
+        Raises:
+            PluginError: It cannot be imported.
+        """
+        if self.simulation is None:
+            return None
+        return resolve(self.simulation, wanted_by=f"{self.kind} {self.name!r}")
 
 
 @frozen(kw_only=True)

@@ -27,13 +27,27 @@ from algopioneer_core.bootstrap.surroundings import SystemClock
 from algopioneer_core.domain.errors import AlgopioneerError
 from algopioneer_core.domain.market_data import NS_PER_SECOND
 from algopioneer_core.plugins.manager import PluginHost
+from algopioneer_core.testing.simulated_reference import SimulatedReference
 from algopioneer_core.testing.simulation import Outcome, simulate
 from algopioneer_core.testing.simulation_books import InvariantBroken
-from algopioneer_core.testing.simulation_history import draw_history, shrink
+from algopioneer_core.testing.simulation_history import draw_history, numbers, shrink
+from algopioneer_core.testing.simulation_venue import MakeVenue, simulated_venues
 
-__all__ = ["Failure", "main", "replay_command", "run_seed", "shrunk", "up_to_failure"]
+__all__ = [
+    "REFERENCE_VENUE",
+    "Failure",
+    "drawn_venue",
+    "main",
+    "replay_command",
+    "run_seed",
+    "shrunk",
+    "up_to_failure",
+]
 
 _MODULE: Final = "algopioneer_core.testing.simulate"
+REFERENCE_VENUE: Final = "reference"
+"""The venue in memory, without a wire."""
+_OVER_WIRES: Final = 1 / 8
 _LONGEST_S: Final = 120
 """How long a seed may take, and a second for each simulated minute: it takes a fiftieth."""
 
@@ -50,7 +64,11 @@ class Failure:
 
 
 def run_seed(
-    seed: int, minutes: int, only: Sequence[int] | None = None, journals: Path | None = None
+    seed: int,
+    minutes: int,
+    only: Sequence[int] | None = None,
+    journals: Path | None = None,
+    venue: str = REFERENCE_VENUE,
 ) -> Outcome | Failure:
     """
     Play one seed; whatever it raises is its failure, and so is time that stands still.
@@ -60,8 +78,10 @@ def run_seed(
         minutes: How long things go wrong, simulated.
         only: The numbers of the incidents that happen; None for all of them.
         journals: A folder for the canonical export of the journal, `seed-N.txt`.
+        venue: Where it happens; empty for where the seed says.
     """
-    history = draw_history(seed, minutes)
+    venue = venue or drawn_venue(seed)
+    history = draw_history(seed, minutes, venue)
     if only is not None:
         history = history.only(only)
 
@@ -72,7 +92,7 @@ def run_seed(
 
     try:
         with _within(_LONGEST_S + minutes):
-            return simulate(seed, _host(), history=history, keep=keep)
+            return simulate(seed, _host(), history=history, venue=_venues()[venue], keep=keep)
     except Exception as error:
         broken = dict.fromkeys(f"{type(each).__name__}: {each}" for each in _leaves(error))
         return Failure(seed, tuple(broken), traceback.format_exc())
@@ -101,12 +121,30 @@ def _within(seconds: int) -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
-def shrunk(failure: Failure, minutes: int, only: Sequence[int] | None = None) -> list[int]:
+def drawn_venue(seed: int) -> str:
+    """
+    Return the venue at which *seed* happens when nobody says where.
+
+    One seed in eight is at an installed venue, over its wire: that costs many times as much.
+    """
+    draw = numbers(seed, "venue")
+    others = [name for name in _venues() if name != REFERENCE_VENUE]
+    if not others or draw() >= _OVER_WIRES:
+        return REFERENCE_VENUE
+    return others[int(draw() * len(others))]
+
+
+def shrunk(
+    failure: Failure,
+    minutes: int,
+    only: Sequence[int] | None = None,
+    venue: str = REFERENCE_VENUE,
+) -> list[int]:
     """Return the numbers of few incidents with which the seed of *failure* breaks the same way."""
     everything = range(len(draw_history(failure.seed, minutes).incidents))
 
     def fails(wanted: Sequence[int]) -> bool:
-        again = run_seed(failure.seed, minutes, wanted)
+        again = run_seed(failure.seed, minutes, wanted, venue=venue)
         return isinstance(again, Failure) and _kind(again) == _kind(failure)
 
     return shrink(list(everything if only is None else only), fails)
@@ -122,6 +160,11 @@ def _host() -> PluginHost:
     return load_host()
 
 
+@functools.cache
+def _venues() -> dict[str, MakeVenue]:
+    return {REFERENCE_VENUE: SimulatedReference, **simulated_venues(_host())}
+
+
 def _leaves(error: BaseException) -> Iterator[BaseException]:
     if isinstance(error, BaseExceptionGroup):
         for each in error.exceptions:
@@ -130,10 +173,18 @@ def _leaves(error: BaseException) -> Iterator[BaseException]:
         yield error
 
 
-def replay_command(seed: int, minutes: int, only: Sequence[int] | None = None) -> str:
+def replay_command(
+    seed: int,
+    minutes: int,
+    only: Sequence[int] | None = None,
+    venue: str = REFERENCE_VENUE,
+) -> str:
     """Return what to type to play one seed again, or a part of its incidents."""
     part = "" if only is None else f" --only {','.join(map(str, only))}"
-    return f"python -m {_MODULE} --first-seed {seed} --seeds 1 --minutes {minutes} --jobs 1{part}"
+    return (
+        f"python -m {_MODULE} --venue {venue} --first-seed {seed} --seeds 1 "
+        f"--minutes {minutes} --jobs 1{part}"
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -171,6 +222,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--only", type=_numbers, help="numbers of the incidents that happen, 3,17 (all)"
     )
+    parser.add_argument(
+        "--venue", type=_known_venue, default="", help="where they happen (each seed decides)"
+    )
     parser.add_argument("--first-failure", action="store_true", help="end with the first of them")
     parser.add_argument("--shrink", action="store_true", help="leave out what does not matter")
     parser.add_argument("--journals", type=Path, help="folder for the journals' exports (none)")
@@ -184,6 +238,12 @@ def _positive(text: str) -> int:
     return number
 
 
+def _known_venue(name: str) -> str:
+    if name not in _venues():
+        raise argparse.ArgumentTypeError(f"{name!r} is none of {', '.join(_venues())}")
+    return name
+
+
 def _numbers(text: str) -> list[int]:
     return [int(each) for each in text.split(",") if each]
 
@@ -191,7 +251,11 @@ def _numbers(text: str) -> list[int]:
 def _played(seeds: Sequence[int], options: argparse.Namespace) -> Iterator[Outcome | Failure]:
     """Yield what each seed came to, in their order, and tell of failures as they come."""
     play = functools.partial(
-        run_seed, minutes=options.minutes, only=options.only, journals=options.journals
+        run_seed,
+        minutes=options.minutes,
+        only=options.only,
+        journals=options.journals,
+        venue=options.venue,
     )
     if options.jobs == 1:
         yield from (_told(play(seed), options) for seed in seeds)
@@ -214,13 +278,13 @@ def _told(result: Outcome | Failure, options: argparse.Namespace) -> Outcome | F
         _say(f"seed {result.seed} FAILED")
         for line in result.broken:
             _say(f"  {line}")
-        only = options.only
+        only, venue = options.only, options.venue or drawn_venue(result.seed)
         if options.shrink:
-            only = shrunk(result, options.minutes, only)
-            incidents = draw_history(result.seed, options.minutes).incidents
+            only = shrunk(result, options.minutes, only, venue)
+            incidents = draw_history(result.seed, options.minutes, venue).incidents
             for number in only:
                 _say(f"  incident {number}: {incidents[number]}")
-        _say(f"  again: {replay_command(result.seed, options.minutes, only)}")
+        _say(f"  again: {replay_command(result.seed, options.minutes, only, venue)}")
         _say(result.details)
     return result
 

@@ -20,9 +20,11 @@ from algopioneer_core.journal.verify import export
 from algopioneer_core.plugins.manager import PluginHost
 from algopioneer_core.testing.clocks import run_virtual
 from algopioneer_core.testing.fault_plans import play
+from algopioneer_core.testing.simulated_reference import SimulatedReference
 from algopioneer_core.testing.simulation_books import InvariantBroken
 from algopioneer_core.testing.simulation_end import check_end
 from algopioneer_core.testing.simulation_history import History, draw_history
+from algopioneer_core.testing.simulation_venue import MakeVenue
 from algopioneer_core.testing.simulation_world import World
 
 __all__ = ["Outcome", "simulate"]
@@ -55,6 +57,7 @@ def simulate(
     *,
     minutes: int = 60,
     history: History | None = None,
+    venue: MakeVenue = SimulatedReference,
     keep: Callable[[Iterable[str]], object] = lambda _: None,
 ) -> Outcome:
     """
@@ -65,6 +68,7 @@ def simulate(
         host: The loaded plugins; the strategies must be among them.
         minutes: How long things go wrong, simulated; the quiet end comes on top.
         history: A part of the seed's own, to find out what of it matters; None for all of it.
+        venue: Makes the venue it happens at.
         keep: Takes the lines of the journal's canonical export at the end.
 
     Raises:
@@ -74,14 +78,14 @@ def simulate(
     """
     if history is None:
         history = draw_history(seed, minutes)
-    return run_virtual(_simulate, World(seed, host), history, keep, seed=seed)
+    return run_virtual(_simulate, World(seed, host, venue), history, keep, seed=seed)
 
 
 async def _simulate(
     world: World, history: History, keep: Callable[[Iterable[str]], object]
 ) -> Outcome:
     tasks_before = _living()
-    async with anyio.create_task_group() as tasks:
+    async with world.venue.serving(), anyio.create_task_group() as tasks:
         tasks.start_soon(world.move_market)
         tasks.start_soon(play, history.plan, world.befall)
         tasks.start_soon(_resume_at_last, world, history.duration_ns)
@@ -110,7 +114,7 @@ def _outcome(world: World, history: History, keep: Callable[[Iterable[str]], obj
     assert process.session is not None
     storage = process.disk.plug_in()
     check_end(world.books, process.session.floor, storage, process.recorder)
-    account = world.venue.execution
+    venue = world.venue
     digest, lines = hashlib.sha256(), list(export(storage))
     for line in lines:
         digest.update(line.encode() + b"\n")
@@ -118,8 +122,8 @@ def _outcome(world: World, history: History, keep: Callable[[Iterable[str]], obj
     return Outcome(
         seed=world.seed,
         lives=process.lives,
-        orders=len(account.accepted),
-        fills=len(account.executed),
+        orders=len(venue.accepted),
+        fills=len(venue.executed),
         trades=len(process.recorder.trades),
         faults=len(history.faults),
         crashes=world.moods.failed,

@@ -27,9 +27,8 @@ from algopioneer_core.journal.codec import decode
 from algopioneer_core.journal.entries import EntryKind
 from algopioneer_core.runtime.floor import Floor
 from algopioneer_core.testing.journal_storage import MemoryDisk
-from algopioneer_core.testing.reference_venue import ReferenceVenue
-from algopioneer_core.testing.simulation_market import INSTRUMENTS
-from algopioneer_core.testing.simulation_strategies import LEG_NOTIONAL, SPREADS
+from algopioneer_core.testing.simulation_strategies import LEG_NOTIONAL
+from algopioneer_core.testing.simulation_venue import SimulatedVenue
 
 __all__ = ["BookKeeper", "InvariantBroken", "difference"]
 
@@ -59,7 +58,7 @@ class BookKeeper:
         max_gross: The session's limit, USD; None without.
     """
 
-    venue: ReferenceVenue
+    venue: SimulatedVenue
     disk: MemoryDisk
     max_gross: Money | None
     intents: dict[str, tuple[str, Order]] = field(factory=dict)
@@ -103,7 +102,7 @@ class BookKeeper:
             self._book(fill)
         if floor is not None:
             self._check_engines(floor)
-        for name, legs in SPREADS.items():
+        for name, legs in self.venue.traded.spreads.items():
             self._check_legs(name, legs, floor, now_ns)
 
     # --- what nobody can know ----------------------------------------------------------------
@@ -124,7 +123,7 @@ class BookKeeper:
     # --- orders ------------------------------------------------------------------------------
 
     def _new_orders(self) -> Iterator[str]:
-        accepted = self.venue.execution.accepted
+        accepted = self.venue.accepted
         for client_order_id in accepted[len(self._accepted) :]:
             if client_order_id in self._accepted:
                 raise InvariantBroken(f"order {client_order_id} was accepted twice")
@@ -168,7 +167,7 @@ class BookKeeper:
 
     def _places(self) -> Iterator[tuple[str, Instrument]]:
         for strategy in dict.fromkeys(name for name, _ in self.intents.values()):
-            for instrument in INSTRUMENTS:
+            for instrument in self.venue.traded:
                 yield strategy, instrument
 
     def _value(self, instrument: Instrument, quantity: Quantity) -> Money:
@@ -178,11 +177,11 @@ class BookKeeper:
     # --- fills -------------------------------------------------------------------------------
 
     def _new_fills(self) -> Iterator[Fill]:
-        executed = self.venue.execution.executed
+        executed = self.venue.executed
         yield from executed[self._fills :]
         self._fills = len(executed)
 
-        for fill in self.venue.execution.executed_foreign[self._foreign_fills :]:
+        for fill in self.venue.executed_foreign[self._foreign_fills :]:
             self._foreign_fills += 1
             self.disturbed[fill.instrument_id] = None
 

@@ -73,7 +73,7 @@ def _check_fills(books: BookKeeper, entries: list[StoredEntry]) -> None:
             if body.fill.fill_id in seen:
                 raise InvariantBroken(f"fill {body.fill.fill_id} is journalled twice")
             seen[body.fill.fill_id] = body.fill
-    known = (f for f in books.venue.execution.executed if f.client_order_id not in books.lost)
+    known = (f for f in books.venue.executed if f.client_order_id not in books.lost)
     journalled, executed = by_order(seen.values()), by_order(known)
     for key in dict.fromkeys((*executed, *journalled)):
         ours, theirs = journalled.get(key, ZERO), executed.get(key, ZERO)

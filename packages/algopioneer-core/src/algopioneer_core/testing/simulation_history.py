@@ -16,7 +16,6 @@ from attrs import evolve, frozen
 
 from algopioneer_core.domain.market_data import NS_PER_SECOND
 from algopioneer_core.testing.fault_plans import Fault, FaultKind, FaultPlan, draw_plan
-from algopioneer_core.testing.simulation_market import VENUE
 from algopioneer_core.testing.simulation_strategies import STRATEGIES
 
 __all__ = ["End", "History", "Life", "draw_history", "numbers", "shrink"]
@@ -126,17 +125,21 @@ def numbers(seed: int, name: str) -> Callable[[], float]:
     return random.Random(f"{seed}/{name}").random  # noqa: S311 - to repeat, not to hide
 
 
-def draw_history(seed: int, minutes: int) -> History:
-    """Return the history of *seed*, of as many simulated minutes and a quiet time after them."""
+def draw_history(seed: int, minutes: int, venue: str = "reference") -> History:
+    """
+    Return the history of *seed*: as many simulated minutes, and a quiet time after them.
+
+    At any *venue* the same befalls; its name is the target of what befalls it.
+    """
     duration_ns = minutes * _MINUTE_NS
     has_foreigners = numbers(seed, "foreigners")() < _HALF
     at_venue = _without({} if has_foreigners else {FaultKind.FOREIGN_ORDER}, _AT_VENUE)
     draw = numbers(seed, "faults")
     faults = [
-        *_drawn(draw, duration_ns, [VENUE], int(draw() * minutes * 2), at_venue),
+        *_drawn(draw, duration_ns, [venue], int(draw() * minutes * 2), at_venue),
         *_drawn(draw, duration_ns, STRATEGIES, int(draw() * minutes / 4), _AT_STRATEGIES),
         *_drawn(draw, duration_ns, [""], int(draw() * minutes / 15), _AT_MACHINE),
-        *_storms(numbers(seed, "storms"), duration_ns, at_venue),
+        *_storms(numbers(seed, "storms"), duration_ns, venue, at_venue),
         *_by_people(numbers(seed, "people"), duration_ns, minutes),
     ]
     return History(
@@ -168,14 +171,14 @@ def _drawn(
 
 
 def _storms(
-    draw: Callable[[], float], duration_ns: int, odds: Mapping[FaultKind, int]
+    draw: Callable[[], float], duration_ns: int, venue: str, odds: Mapping[FaultKind, int]
 ) -> list[Fault]:
     """Return several faults at once, up to three times: each is survived alone, so they meet."""
     storms = []
     for _ in range(int(draw() * 4)):
         begin_ns = int(draw() * (duration_ns - _LONGEST_FAULT_NS - _STORM_NS))
         parts = (
-            *_drawn(draw, duration_ns, [VENUE], 2 + int(draw() * 5), odds),
+            *_drawn(draw, duration_ns, [venue], 2 + int(draw() * 5), odds),
             *_drawn(draw, duration_ns, STRATEGIES, int(draw() * 2), _AT_STRATEGIES),
         )
         storms += [evolve(each, at_ns=begin_ns + each.at_ns % _STORM_NS) for each in parts]

@@ -17,11 +17,12 @@ from algopioneer_core.domain.errors import Outcome, VenueUnavailable
 from algopioneer_core.domain.events import AccountEvent, ExecutionReport
 from algopioneer_core.domain.fills import Fill
 from algopioneer_core.domain.instruments import Instrument, InstrumentId
-from algopioneer_core.domain.market_data import Bar
+from algopioneer_core.domain.market_data import Bar, Quote
 from algopioneer_core.domain.money import Quantity
 from algopioneer_core.domain.orders import Order
 from algopioneer_core.ports import (
     Balance,
+    Clock,
     FeeRates,
     MarketDataEvent,
     MarketSession,
@@ -42,14 +43,12 @@ class Line:
 
     Args:
         venue: At the other end.
-        stamped: Says when a market event has arrived here.
+        clock: Of the machine at our end: says when a market event has arrived.
     """
 
-    def __init__(
-        self, venue: Venue, stamped: Callable[[MarketDataEvent], MarketDataEvent] = lambda e: e
-    ) -> None:
+    def __init__(self, venue: Venue, clock: Clock) -> None:
         self.venue = venue
-        self.stamped = stamped
+        self._clock = clock
         self.is_dead = False
         """Whether the power is off at our end."""
         self._breaks = 0
@@ -77,6 +76,19 @@ class Line:
     def execution(self) -> "_LineExecution":
         """The account."""
         return self._execution
+
+    @asynccontextmanager
+    async def opened(self) -> AsyncIterator["Line"]:
+        """Give the venue over this line: nothing has to be asked for first."""
+        yield self
+
+    def stamped(self, event: MarketDataEvent) -> MarketDataEvent:
+        """Return *event* with the time of our clock as that of its arrival, as adapters do."""
+        if isinstance(event, Quote | Bar):
+            now_ns = self._clock.now_ns()
+            if event.ts_recv != now_ns:
+                return event._replace(ts_recv=now_ns)
+        return event
 
     def cut(self) -> None:
         """End it for good."""

@@ -9,41 +9,58 @@ from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Final
 
-from attrs import define, field
+from attrs import define, field, frozen
 
 from algopioneer_core.domain.instruments import Instrument, InstrumentId, InstrumentKind
 from algopioneer_core.domain.market_data import NS_PER_SECOND, Bar, Quote
 from algopioneer_core.domain.money import Increment, from_scaled
 
 __all__ = [
-    "COIN",
-    "INSTRUMENTS",
     "INTERVAL_NS",
-    "PERPETUAL",
+    "REFERENCE",
     "STEP_NS",
-    "TWIN",
-    "VENUE",
     "PriceWalk",
+    "Traded",
 ]
 
-VENUE: Final = "reference"
+
+@frozen
+class Traded:
+    """What a venue offers of this market."""
+
+    coin: Instrument
+    twin: Instrument
+    contract: Instrument
+    """The coin's perpetual or future; a tenth of a coin, or so."""
+
+    def __iter__(self) -> Iterator[Instrument]:
+        """Iterate over all three."""
+        return iter((self.coin, self.twin, self.contract))
+
+    @property
+    def spreads(self) -> dict[str, tuple[Instrument, Instrument]]:
+        """Return the legs of the strategies that trade two."""
+        return {"pairs": (self.coin, self.twin), "basis": (self.coin, self.contract)}
+
+
+_VENUE: Final = "reference"
 _LOT: Final = Increment(Decimal("0.001"))
-COIN: Final = Instrument(
-    id=InstrumentId(VENUE, "COIN-USD"),
+_COIN: Final = Instrument(
+    id=InstrumentId(_VENUE, "COIN-USD"),
     base="COIN",
     quote="USD",
     quantity_increment=_LOT,
     taker_fee=Decimal("0.0001"),
 )
-TWIN: Final = Instrument(
-    id=InstrumentId(VENUE, "TWIN-USD"),
+_TWIN: Final = Instrument(
+    id=InstrumentId(_VENUE, "TWIN-USD"),
     base="TWIN",
     quote="USD",
     quantity_increment=_LOT,
     taker_fee=Decimal("0.0001"),
 )
-PERPETUAL: Final = Instrument(
-    id=InstrumentId(VENUE, "COIN-PERP"),
+_PERPETUAL: Final = Instrument(
+    id=InstrumentId(_VENUE, "COIN-PERP"),
     base="COIN",
     quote="USD",
     kind=InstrumentKind.PERPETUAL,
@@ -51,7 +68,8 @@ PERPETUAL: Final = Instrument(
     multiplier=Decimal("0.1"),
     taker_fee=Decimal("0.0001"),
 )
-INSTRUMENTS: Final = (COIN, TWIN, PERPETUAL)
+REFERENCE: Final = Traded(_COIN, _TWIN, _PERPETUAL)
+"""At the reference venue."""
 STEP_NS: Final = 5 * NS_PER_SECOND
 """Time between two quotes of an instrument."""
 INTERVAL_NS: Final = 60 * NS_PER_SECOND
@@ -80,9 +98,11 @@ class PriceWalk:
 
     Args:
         draw: Numbers in [0, 1).
+        traded: What has the prices.
     """
 
     _draw: Callable[[], float]
+    _traded: Traded
     _coin: int = _START * _PPM
     _strays: tuple[_Stray, ...] = field(factory=lambda: (_Stray(900), _Stray(700)))
     _seen: dict[InstrumentId, list[int]] = field(factory=dict)
@@ -91,11 +111,11 @@ class PriceWalk:
         """Yield what happens at *now_ns*: a quote of each instrument, then its finished bar."""
         self._coin += self._coin * int((self._draw() + self._draw() - 1) * 500) // _PPM
         mids = [self._coin // _PPM, *(self._strayed(each) for each in self._strays)]
-        for instrument, mid in zip(INSTRUMENTS, mids, strict=True):
+        for instrument, mid in zip(self._traded, mids, strict=True):
             self._seen.setdefault(instrument.id, []).append(mid)
             yield self._quote(instrument.id, mid, now_ns)
         if now_ns % INTERVAL_NS == 0:
-            for instrument in INSTRUMENTS:
+            for instrument in self._traded:
                 yield _bar(instrument.id, self._seen.pop(instrument.id), now_ns)
 
     def _strayed(self, stray: _Stray) -> int:

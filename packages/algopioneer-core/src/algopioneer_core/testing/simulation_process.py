@@ -7,18 +7,20 @@ the message says, and starts it again.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AsyncExitStack, contextmanager, suppress
 from decimal import Decimal
 from typing import Final
 
 import anyio
 
-from algopioneer_core.domain.errors import RefusedError
+from algopioneer_core.bootstrap.venues import opened_within
+from algopioneer_core.domain.errors import RefusedError, VenueError
 from algopioneer_core.domain.market_data import NS_PER_SECOND
 from algopioneer_core.engine.risk_limits import RiskLimits
 from algopioneer_core.journal.errors import JournalCorrupt, JournalFailed
 from algopioneer_core.journal.journal import Journal, open_journal_on
 from algopioneer_core.journal.rows import Heading, Row, SnapshotRow, StorageFailed
+from algopioneer_core.ports import Venue
 from algopioneer_core.recorders.memory import MemoryRecorder
 from algopioneer_core.runtime.plan import SessionPlan
 from algopioneer_core.runtime.reconciliation import DriftRules
@@ -27,18 +29,19 @@ from algopioneer_core.runtime.stopping import StopRequest
 from algopioneer_core.runtime.wake import Wake
 from algopioneer_core.testing.clocks import run_inline
 from algopioneer_core.testing.journal_storage import MemoryDisk, MemoryStorage
-from algopioneer_core.testing.reference_venue import ReferenceVenue
 from algopioneer_core.testing.simulation_books import InvariantBroken
 from algopioneer_core.testing.simulation_history import End, Life, numbers
-from algopioneer_core.testing.simulation_line import Line
 from algopioneer_core.testing.simulation_strategies import Configuration
 from algopioneer_core.testing.simulation_troubles import MachineClock
+from algopioneer_core.testing.simulation_venue import SimulatedLine, SimulatedVenue
 
 __all__ = ["DRIFT", "Process"]
 
 _PLENTY: Final = 1_000_000
 _RESTART_S: Final = 5
 """How long it takes until somebody has looked, and starts it again."""
+_OPENING_S: Final = 30
+"""How long a session waits for a venue that does not answer when it is started."""
 DRIFT: Final = DriftRules(every_s=Decimal(60))
 """How often venue and books are compared."""
 
@@ -59,7 +62,7 @@ class Process:
     def __init__(
         self,
         seed: int,
-        venue: ReferenceVenue,
+        venue: SimulatedVenue,
         clock: MachineClock,
         configuration: Configuration,
         limits: RiskLimits,
@@ -71,7 +74,7 @@ class Process:
         """How often a session was started."""
         self.session: Session | None = None
         """The one that runs, or ran last."""
-        self.line: Line | None = None
+        self.line: SimulatedLine | None = None
         """Of the life that runs; None between two."""
         self.lines_break = numbers(seed, "lines")() < 1 / 2
         self.reload = Wake()
@@ -103,7 +106,8 @@ class Process:
             await anyio.sleep(life.away_ns / NS_PER_SECOND)
 
     async def _live_once(self, life: Life) -> None:
-        line = self.line = Line(self._venue, self._clock.stamped)
+        draw = numbers(self._seed, f"line-{self.lives + 1}")
+        line = self.line = self._venue.line(self._clock, draw)
         storage = _Storage(self.disk, line)
         try:
             async with open_journal_on(
@@ -127,15 +131,26 @@ class Process:
             line.cut()
             self.line = None
 
-    async def _run(self, life: Life, line: Line, journal: Journal) -> None:
+    async def _run(self, life: Life, line: SimulatedLine, journal: Journal) -> None:
         stop = StopRequest()
-        session = self.session = self._session(line, journal, stop)
         async with anyio.create_task_group() as tasks:
             self._scope = tasks.cancel_scope
             tasks.start_soon(self._end, life, stop)
-            tasks.start_soon(self._reload, session)
-            await session.run()
+            async with AsyncExitStack() as opened:
+                venue = await self._opened(opened, line)
+                if venue is not None:
+                    session = self.session = self._session(venue, journal, stop)
+                    tasks.start_soon(self._reload, session)
+                    await session.run()
             tasks.cancel_scope.cancel()
+
+    async def _opened(self, stack: AsyncExitStack, line: SimulatedLine) -> Venue | None:
+        """Open the venue as a session does that is started: it gives up where nobody answers."""
+        opening = opened_within(line.opened(), _OPENING_S, self._venue.name)
+        try:
+            return await stack.enter_async_context(opening)
+        except VenueError:
+            return None
 
     async def _reload(self, session: Session) -> None:
         """Read the configuration again when told, as a session does at a signal."""
@@ -144,13 +159,13 @@ class Process:
             with suppress(RefusedError):  # too early, or too late: the next start reads it
                 await session.reload(self._plan())
 
-    def _session(self, line: Line, journal: Journal, stop: StopRequest) -> Session:
+    def _session(self, venue: Venue, journal: Journal, stop: StopRequest) -> Session:
         name = f"life-{self.lives}"
         draw = numbers(self._seed, name)
         quarantined, self._quarantined = self._quarantined, ()
         session = Session(
             self._plan(),
-            {line.name: line},
+            {venue.name: venue},
             journal,
             clock=self._clock,
             chance=Chance(draw=draw, jitter=lambda *_: draw(), nonce=lambda: name),
@@ -217,7 +232,7 @@ class _Watched(Wake):
 class _Storage(MemoryStorage):
     """A storage whose power is that of a line: when it goes, nothing reaches the venue either."""
 
-    def __init__(self, disk: MemoryDisk, line: Line) -> None:
+    def __init__(self, disk: MemoryDisk, line: SimulatedLine) -> None:
         super().__init__(disk, disk.life)
         self._line = line
         self.has_refused = False

@@ -7,13 +7,14 @@ configurations, and any of them may be missing from the session's for a while.
 
 import enum
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final, TypeVar
 
 from attrs import evolve
 
 from algopioneer_core.domain.instruments import Instrument
+from algopioneer_core.domain.spreads import ShortMode
 from algopioneer_core.engine.exit_policies import StopLoss, StopLossConfig
 from algopioneer_core.engine.exits import ExitCosts
 from algopioneer_core.engine.leg_rules import LegOrders, LegRules
@@ -22,22 +23,17 @@ from algopioneer_core.plugins.manager import PluginHost
 from algopioneer_core.runtime.bar_intake import BarOrigin
 from algopioneer_core.runtime.plan import StrategyPlan
 from algopioneer_core.runtime.restart_policy import OnExhausted, OnRemove, RestartPolicy
-from algopioneer_core.testing.simulation_market import COIN, INTERVAL_NS, PERPETUAL, TWIN
+from algopioneer_core.testing.simulation_market import INTERVAL_NS, Traded
 from algopioneer_core.testing.simulation_moods import Moods, Moody
 from algopioneer_core.testing.simulation_quoter import Quoter
+from algopioneer_core.testing.simulation_venue import SimulatedVenue
 
-__all__ = ["LEG_NOTIONAL", "SPREADS", "STRATEGIES", "Configuration"]
+__all__ = ["LEG_NOTIONAL", "STRATEGIES", "Configuration"]
 
 _E = TypeVar("_E", bound=enum.Enum)
 LEG_NOTIONAL: Final = Decimal(1_000)
 """What each leg of a spread is worth when it is entered, USD."""
 _QUOTER: Final = "quoter"
-_INSTRUMENTS: Final[Mapping[str, tuple[Instrument, ...]]] = {
-    "moving-average": (COIN,),
-    "pairs": (COIN, TWIN),
-    "basis": (COIN, PERPETUAL),
-    _QUOTER: (TWIN,),
-}
 _SETTINGS: Final[Mapping[str, tuple[Mapping[str, Any], Mapping[str, Any]]]] = {
     "moving-average": (
         {"short_window": 2, "long_window": 4, "quantity": Decimal(8), "allow_short": True},
@@ -56,10 +52,15 @@ _SETTINGS: Final[Mapping[str, tuple[Mapping[str, Any], Mapping[str, Any]]]] = {
         {"quantity": Decimal(3), "cents": 5},
     ),
 }
-STRATEGIES: Final = tuple(_INSTRUMENTS)
+STRATEGIES: Final = tuple(_SETTINGS)
 """Their names; those of plugins are the plugins'."""
-SPREADS: Final = {"pairs": (COIN, TWIN), "basis": (COIN, PERPETUAL)}
-"""The legs of those that trade two."""
+_HOLDINGS: Final = Decimal(100)
+"""What is set aside of each instrument that cannot be sold short; more than any leg needs."""
+
+
+def _instruments(name: str, traded: Traded) -> tuple[Instrument, ...]:
+    single = traded.twin if name == _QUOTER else traded.coin
+    return traded.spreads.get(name, (single,))
 
 
 class Configuration:
@@ -68,14 +69,21 @@ class Configuration:
 
     Args:
         host: Where the plugins are found.
+        venue: Where they trade.
         moods: Of the strategies.
         numbers: Returns the numbers in [0, 1) that choose the policies of a strategy, by its name.
     """
 
     def __init__(
-        self, host: PluginHost, moods: Moods, numbers: Callable[[str], Callable[[], float]]
+        self,
+        host: PluginHost,
+        venue: SimulatedVenue,
+        moods: Moods,
+        numbers: Callable[[str], Callable[[], float]],
     ) -> None:
         self._host = host
+        self._traded = venue.traded
+        self._origins = dict.fromkeys((each.id for each in venue.traded), venue.bar_origin)
         self._moods = moods
         self._numbers = numbers
         self._variants = dict.fromkeys(STRATEGIES, 0)
@@ -106,15 +114,17 @@ class Configuration:
         )
 
     def _plan(self, name: str, variant: int) -> StrategyPlan:
-        draw, instruments = self._numbers(name), _INSTRUMENTS[name]
+        draw, instruments = self._numbers(name), _instruments(name, self._traded)
         plan = StrategyPlan(
             name=name,
             make=functools.partial(self._make, name, variant),
             instruments=instruments,
             interval_ns=INTERVAL_NS,
+            origins={each.id: self._origins[each.id] for each in instruments},
             capital=Decimal(10_000),
             exit_costs=ExitCosts(fee=Decimal("0.0001"), slippage=Decimal(0)),
-            legs=LegRules(max_residual_fraction=Decimal("0.05"), orders=_one_of(LegOrders, draw)),
+            legs=_leg_rules(instruments, _one_of(LegOrders, draw)),
+            inventory={each.id: _HOLDINGS for each in instruments if not each.shortable},
             restarts=RestartPolicy(budget=3 + int(draw() * 4)),
             on_exhausted=_one_of(OnExhausted, draw),
             on_remove=_one_of(OnRemove, draw),
@@ -126,22 +136,33 @@ class Configuration:
         return _from_quotes(plan) if draw() < 1 / 4 else plan
 
     def _make(self, name: str, variant: int) -> Strategy:
-        settings = _SETTINGS[name][variant]
+        settings, instruments = dict(_SETTINGS[name][variant]), _instruments(name, self._traded)
         if name == _QUOTER:
-            (instrument,) = _INSTRUMENTS[name]
-            return Moody(Quoter(instrument, **settings), name, self._moods)
-        if name in SPREADS:
-            settings = {**settings, "notional": 2 * LEG_NOTIONAL}
+            return Moody(Quoter(instruments[0], **settings), name, self._moods)
+        if len(instruments) > 1:
+            settings["notional"] = 2 * LEG_NOTIONAL
+        if "allow_short" in settings:
+            settings["allow_short"] &= instruments[0].shortable
         spec = self._host.strategies.get(name)
         config_class = spec.load_config()
         assert config_class is not None
-        inner: Strategy = spec.load_factory()(config_class(**settings), _INSTRUMENTS[name])
+        inner: Strategy = spec.load_factory()(config_class(**settings), instruments)
         return Moody(inner, name, self._moods)
 
 
 def _one_of(choices: type[_E], draw: Callable[[], float]) -> _E:
     members = tuple(choices)
     return members[int(draw() * len(members))]
+
+
+def _leg_rules(instruments: Sequence[Instrument], orders: LegOrders) -> LegRules:
+    modes = [ShortMode.MARGIN if each.shortable else ShortMode.INVENTORY for each in instruments]
+    return LegRules(
+        max_residual_fraction=Decimal("0.05"),
+        orders=orders,
+        short_mode=modes[0],
+        second_short_mode=modes[-1],
+    )
 
 
 def _from_quotes(plan: StrategyPlan) -> StrategyPlan:

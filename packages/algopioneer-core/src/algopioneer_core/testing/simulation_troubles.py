@@ -9,14 +9,14 @@ import anyio
 
 from algopioneer_core.domain.errors import OrderRejected
 from algopioneer_core.domain.fills import Side
-from algopioneer_core.domain.instruments import InstrumentId
+from algopioneer_core.domain.instruments import Instrument, InstrumentId
 from algopioneer_core.domain.market_data import NS_PER_SECOND, Bar, Quote
 from algopioneer_core.domain.money import from_scaled, mul
 from algopioneer_core.domain.orders import Order, OrderIntent, OrderStatus
-from algopioneer_core.ports import Clock, MarketDataEvent
+from algopioneer_core.ports import Clock
 from algopioneer_core.testing.fault_plans import Fault
-from algopioneer_core.testing.reference_venue import ReferenceVenue
-from algopioneer_core.testing.simulation_market import INSTRUMENTS, INTERVAL_NS
+from algopioneer_core.testing.simulation_market import INTERVAL_NS
+from algopioneer_core.testing.simulation_venue import SimulatedVenue
 
 __all__ = ["MachineClock", "garbage", "step_clock", "trade_foreign"]
 
@@ -49,14 +49,6 @@ class MachineClock:
         """Return what it shows, UTC nanoseconds."""
         return self._clock.now_ns() + self.offset_ns
 
-    def stamped(self, event: MarketDataEvent) -> MarketDataEvent:
-        """Return *event* with the time of this clock as that of its arrival, as adapters do."""
-        if isinstance(event, Quote | Bar):
-            now_ns = self.now_ns()
-            if event.ts_recv != now_ns:
-                return event._replace(ts_recv=now_ns)
-        return event
-
 
 async def step_clock(clock: MachineClock, fault: Fault, draw: Callable[[], float]) -> None:
     """Set *clock* wrong, by seconds or far back, and right again when the fault is over."""
@@ -68,9 +60,14 @@ async def step_clock(clock: MachineClock, fault: Fault, draw: Callable[[], float
     clock.offset_ns -= by_ns
 
 
-def garbage(venue: ReferenceVenue, now_ns: int, draw: Callable[[], float]) -> Quote | Bar | None:
+def _one_of(venue: SimulatedVenue, draw: Callable[[], float]) -> Instrument:
+    traded = tuple(venue.traded)
+    return traded[int(draw() * len(traded))]
+
+
+def garbage(venue: SimulatedVenue, now_ns: int, draw: Callable[[], float]) -> Quote | Bar | None:
     """Return a price of *venue* that never was; None before there is any."""
-    instrument = INSTRUMENTS[int(draw() * len(INSTRUMENTS))]
+    instrument = _one_of(venue, draw)
     mark = venue.books.account.mark(instrument.id)
     if mark is None:
         return None
@@ -97,14 +94,14 @@ def _bar(instrument_id: InstrumentId, cents: int, ts_ns: int, now_ns: int) -> Ba
 
 
 async def trade_foreign(
-    venue: ReferenceVenue, clock: Clock, name: str, draw: Callable[[], float]
+    venue: SimulatedVenue, clock: Clock, name: str, draw: Callable[[], float]
 ) -> None:
     """
     Let somebody else trade in the account: mostly little; a large trade is undone after a while.
 
     A person sees to that, because the session has halted for it.
     """
-    instrument = INSTRUMENTS[int(draw() * len(INSTRUMENTS))]
+    instrument = _one_of(venue, draw)
     side = Side.BUY if draw() < _HALF else Side.SELL
     is_large = draw() < _OFTEN_LARGE
     worth = Decimal(500) if is_large else Decimal(10 + int(draw() * 50))
@@ -125,7 +122,7 @@ async def trade_foreign(
         )
 
 
-def _place(venue: ReferenceVenue, clock: Clock, name: str, intent: OrderIntent) -> None:
+def _place(venue: SimulatedVenue, clock: Clock, name: str, intent: OrderIntent) -> None:
     order = Order(name, intent, clock.now_ns(), OrderStatus.PENDING)
     try:
         venue.place_foreign(order)

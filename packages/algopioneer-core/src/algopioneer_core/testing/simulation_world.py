@@ -16,14 +16,11 @@ from algopioneer_core.domain.market_data import NS_PER_SECOND
 from algopioneer_core.engine.risk_limits import RiskLimits
 from algopioneer_core.plugins.manager import PluginHost
 from algopioneer_core.runtime.runner import StrategyRunner
-from algopioneer_core.simulation.paper_config import PaperConfig, PaperMargin
 from algopioneer_core.testing.clocks import VIRTUAL_START_NS, VirtualClock
 from algopioneer_core.testing.fault_plans import Fault, FaultKind
-from algopioneer_core.testing.reference_modes import VenueModes
-from algopioneer_core.testing.reference_venue import ReferenceVenue
 from algopioneer_core.testing.simulation_books import BookKeeper, InvariantBroken
 from algopioneer_core.testing.simulation_history import numbers
-from algopioneer_core.testing.simulation_market import INSTRUMENTS, STEP_NS, PriceWalk
+from algopioneer_core.testing.simulation_market import STEP_NS, PriceWalk
 from algopioneer_core.testing.simulation_moods import Moods
 from algopioneer_core.testing.simulation_process import DRIFT, Process
 from algopioneer_core.testing.simulation_strategies import STRATEGIES, Configuration
@@ -33,6 +30,7 @@ from algopioneer_core.testing.simulation_troubles import (
     step_clock,
     trade_foreign,
 )
+from algopioneer_core.testing.simulation_venue import MakeVenue
 
 __all__ = ["World"]
 
@@ -51,33 +49,22 @@ class World:
     Args:
         seed: Decides everything but the incidents.
         host: Where the strategies are found.
+        make_venue: Makes the venue.
     """
 
-    def __init__(self, seed: int, host: PluginHost) -> None:
+    def __init__(self, seed: int, host: PluginHost, make_venue: MakeVenue) -> None:
         self.seed = seed
         self.clock = VirtualClock()
         """The true time."""
         self.machine = MachineClock(self.clock)
         draw = self.numbers("world")
-        self.modes = VenueModes(
-            cumulative_fills=draw() < _HALF,
-            read_lag_ns=(0, 2, 20)[int(draw() * 3)] * NS_PER_SECOND,
-            ids_reusable=draw() < _HALF,
-            lookup=True,
-        )
-        self.venue = ReferenceVenue(
-            INSTRUMENTS,
-            self.clock,
-            modes=self.modes,
-            config=PaperConfig(balances=("USD=1000000",), slippage_bps=Decimal(0)),
-            margin=PaperMargin.NONE,
-        )
+        self.venue = make_venue(self.clock, draw)
         max_gross = Decimal(4_000) if draw() < _HALF else None
         self.moods = Moods(
             self.venue.books.account.mark, lambda name: self.process.end_blocked(name)
         )
         self.configuration = Configuration(
-            host, self.moods, lambda name: self.numbers(f"plan/{name}")
+            host, self.venue, self.moods, lambda name: self.numbers(f"plan/{name}")
         )
         self.process = Process(
             seed,
@@ -110,7 +97,7 @@ class World:
 
     async def move_market(self) -> None:
         """Push quotes and bars, step after step, until cancelled."""
-        walk = PriceWalk(self.numbers("prices"))
+        walk = PriceWalk(self.numbers("prices"), self.venue.traded)
         while True:
             now_ns = self.clock.now_ns()
             for event in walk.step(now_ns):
@@ -155,7 +142,7 @@ class World:
     async def _show_garbage(self, _: Fault, draw: Callable[[], float]) -> None:
         event = garbage(self.venue, self.clock.now_ns(), draw)
         if event is not None:
-            self.venue.market_data.show_garbage(event)
+            self.venue.show_garbage(event)
 
     async def _trade_foreign(self, fault: Fault, draw: Callable[[], float]) -> None:
         await trade_foreign(self.venue, self.clock, f"foreign-{fault.at_ns}", draw)
