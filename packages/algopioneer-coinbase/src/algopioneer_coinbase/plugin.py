@@ -96,5 +96,6 @@ def algopioneer_venues() -> Sequence[VenueSpec]:
             capabilities=CAPABILITIES,
             sandbox="algopioneer_coinbase.sandbox_server:command",
             diagnosis="algopioneer_coinbase.diagnosis:diagnose",
+            simulation="algopioneer_coinbase.simulated:SimulatedCoinbase",
         )
     ]

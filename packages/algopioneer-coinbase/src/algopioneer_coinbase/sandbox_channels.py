@@ -166,17 +166,19 @@ class Channels:
 
     def of_market(self, event: Quote | Trade) -> list[Shown]:
         """Return what is shown of a market's event."""
+        price = self.of_price(event)
         if isinstance(event, Trade):
-            return [
-                ("market_trades", lambda: {"type": "update", "trades": [_trade(event)]}),
-                ("candles", lambda: {"type": "update", "candles": [self._candle(event)]}),
-            ]
+            candle = "candles", lambda: {"type": "update", "candles": [self._candle(event)]}
+            return [price, candle]
         before = self._books.get(event.instrument_id, event)
         self._books[event.instrument_id] = event
-        return [
-            ("ticker", lambda: {"type": "update", "tickers": [self._ticker(event)]}),
-            ("level2", lambda: level2_json(event, before)),
-        ]
+        return [price, ("level2", lambda: level2_json(event, before))]
+
+    def of_price(self, event: Quote | Trade) -> Shown:
+        """Return what is shown of a market's event on the channel that is of nothing else."""
+        if isinstance(event, Trade):
+            return "market_trades", lambda: {"type": "update", "trades": [_trade(event)]}
+        return "ticker", lambda: {"type": "update", "tickers": [self._ticker(event)]}
 
     def of_order(self, placed: PlacedOrder) -> Json:
         """Return what is shown of an order that has changed."""

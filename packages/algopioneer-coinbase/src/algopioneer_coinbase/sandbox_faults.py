@@ -20,6 +20,7 @@ _AT_NEXT: Final = (
     FaultKind.RATE_LIMIT,
     FaultKind.SERVER_ERROR,
     FaultKind.DUPLICATE,
+    FaultKind.REORDER,
     FaultKind.LATE_FILL,
     FaultKind.PARTIAL_FILL,
 )

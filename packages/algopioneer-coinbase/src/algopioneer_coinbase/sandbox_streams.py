@@ -8,7 +8,7 @@ connection that nothing is sent on for ninety (protocol: keepalive).
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import count
 from typing import Final
 
@@ -17,7 +17,7 @@ from anyio.abc import ByteStream, Listener
 from anyio.streams.memory import MemoryObjectReceiveStream
 
 from algopioneer_coinbase.sandbox_auth import Gatekeeper, PerSecond
-from algopioneer_coinbase.sandbox_channels import CHANNELS, PRIVATE, Channels
+from algopioneer_coinbase.sandbox_channels import CHANNELS, PRIVATE, Channels, Shown
 from algopioneer_coinbase.sandbox_connection import Connection, Json
 from algopioneer_coinbase.sandbox_futures import FuturesAccount
 from algopioneer_coinbase.sandbox_trading import Trading
@@ -55,6 +55,7 @@ class Streams:
         self._gate = gate
         self._channels = Channels(trading, futures)
         self._connections: dict[Connection, None] = {}
+        self._held: list[tuple[str, list[Json]]] = []  # to be overtaken by the next of an order
         self.skipped = 0
         """Market data messages to lose: each takes its number of the sequence with it."""
         self.on_heard: Callable[[str], None] = lambda _: None
@@ -202,9 +203,22 @@ class Streams:
 
     def show_order(self, placed: PlacedOrder) -> None:
         """Tell of an order as it is now."""
-        events = [self._channels.of_order(placed)]
+        update = placed.order.intent.instrument_id.symbol, [self._channels.of_order(placed)]
+        if not self._held and self._exchange.befalls("reorder"):
+            self._held = [update]
+            return
+        self._tell_order(*update)
+        self._tell_held()
+
+    def _tell_held(self) -> None:
+        """Tell what was held back to be overtaken; it has been, or there is nothing to do it."""
+        held, self._held = self._held, []
+        for product, events in held:
+            self._tell_order(product, events)
+
+    def _tell_order(self, product: str, events: list[Json]) -> None:
         for connection in self._connections:
-            if connection.wants("user", placed.order.intent.instrument_id.symbol):
+            if connection.wants("user", product):
                 self._put(connection, "user", events)
                 if self._exchange.befalls("duplicate"):
                     self._put(connection, "user", events)
@@ -214,8 +228,16 @@ class Streams:
 
     def _on_event(self, event: Quote | Trade) -> None:
         """Show what happened to all who want it, as of one time."""
-        name, now = event.instrument_id.symbol, iso_utc(self._exchange.clock.now_ns())
-        for channel, make in self._channels.of_market(event):
+        self._tell_held()
+        self._show(event, iso_utc(self._exchange.clock.now_ns()), self._channels.of_market(event))
+
+    def show_garbage(self, event: Quote | Trade) -> None:
+        """Show a quote or a trade that never was, as of its own time."""
+        self._show(event, iso_utc(event.ts_event), [self._channels.of_price(event)])
+
+    def _show(self, event: Quote | Trade, now: str, shown: Iterable[Shown]) -> None:
+        name = event.instrument_id.symbol
+        for channel, make in shown:
             content: list[Json] = []
             for connection in self._connections:
                 if connection.wants(channel, name):
@@ -227,6 +249,8 @@ class Streams:
     def _put(
         self, connection: Connection, channel: str, events: list[Json], now: str | None = None
     ) -> None:
+        if self._exchange.faults["mute"] and channel != "heartbeats":
+            return  # nothing is missing: the sequence goes on with the next heartbeat
         message = {
             "channel": "l2_data" if channel == "level2" else channel,
             "client_id": "",

@@ -14,6 +14,7 @@ from typing import Any, Final, TypeVar
 from attrs import evolve
 
 from algopioneer_core.domain.instruments import Instrument
+from algopioneer_core.domain.money import ONE
 from algopioneer_core.domain.spreads import ShortMode
 from algopioneer_core.engine.exit_policies import StopLoss, StopLossConfig
 from algopioneer_core.engine.exits import ExitCosts
@@ -141,6 +142,8 @@ class Configuration:
             return Moody(Quoter(instruments[0], **settings), name, self._moods)
         if len(instruments) > 1:
             settings["notional"] = 2 * LEG_NOTIONAL
+        if name == "basis" and instruments[0].taker_fee is None:
+            settings |= dict.fromkeys(("spot_fee_bps", "future_fee_bps"), ONE)
         if "allow_short" in settings:
             settings["allow_short"] &= instruments[0].shortable
         spec = self._host.strategies.get(name)

@@ -106,6 +106,7 @@ async def trade_foreign(
     is_large = draw() < _OFTEN_LARGE
     worth = Decimal(500) if is_large else Decimal(10 + int(draw() * 50))
     quantity = instrument.whole_quantity(mul(worth, Decimal("0.01")))
+    quantity = max(quantity, instrument.quantity_increment.step)  # a contract is a whole one
     _place(
         venue,
         clock,
