@@ -12,7 +12,14 @@ import pytest
 from algopioneer_core.bootstrap.host import load_host
 from algopioneer_core.testing.fault_plans import Fault, FaultKind
 from algopioneer_core.testing.reference_venue import ReferenceVenue
-from algopioneer_core.testing.simulate import Failure, main, replay_command, run_seed, shrunk
+from algopioneer_core.testing.simulate import (
+    Failure,
+    drawn_venue,
+    main,
+    replay_command,
+    run_seed,
+    shrunk,
+)
 from algopioneer_core.testing.simulation import Outcome, simulate
 from algopioneer_core.testing.simulation_history import draw_history, shrink
 
@@ -39,9 +46,35 @@ def test_same_seeds_give_the_same_journals_whatever_the_hash_seed(tmp_path: Path
     assert first == second
 
 
-def _journals(folder: Path, hash_seed: str) -> dict[str, bytes]:
+@pytest.mark.slow
+def test_the_same_seed_gives_the_same_journal_over_a_wire(tmp_path: Path) -> None:
+    """With Coinbase's adapter, tokens, requests and websockets in between, too."""
+    over_wire = "--venue coinbase --first-seed 2 --seeds 1 --minutes 4"
+    first, second = (_journals(tmp_path / each, each, over_wire) for each in ("1", "2"))
+    assert len(first["seed-2.txt"]) > 10_000
+    assert first == second
+
+
+@pytest.mark.slow
+def test_invariants_hold_with_coinbases_adapter_over_a_wire_that_fails() -> None:
+    """The adapter as it trades with money, and the books of the exchange behind it."""
+    played = [run_seed(seed, 10, venue="coinbase") for seed in (6, 8)]
+    assert all(isinstance(each, Outcome) and each.fills > 5 for each in played), played
+
+
+def test_seeds_draw_their_venue_and_tell_it() -> None:
+    """Most are at the reference venue; a replay names the other one."""
+    drawn = [drawn_venue(seed) for seed in range(200)]
+    assert 5 < drawn.count("coinbase") < 50
+    assert drawn.count("reference") == 200 - drawn.count("coinbase")
+    assert "--venue coinbase --first-seed 7 " in replay_command(7, 10, venue="coinbase")
+
+
+def _journals(
+    folder: Path, hash_seed: str, what: str = "--first-seed 3 --seeds 3 --minutes 12"
+) -> dict[str, bytes]:
     """Return the exports, by name, that a process of its own has written."""
-    command = "--first-seed 3 --seeds 3 --minutes 12 --jobs 1 --journals"
+    command = f"{what} --jobs 1 --journals"
     subprocess.run(
         [sys.executable, "-m", "algopioneer_core.testing.simulate", *command.split(), str(folder)],
         env={**os.environ, "PYTHONHASHSEED": hash_seed},

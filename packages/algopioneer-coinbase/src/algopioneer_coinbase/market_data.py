@@ -1,5 +1,6 @@
 """The markets of Coinbase: products, streams that mend themselves, and history without holes."""
 
+import math
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -31,6 +32,7 @@ from algopioneer_core.wire.dialing import Dial
 from algopioneer_core.wire.pacing import wait_turn
 from algopioneer_core.wire.rate_limits import TokenBucket
 from algopioneer_core.wire.tasks import tasks_for_block
+from algopioneer_core.wire.websocket import WebSocket
 from algopioneer_core.wire.websocket_client import open_websocket
 
 __all__ = ["GRANULARITIES", "CoinbaseMarketData", "EventQueue", "StreamSettings"]
@@ -65,7 +67,22 @@ class StreamSettings:
     user_url: str
     dial: Dial
     silence_s: float
+    """Also how long a connection may take to be made, and to confirm what was subscribed."""
     draw: Callable[[], float]
+
+    @asynccontextmanager
+    async def connected(self, url: str) -> AsyncIterator[WebSocket]:
+        """
+        Connect to one of the streams for the length of a block.
+
+        Raises:
+            TimeoutError: The venue does not answer, as it may when the line is half open.
+            VenueError: See `open_websocket`.
+        """
+        with anyio.fail_after(self.silence_s) as patience:
+            async with open_websocket(url, dial=self.dial, text_as_bytes=True) as websocket:
+                patience.deadline = math.inf
+                yield websocket
 
 
 class EventQueue:
@@ -279,7 +296,7 @@ class _Feed:
         self._market = market
         self._ids = ids
         self._names = market._symbols.stream_names(ids)
-        self._was_up = self._is_up = False
+        self._was_up = self._is_up = self._is_refused = False
         self._started: anyio.abc.TaskStatus[None] = anyio.TASK_STATUS_IGNORED
         self._waits = Backoff(RECONNECT, market._settings.draw)
 
@@ -293,8 +310,13 @@ class _Feed:
             try:
                 await self._connect()
             except StreamRefused as error:
-                self._refuse(error)
-                return
+                if self._is_refused or self._market._signer is None:
+                    self._refuse(error)
+                    return
+                self._is_refused = True  # as all tokens are while our clock is wrong
+                if self._is_up:
+                    self._lost(error)
+                await self._market._rest.learn_time()
             except (VenueError, TimeoutError) as error:
                 self._lost(error)
             await anyio.sleep(self._waits.next_ns() / NS_PER_SECOND)
@@ -323,24 +345,23 @@ class _Feed:
     async def _connect(self) -> None:
         """Keep one connection until it is lost."""
         market, settings = self._market, self._market._settings
-        signer, clock = market._signer, market._clock
-        token = None if signer is None else lambda: signer.stream_token(clock.now_ns())
+        token = None if market._signer is None else market._rest.stream_token
         session = MarketStream(self._names, token)
-        async with open_websocket(
-            settings.market_url, dial=settings.dial, text_as_bytes=True
-        ) as websocket:
+        async with settings.connected(settings.market_url) as websocket:
+            up_by = anyio.current_time() + settings.silence_s
             for text in session.hello():
                 await wait_turn([market._messages])
                 await websocket.send(text)
             while True:
-                with anyio.fail_after(settings.silence_s):
+                left_s = settings.silence_s if self._is_up else up_by - anyio.current_time()
+                with anyio.fail_after(left_s):
                     data = await websocket.receive()
                 self._take(session, data)
                 if not self._is_up and session.is_subscribed:
                     self._up()
 
     def _up(self) -> None:
-        self._is_up = True
+        self._is_up, self._is_refused = True, False
         self._waits.reset()
         if self._was_up:
             self.queue.put(FeedUp(VENUE, self._market._clock.now_ns()))

@@ -35,7 +35,6 @@ from algopioneer_core.domain.market_data import NS_PER_SECOND
 from algopioneer_core.ports import Clock, ReceiveStream
 from algopioneer_core.wire.backoff import Backoff, BackoffPolicy
 from algopioneer_core.wire.tasks import tasks_for_block
-from algopioneer_core.wire.websocket_client import open_websocket
 
 __all__ = ["PrivateStream"]
 
@@ -89,7 +88,7 @@ class PrivateStream:
                 remedy="set COINBASE_API_KEY and COINBASE_API_SECRET",
             )
         async with tasks_for_block() as tasks:
-            line = _Line(self, self._signer, tasks)
+            line = _Line(self, tasks)
             await tasks.start(line.run)
             yield line.reports
 
@@ -132,15 +131,14 @@ class _Reports:
 class _Line:
     """One stream: its connections one after the other, and the orders it tells of."""
 
-    def __init__(self, owner: PrivateStream, signer: Signer, tasks: anyio.abc.TaskGroup) -> None:
+    def __init__(self, owner: PrivateStream, tasks: anyio.abc.TaskGroup) -> None:
         self.reports = _Reports()
         self._owner = owner
-        self._signer = signer
         self._tasks = tasks
         self._maker = ReportMaker()
         self._latest: dict[str, OrderState] = {}  # of orders that are being worked on
         self._waits = Backoff(RECONNECT, owner.settings.draw)
-        self._was_up = False
+        self._was_up = self._is_refused = False
 
     async def run(self, *, task_status: anyio.abc.TaskStatus[None]) -> None:
         """Keep a connection, until cancelled or refused."""
@@ -148,29 +146,34 @@ class _Line:
             try:
                 await self._connect(task_status)
             except (StreamRefused, AuthenticationFailed) as error:
-                refused = AuthenticationFailed(error.message, where=VENUE, remedy=error.remedy)
-                if not self._was_up:
-                    raise refused from error
-                self.reports.fail(refused)
-                return
+                if self._is_refused:
+                    self._refuse(error)
+                    return
+                self._is_refused = True  # as all tokens are while our clock is wrong
+                await self._owner.rest.learn_time()
             except (VenueError, TimeoutError) as error:
                 if not self._was_up:
                     raise _unreachable(error) from error
             await anyio.sleep(self._waits.next_ns() / NS_PER_SECOND)
 
+    def _refuse(self, error: VenueError) -> None:
+        refused = AuthenticationFailed(error.message, where=VENUE, remedy=error.remedy)
+        if not self._was_up:
+            raise refused from error
+        self.reports.fail(refused)
+
     async def _connect(self, task_status: anyio.abc.TaskStatus[None]) -> None:
         owner = self._owner
-        session = UserStream(lambda: self._signer.stream_token(owner.clock.now_ns()))
+        session = UserStream(owner.rest.stream_token)
         seen: set[str] = set()
         settings = owner.settings
-        async with open_websocket(
-            settings.user_url, dial=settings.dial, text_as_bytes=True
-        ) as websocket:
+        async with settings.connected(settings.user_url) as websocket:
             for text in session.hello():
                 await websocket.send(text)
-            is_up = False
+            is_up, up_by = False, anyio.current_time() + settings.silence_s
             while True:
-                with anyio.fail_after(settings.silence_s):
+                left_s = settings.silence_s if is_up else up_by - anyio.current_time()
+                with anyio.fail_after(left_s):
                     data = await websocket.receive()
                 seen |= self._take(session, data)
                 if not is_up and session.is_subscribed and session.is_complete:
@@ -180,6 +183,7 @@ class _Line:
                         self._tasks.start_soon(self._make_up_for, seen)
 
     def _up(self, task_status: anyio.abc.TaskStatus[None]) -> None:
+        self._is_refused = False
         self._waits.reset()
         if not self._was_up:
             self._was_up = True

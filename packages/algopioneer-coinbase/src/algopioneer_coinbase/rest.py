@@ -112,15 +112,13 @@ class CoinbaseRest:
         self._clock = clock
         self._pace = pace
         self._draw = draw
+        self._ahead_ns = 0  # our clock's, as far as it is known
 
     # --- markets -----------------------------------------------------------------------------
 
     async def server_time_ns(self) -> int:
         """Return the venue's time, UTC nanoseconds, to the millisecond."""
-        answer = await self._read("/time", ServerTime, public=True)
-        if not answer.epochMillis.isdecimal():
-            raise DataError("the venue's time is no number", where="coinbase")
-        return int(answer.epochMillis) * 1_000_000
+        return _time_of(await self._read("/time", ServerTime, public=True))
 
     async def products(self, kind: str) -> list[Product]:
         """Return all products of a kind: SPOT or FUTURE."""
@@ -280,7 +278,9 @@ class CoinbaseRest:
         response = await self._exchange(method, path, query, content, public=public)
         if response.status_code == HTTPStatus.UNAUTHORIZED and not public:
             # A token lives two minutes and names one request; the venue refuses good ones at times
-            # (protocol: pitfalls). A new one tells. Nothing was done, so it may be sent again.
+            # (protocol: pitfalls), and all of a clock that is wrong. A new one of the venue's time
+            # tells. Nothing was done, so it may be sent again.
+            await self.learn_time()
             response = await self._exchange(method, path, query, content, public=public)
         where = f"{method} {self._http.host}{ROOT}{path}"
         if not response.is_success:
@@ -308,14 +308,44 @@ class CoinbaseRest:
             method, asked, content=content, headers=headers, expect=_EVERY_STATUS
         )
 
+    # --- tokens ------------------------------------------------------------------------------
+
+    async def learn_time(self) -> None:
+        """
+        Compare our clock with the venue's: tokens carry the venue's time from now on.
+
+        For when a token was refused: a clock that is wrong by seconds spoils all of them. Where the
+        venue does not tell its time, nothing changes.
+        """
+        try:
+            answer = await self._send("GET", "/time", ServerTime, public=True)
+            self._ahead_ns = self._clock.now_ns() - _time_of(answer)
+        except (VenueError, DataError):
+            return
+
+    def stream_token(self) -> str:
+        """
+        Return a token for one message of a stream.
+
+        Raises:
+            UnsupportedOperation: There is no key.
+        """
+        return self._key().stream_token(self._now_ns())
+
     def _token(self, method: str, path: str) -> str:
+        return self._key().rest_token(method, path, self._now_ns())
+
+    def _now_ns(self) -> int:
+        return self._clock.now_ns() - self._ahead_ns
+
+    def _key(self) -> Signer:
         if self._signer is None:
             raise UnsupportedOperation(
                 "there is no key, so there is no account",
                 where="coinbase",
                 remedy="set COINBASE_API_KEY and COINBASE_API_SECRET",
             )
-        return self._signer.rest_token(method, path, self._clock.now_ns())
+        return self._signer
 
     def _error(self, response: httpx.Response, where: str, *, public: bool) -> VenueError:
         try:
@@ -333,6 +363,12 @@ class CoinbaseRest:
                 "check the key's permissions with `algopioneer doctor`, and the clock of this host"
             )
         return error
+
+
+def _time_of(answer: ServerTime) -> int:
+    if not answer.epochMillis.isdecimal():
+        raise DataError("the venue's time is no number", where="coinbase")
+    return int(answer.epochMillis) * 1_000_000
 
 
 def _cursor(cursor: str) -> Query:

@@ -11,9 +11,9 @@ from algopioneer_core.engine.leg_states import LegState
 from algopioneer_core.runtime.floor import Floor
 from algopioneer_core.testing.clocks import VIRTUAL_START_NS, VirtualClock
 from algopioneer_core.testing.journal_storage import MemoryDisk
-from algopioneer_core.testing.reference_venue import ReferenceVenue
+from algopioneer_core.testing.simulated_reference import SimulatedReference
 from algopioneer_core.testing.simulation_books import BookKeeper, InvariantBroken
-from algopioneer_core.testing.simulation_market import COIN, INSTRUMENTS
+from algopioneer_core.testing.simulation_market import REFERENCE
 
 PAIR = "pairs"
 ALLOWED_S = 45 + 3
@@ -62,12 +62,12 @@ class History:
     """A venue at which one leg of a pair is held and the other is not, from the first second."""
 
     def __init__(self) -> None:
-        venue = ReferenceVenue(INSTRUMENTS, VirtualClock())
+        venue = SimulatedReference(VirtualClock(), lambda: 0.0)
         price, size = Decimal(100), Decimal(5)
-        for each in INSTRUMENTS:
+        for each in REFERENCE:
             venue.push(Quote(each.id, VIRTUAL_START_NS, price, price, size, size, VIRTUAL_START_NS))
         self.books = BookKeeper(venue, MemoryDisk(), None)
-        self.books.held[PAIR, COIN.id] = Decimal(10)
+        self.books.held[PAIR, REFERENCE.coin.id] = Decimal(10)
 
     def look(self, second: int, state: LegState | None) -> None:
         """Have the books checked at *second*; None for *state* while no session runs."""

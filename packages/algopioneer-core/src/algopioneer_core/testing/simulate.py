@@ -68,7 +68,7 @@ def run_seed(
     minutes: int,
     only: Sequence[int] | None = None,
     journals: Path | None = None,
-    venue: str = REFERENCE_VENUE,
+    venue: str | None = REFERENCE_VENUE,
 ) -> Outcome | Failure:
     """
     Play one seed; whatever it raises is its failure, and so is time that stands still.
@@ -78,7 +78,7 @@ def run_seed(
         minutes: How long things go wrong, simulated.
         only: The numbers of the incidents that happen; None for all of them.
         journals: A folder for the canonical export of the journal, `seed-N.txt`.
-        venue: Where it happens; empty for where the seed says.
+        venue: Where it happens; None for where the seed says.
     """
     venue = venue or drawn_venue(seed)
     history = draw_history(seed, minutes, venue)
@@ -223,7 +223,7 @@ def _parser() -> argparse.ArgumentParser:
         "--only", type=_numbers, help="numbers of the incidents that happen, 3,17 (all)"
     )
     parser.add_argument(
-        "--venue", type=_known_venue, default="", help="where they happen (each seed decides)"
+        "--venue", type=_known_venue, default=None, help="where they happen (each seed decides)"
     )
     parser.add_argument("--first-failure", action="store_true", help="end with the first of them")
     parser.add_argument("--shrink", action="store_true", help="leave out what does not matter")

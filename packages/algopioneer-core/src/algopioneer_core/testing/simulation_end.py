@@ -8,6 +8,7 @@ What must hold at the end of a simulation, when faults are over and the session 
   orders that nobody could know: somebody else's, and those whose intent a dishonest disk has lost.
 """
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import Final
 
@@ -73,12 +74,24 @@ def _check_fills(books: BookKeeper, entries: list[StoredEntry]) -> None:
             if body.fill.fill_id in seen:
                 raise InvariantBroken(f"fill {body.fill.fill_id} is journalled twice")
             seen[body.fill.fill_id] = body.fill
-    known = (f for f in books.venue.executed if f.client_order_id not in books.lost)
+    known = [f for f in books.venue.executed if f.client_order_id not in books.lost]
+    if books.venue.tells_each_fill and (wrong := _not_alike(seen.values(), known)):
+        raise InvariantBroken(f"a fill is not as it was executed: {wrong}")
     journalled, executed = by_order(seen.values()), by_order(known)
     for key in dict.fromkeys((*executed, *journalled)):
         ours, theirs = journalled.get(key, ZERO), executed.get(key, ZERO)
         if ours != theirs:
             raise InvariantBroken(f"{theirs} of order {key} was executed, {ours} is journalled")
+
+
+def _not_alike(journalled: Iterable[Fill], executed: Iterable[Fill]) -> str:
+    """Return a fill whose order, side, quantity, price or fee only one of two lists has."""
+    ours, theirs = (
+        Counter((f.client_order_id, f.side, f.quantity, f.price, f.fee, f.fee_asset) for f in fills)
+        for fills in (journalled, executed)
+    )
+    apart = [*(ours - theirs), *(theirs - ours)]
+    return str(apart[0]) if apart else ""
 
 
 def by_order(fills: Iterable[Fill]) -> dict[str, Quantity]:
