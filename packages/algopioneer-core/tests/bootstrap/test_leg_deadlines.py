@@ -26,7 +26,7 @@ from algopioneer_core.testing.sessions import (
     session_plan,
     strategy_plan,
 )
-from algopioneer_core.testing.simulation_market import COIN, TWIN
+from algopioneer_core.testing.simulation_market import REFERENCE
 
 AT_ONCE = VenueModes().capabilities()
 IN_A_MINUTE = VenueModes(read_lag_ns=59 * NS_PER_SECOND).capabilities()
@@ -75,20 +75,26 @@ def test_a_replay_has_no_deadline_that_no_bar_could_meet() -> None:
 async def _told_after_a_lost_request(rules: LegRules) -> list[str]:
     """Return what people are told within two minutes after a leg's request was lost on its way."""
     venue = ReferenceVenue(
-        [COIN, TWIN],
+        [REFERENCE.coin, REFERENCE.twin],
         VirtualClock(),
         modes=VenueModes(read_lag_ns=59 * NS_PER_SECOND),
         config=PaperConfig(balances=("USD=100000",), slippage_bps=Decimal(0)),
         margin=PaperMargin.NONE,
     )
-    pair = strategy_plan("pair", lambda: SpreadFlipper(COIN.id, TWIN.id), COIN, TWIN, legs=rules)
+    pair = strategy_plan(
+        "pair",
+        lambda: SpreadFlipper(REFERENCE.coin.id, REFERENCE.twin.id),
+        REFERENCE.coin,
+        REFERENCE.twin,
+        legs=rules,
+    )
     plan = session_plan(pair, resume=Resume.WALLCLOCK)
     async with running_session(plan, venue, MemoryDisk()) as running:
         _quote(venue)
         await anyio.sleep(60 - anyio.current_time())
         await venue.apply(Fault(0, FaultKind.LOST_REQUEST))
         now_ns = VirtualClock().now_ns()
-        for each in (COIN, TWIN):
+        for each in (REFERENCE.coin, REFERENCE.twin):
             venue.push(Bar(each.id, now_ns, 10_000, 10_000, 10_000, 10_000, 0, 2, 0, now_ns))
         for _ in range(24):
             _quote(venue)
@@ -100,7 +106,7 @@ async def _told_after_a_lost_request(rules: LegRules) -> list[str]:
 
 def _quote(venue: ReferenceVenue) -> None:
     now_ns, price, size = VirtualClock().now_ns(), Decimal(100), Decimal(1_000)
-    for each in (COIN, TWIN):
+    for each in (REFERENCE.coin, REFERENCE.twin):
         venue.push(Quote(each.id, now_ns, price, price, size, size, now_ns))
 
 
