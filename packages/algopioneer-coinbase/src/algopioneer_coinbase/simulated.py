@@ -33,7 +33,6 @@ from algopioneer_core.domain.market_data import NS_PER_SECOND, Bar, Quote, Trade
 from algopioneer_core.domain.money import ONE, ZERO, plain
 from algopioneer_core.domain.orders import Order
 from algopioneer_core.ports import Clock
-from algopioneer_core.runtime.bar_intake import BarOrigin
 from algopioneer_core.simulation.paper_exchange import PaperExchange
 from algopioneer_core.simulation.sandbox import PlacedOrder
 from algopioneer_core.testing.fault_plans import Fault, FaultKind
@@ -75,7 +74,7 @@ class SimulatedCoinbase:
     """
 
     name = VENUE
-    bar_origin = BarOrigin.TRADES
+    pushes_bars = False
     tells_each_fill = True
 
     def __init__(self, clock: Clock, draw: Callable[[], float]) -> None:

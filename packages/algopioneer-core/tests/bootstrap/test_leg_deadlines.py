@@ -28,6 +28,8 @@ from algopioneer_core.testing.sessions import (
 )
 from algopioneer_core.testing.simulation_market import REFERENCE
 
+COIN, TWIN = REFERENCE.coin, REFERENCE.twin
+
 AT_ONCE = VenueModes().capabilities()
 IN_A_MINUTE = VenueModes(read_lag_ns=59 * NS_PER_SECOND).capabilities()
 """It takes a minute until an order that is shown nowhere is proven absent."""
@@ -75,7 +77,7 @@ def test_a_replay_has_no_deadline_that_no_bar_could_meet() -> None:
 async def _told_after_a_lost_request(rules: LegRules) -> list[str]:
     """Return what people are told within two minutes after a leg's request was lost on its way."""
     venue = ReferenceVenue(
-        [REFERENCE.coin, REFERENCE.twin],
+        [COIN, TWIN],
         VirtualClock(),
         modes=VenueModes(read_lag_ns=59 * NS_PER_SECOND),
         config=PaperConfig(balances=("USD=100000",), slippage_bps=Decimal(0)),
@@ -83,9 +85,9 @@ async def _told_after_a_lost_request(rules: LegRules) -> list[str]:
     )
     pair = strategy_plan(
         "pair",
-        lambda: SpreadFlipper(REFERENCE.coin.id, REFERENCE.twin.id),
-        REFERENCE.coin,
-        REFERENCE.twin,
+        lambda: SpreadFlipper(COIN.id, TWIN.id),
+        COIN,
+        TWIN,
         legs=rules,
     )
     plan = session_plan(pair, resume=Resume.WALLCLOCK)
@@ -94,7 +96,7 @@ async def _told_after_a_lost_request(rules: LegRules) -> list[str]:
         await anyio.sleep(60 - anyio.current_time())
         await venue.apply(Fault(0, FaultKind.LOST_REQUEST))
         now_ns = VirtualClock().now_ns()
-        for each in (REFERENCE.coin, REFERENCE.twin):
+        for each in (COIN, TWIN):
             venue.push(Bar(each.id, now_ns, 10_000, 10_000, 10_000, 10_000, 0, 2, 0, now_ns))
         for _ in range(24):
             _quote(venue)
@@ -106,7 +108,7 @@ async def _told_after_a_lost_request(rules: LegRules) -> list[str]:
 
 def _quote(venue: ReferenceVenue) -> None:
     now_ns, price, size = VirtualClock().now_ns(), Decimal(100), Decimal(1_000)
-    for each in (REFERENCE.coin, REFERENCE.twin):
+    for each in (COIN, TWIN):
         venue.push(Quote(each.id, now_ns, price, price, size, size, now_ns))
 
 

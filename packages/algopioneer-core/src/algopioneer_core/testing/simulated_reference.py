@@ -10,7 +10,6 @@ from algopioneer_core.domain.fills import Fill
 from algopioneer_core.domain.market_data import NS_PER_SECOND, Bar, Quote
 from algopioneer_core.domain.orders import Order
 from algopioneer_core.ports import Clock
-from algopioneer_core.runtime.bar_intake import BarOrigin
 from algopioneer_core.simulation.paper_config import PaperConfig, PaperMargin
 from algopioneer_core.simulation.paper_exchange import PaperExchange
 from algopioneer_core.testing.fault_plans import Fault
@@ -34,7 +33,7 @@ class SimulatedReference:
     """
 
     traded: Traded = REFERENCE
-    bar_origin = BarOrigin.PUSHED
+    pushes_bars = True
 
     def __init__(self, clock: Clock, draw: Callable[[], float]) -> None:
         self.modes = VenueModes(

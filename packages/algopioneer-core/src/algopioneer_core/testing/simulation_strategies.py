@@ -84,7 +84,7 @@ class Configuration:
     ) -> None:
         self._host = host
         self._traded = venue.traded
-        self._origins = dict.fromkeys((each.id for each in venue.traded), venue.bar_origin)
+        self._origin = BarOrigin.PUSHED if venue.pushes_bars else BarOrigin.TRADES
         self._moods = moods
         self._numbers = numbers
         self._variants = dict.fromkeys(STRATEGIES, 0)
@@ -121,7 +121,7 @@ class Configuration:
             make=functools.partial(self._make, name, variant),
             instruments=instruments,
             interval_ns=INTERVAL_NS,
-            origins={each.id: self._origins[each.id] for each in instruments},
+            origins={each.id: self._origin for each in instruments},
             capital=Decimal(10_000),
             exit_costs=ExitCosts(fee=Decimal("0.0001"), slippage=Decimal(0)),
             legs=_leg_rules(instruments, _one_of(LegOrders, draw)),

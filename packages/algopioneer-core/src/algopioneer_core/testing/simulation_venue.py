@@ -15,7 +15,6 @@ from algopioneer_core.domain.market_data import Bar, Quote
 from algopioneer_core.domain.orders import Order
 from algopioneer_core.plugins.manager import PluginHost
 from algopioneer_core.ports import Clock, Venue
-from algopioneer_core.runtime.bar_intake import BarOrigin
 from algopioneer_core.simulation.paper_exchange import PaperExchange
 from algopioneer_core.testing.fault_plans import Fault
 from algopioneer_core.testing.simulation_market import Traded
@@ -68,8 +67,8 @@ class SimulatedVenue(Protocol):
         """What its adapter can do."""
 
     @property
-    def bar_origin(self) -> BarOrigin:
-        """What bars of a minute come from."""
+    def pushes_bars(self) -> bool:
+        """Whether it pushes bars of a minute, or they are made of its trades."""
 
     @property
     def tells_each_fill(self) -> bool:
