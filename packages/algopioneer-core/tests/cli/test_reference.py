@@ -16,6 +16,7 @@ from algopioneer_core.cli.doctor import doctor
 from algopioneer_core.cli.dual_leg import dual_leg
 from algopioneer_core.cli.history import download
 from algopioneer_core.cli.main import main
+from algopioneer_core.cli.parity import parity
 from algopioneer_core.cli.portfolio import portfolio
 from algopioneer_core.cli.run import run
 from algopioneer_core.cli.trade import trade
@@ -39,7 +40,20 @@ def _page(name: str) -> str:
 
 @pytest.mark.parametrize(
     "command",
-    [backtest, trade, dual_leg, portfolio, run, demo, halt, resume, flatten, download, doctor],
+    [
+        backtest,
+        trade,
+        dual_leg,
+        portfolio,
+        run,
+        demo,
+        halt,
+        resume,
+        flatten,
+        download,
+        doctor,
+        parity,
+    ],
     ids=lambda each: str(each.name),
 )
 def test_every_flag_is_documented_with_its_help(command: click.Command) -> None:

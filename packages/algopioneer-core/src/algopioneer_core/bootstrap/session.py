@@ -35,7 +35,14 @@ from algopioneer_core.telemetry.events import LEVELS, LogEvent
 from algopioneer_core.telemetry.logging import get_logger, open_log
 from algopioneer_core.telemetry.redaction import secrets_in
 
-__all__ = ["SessionWatcher", "open_venue", "run_session", "start_session"]
+__all__ = [
+    "SessionWatcher",
+    "open_account",
+    "open_market",
+    "open_venue",
+    "run_session",
+    "start_session",
+]
 
 SessionWatcher = Callable[[Session], Coroutine[Any, Any, None]]
 """Runs beside a session until it ends: a view of it."""
@@ -202,10 +209,19 @@ def _refuse_other_venues(now: SessionConfig, again: SessionConfig) -> None:
 
 async def open_venue(venue: CheckedVenue, stack: AsyncExitStack) -> Venue:
     """Open a venue, and the paper account over it where it has one; *stack* closes them."""
-    opened = await stack.enter_async_context(made_venue(venue.spec, venue.config))
+    return await open_account(venue, await open_market(venue, stack), stack)
+
+
+async def open_market(venue: CheckedVenue, stack: AsyncExitStack) -> Venue:
+    """Open a venue without its paper account; *stack* closes it."""
+    return await stack.enter_async_context(made_venue(venue.spec, venue.config))
+
+
+async def open_account(venue: CheckedVenue, market: Venue, stack: AsyncExitStack) -> Venue:
+    """Open the paper account over *market*, which is returned where there is none."""
     if venue.paper is None:
-        return opened
-    paper = made_venue(venue.paper, venue.paper_config, shadow=opened)
+        return market
+    paper = made_venue(venue.paper, venue.paper_config, shadow=market)
     return await stack.enter_async_context(paper)
 
 

@@ -29,6 +29,7 @@ _COMMANDS: Final = {
     "flatten": ("algopioneer_core.cli.control:flatten", "Close what a session holds."),
     "config": ("algopioneer_core.cli.config:config", "Check and show a session file."),
     "journal": ("algopioneer_core.cli.journal:journal", "Ask why it traded; check the journal."),
+    "parity": ("algopioneer_core.cli.parity:parity", "Compare a session with its backtest."),
     "demo": ("algopioneer_core.cli.demo:demo", "See a backtest and a rehearsal, offline."),
     "sandbox": ("algopioneer_core.cli.sandbox:sandbox", "Run a local exchange of a venue."),
     "plugins": ("algopioneer_core.cli.plugins:plugins", "List and check what is installed."),

@@ -64,6 +64,8 @@ class ExitCode(enum.IntEnum):
     REFUSED = 3
     CONFIGURATION = 4
     VENUE_UNAVAILABLE = 5
+    DIVERGED = 6
+    """Two runs that were compared are not equal."""
 
 
 class Outcome(enum.Enum):

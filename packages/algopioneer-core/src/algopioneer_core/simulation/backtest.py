@@ -19,7 +19,6 @@ from algopioneer_core.domain.fills import Side
 from algopioneer_core.domain.instruments import Instrument, InstrumentId
 from algopioneer_core.domain.orders import Order
 from algopioneer_core.domain.round_trips import RoundTrip
-from algopioneer_core.engine.engine import TradingEngine
 from algopioneer_core.engine.exit_monitor import ExitMonitor
 from algopioneer_core.engine.exits import ExitCosts, ExitPolicy
 from algopioneer_core.engine.order_ids import order_ids
@@ -43,8 +42,9 @@ from algopioneer_core.simulation.sinks import ResultSink
 from algopioneer_core.simulation.tape import EquityTape
 from algopioneer_core.simulation.trade_statistics import TradeFigures, TradeStatistics
 from algopioneer_core.simulation.vector_backtest import VectorBacktest, why_not, why_not_these
+from algopioneer_core.simulation.watching import Watcher, engine_maker
 
-__all__ = ["AUTO_VECTOR_BARS", "BacktestRequest", "run_backtest"]
+__all__ = ["AUTO_VECTOR_BARS", "BacktestRequest", "risk_gate", "run_backtest"]
 
 _NO_JOURNAL: Final = "backtest"
 AUTO_VECTOR_BARS: Final = 4_000_000
@@ -66,6 +66,8 @@ class BacktestRequest:
     exits: Sequence[ExitPolicy] = ()
     limits: RiskLimits | None = None
     """Limits of the risk gate; None limits nothing. What it denies is counted in the notes."""
+    own_limits: RiskLimits | None = None
+    """Further limits of the strategy alone, as a session has them beside its own."""
     parameters: Mapping[str, Plain] = field(factory=dict)
     """The strategy's configuration, for the report."""
     data: Mapping[str, Plain] = field(factory=dict)
@@ -74,6 +76,8 @@ class BacktestRequest:
     """What a reader must know to judge the figures."""
     carry: tuple[Carry, ...] = ()
     """Funding, borrowing and dividends, by ascending time; none where they are not counted."""
+    watcher: Watcher | None = None
+    """Looks on while the event engine decides."""
 
 
 def run_backtest(request: BacktestRequest, sinks: Sequence[ResultSink] = ()) -> BacktestResult:
@@ -123,8 +127,10 @@ def _obstacle(strategy: Strategy, request: BacktestRequest) -> str:
         return "the strategy offers no signals"
     if request.exits:
         return "exit policies look at every bar"
-    if request.limits is not None and not request.limits.is_off:
+    if any(each is not None and not each.is_off for each in (request.limits, request.own_limits)):
         return "risk limits look at every order"
+    if request.watcher is not None:
+        return "somebody looks at every event"
     if engine is EngineChoice.AUTO and request.source.count > AUTO_VECTOR_BARS:
         return "so many bars are better streamed"
     return (
@@ -185,13 +191,13 @@ def _run_event(
     portfolio = Portfolio([instrument], config.initial_capital, on_round_trip=on_round_trip)
     orders = OrderManager(order_ids(_NO_JOURNAL, _NO_JOURNAL, request.name))
     costs = CostModel.of(instrument, config)
-    engine = TradingEngine(
+    engine = engine_maker(request.watcher)(
         request.name,
         strategy,
         portfolio,
         orders,
         exits=ExitMonitor(request.exits, _exit_costs(costs)) if request.exits else None,
-        risk=RiskGate(request.limits or RiskLimits(), numeraire=portfolio.numeraire),
+        risk=risk_gate(request.name, portfolio, request.limits, request.own_limits),
         on_denied=on_denied,
     )
     desk = CarryDesk(request.carry, portfolio)
@@ -215,6 +221,17 @@ def _matcher(request: BacktestRequest, costs: CostModel, portfolio: Portfolio) -
         None
         if config.margin is MarginModel.NONE
         else MarginCheck(portfolio, instrument, config.margin),
+    )
+
+
+def risk_gate(
+    name: str, portfolio: Portfolio, limits: RiskLimits | None, own: RiskLimits | None
+) -> RiskGate:
+    """Return the gate of a backtest: with limits, and further ones of the strategy *name* alone."""
+    return RiskGate(
+        limits or RiskLimits(),
+        numeraire=portfolio.numeraire,
+        strategy_limits={} if own is None else {name: own},
     )
 
 

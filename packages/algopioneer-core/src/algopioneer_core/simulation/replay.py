@@ -188,9 +188,24 @@ class ReplayMarket:
             UnsupportedOperation: The instrument is not replayed, or has bars of another length.
         """
         await anyio.lowlevel.checkpoint()
+        seen_ns, place = self._seen
+        source = self.source(instrument_id)
+        has_passed = isinstance(source, TickSource) or self._places[instrument_id] <= place
+        past_ns = seen_ns + 1 if has_passed else seen_ns
+        return self.whole(instrument_id, interval_ns, start_ns, min(end_ns, past_ns))
+
+    def whole(
+        self, instrument_id: InstrumentId, interval_ns: int, start_ns: int, end_ns: int
+    ) -> list[Bar]:
+        """
+        Return the bars that close in [start_ns, end_ns), whether or not they have gone by.
+
+        Raises:
+            UnsupportedOperation: The instrument is not replayed, or has bars of another length.
+        """
         source = self.source(instrument_id)
         if isinstance(source, TickSource):
-            return built_bars(source, interval_ns, start_ns, min(end_ns, self._seen[0] + 1))
+            return built_bars(source, interval_ns, start_ns, end_ns)
         if interval_ns != source.interval_ns:
             raise UnsupportedOperation(
                 f"there are bars of {format_interval(source.interval_ns)}, "
@@ -198,9 +213,7 @@ class ReplayMarket:
                 where=instrument_id,
                 remedy="ask for the interval of the file",
             )
-        seen_ns, place = self._seen
-        has_passed = self._places[instrument_id] <= place
-        return bars_between(source, start_ns, min(end_ns, seen_ns + 1 if has_passed else seen_ns))
+        return bars_between(source, start_ns, end_ns)
 
     async def market_hours(self, start_ns: int, end_ns: int) -> Sequence[MarketSession]:
         """Return one session: a replay never closes."""

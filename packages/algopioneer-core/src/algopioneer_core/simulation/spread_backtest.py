@@ -18,10 +18,10 @@ from algopioneer_core.domain.commands import OpenSpread, StrategyCommand
 from algopioneer_core.domain.errors import ConfigError, DataError, NotEnoughData, RefusedError
 from algopioneer_core.domain.fills import Side
 from algopioneer_core.domain.instruments import Instrument, InstrumentId
+from algopioneer_core.domain.money import Quantity
 from algopioneer_core.domain.orders import Order
 from algopioneer_core.domain.round_trips import RoundTrip
 from algopioneer_core.domain.times import iso_utc
-from algopioneer_core.engine.engine import TradingEngine
 from algopioneer_core.engine.exit_monitor import ExitMonitor
 from algopioneer_core.engine.exits import ExitCosts, ExitPolicy
 from algopioneer_core.engine.leg_manager import LegManager
@@ -29,11 +29,11 @@ from algopioneer_core.engine.leg_rules import LegRules
 from algopioneer_core.engine.order_ids import order_ids
 from algopioneer_core.engine.order_manager import OrderManager
 from algopioneer_core.engine.portfolio import Portfolio
-from algopioneer_core.engine.risk import Denied, RiskGate
+from algopioneer_core.engine.risk import Denied
 from algopioneer_core.engine.risk_limits import RiskLimits
 from algopioneer_core.engine.strategy import Strategy
 from algopioneer_core.history.joined import JoinedSource
-from algopioneer_core.simulation.backtest import AUTO_VECTOR_BARS
+from algopioneer_core.simulation.backtest import AUTO_VECTOR_BARS, risk_gate
 from algopioneer_core.simulation.carry import CarryDesk
 from algopioneer_core.simulation.carry_totals import CarryTotals, borrow_notes
 from algopioneer_core.simulation.config import BacktestConfig, EngineChoice, MarginModel
@@ -55,6 +55,7 @@ from algopioneer_core.simulation.spread_vector import (
 )
 from algopioneer_core.simulation.trade_statistics import TradeFigures
 from algopioneer_core.simulation.valuation import Valuation
+from algopioneer_core.simulation.watching import Watcher, engine_maker
 
 __all__ = ["PATIENT_RULES", "SpreadBacktestRequest", "run_spread_backtest"]
 
@@ -89,9 +90,13 @@ class SpreadBacktestRequest:
     config: BacktestConfig = field(factory=BacktestConfig)
     rules: LegRules | None = None
     """How the legs are worked; None for `PATIENT_RULES`."""
+    inventory: Mapping[InstrumentId, Quantity] = field(factory=dict)
+    """Holdings set aside for legs that are sold out of inventory; the event engine knows them."""
     exits: Sequence[ExitPolicy] = ()
     limits: RiskLimits | None = None
     """Limits of the risk gate; None limits nothing. What it denies is counted in the notes."""
+    own_limits: RiskLimits | None = None
+    """Further limits of the strategy alone, as a session has them beside its own."""
     parameters: Mapping[str, Plain] = field(factory=dict)
     """The strategy's configuration, for the report."""
     data: Mapping[str, Plain] = field(factory=dict)
@@ -100,6 +105,8 @@ class SpreadBacktestRequest:
     """What a reader must know to judge the figures."""
     carry: tuple[Carry, ...] = ()
     """Funding, borrowing and dividends, by ascending time; none where they are not counted."""
+    watcher: Watcher | None = None
+    """Looks on while the event engine decides."""
 
     def __attrs_post_init__(self) -> None:
         if tuple(each.id for each in self.instruments) != self.source.instrument_ids:
@@ -167,12 +174,16 @@ def _obstacle(strategy: Strategy, request: SpreadBacktestRequest) -> str:
         return "the strategy offers no signals"
     if request.exits:
         return "exit policies look at every bar"
-    if request.limits is not None and not request.limits.is_off:
+    if any(each is not None and not each.is_off for each in (request.limits, request.own_limits)):
         return "risk limits look at every order"
+    if request.watcher is not None:
+        return "somebody looks at every event"
     if request.rules is not None and not _are_plain(request.rules):
         return "leg rules look at every order"
     if engine is EngineChoice.AUTO and request.source.count > AUTO_VECTOR_BARS:
         return "so many bars are better streamed"
+    if request.inventory:
+        return "what is set aside is looked at for every spread"
     if len(request.instruments) > 2:
         return "a roll is worked bar by bar"
     return why_not_pair(request.legs, request.config)
@@ -253,17 +264,18 @@ def _run_event(
         portfolio,
         orders,
         request.rules or PATIENT_RULES,
+        request.inventory,
         successors=request.instruments[2:],
     )
     legs.refusals = Counter()
-    engine = TradingEngine(
+    engine = engine_maker(request.watcher)(
         request.name,
         strategy,
         portfolio,
         orders,
         legs=legs,
         exits=ExitMonitor(request.exits, _exit_costs(request)) if request.exits else None,
-        risk=RiskGate(request.limits or RiskLimits(), numeraire=portfolio.numeraire),
+        risk=risk_gate(request.name, portfolio, request.limits, request.own_limits),
         on_denied=on_denied,
     )
     matchers = {each.id: _matcher(request, each, portfolio) for each in request.instruments}

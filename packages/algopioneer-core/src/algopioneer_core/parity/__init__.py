@@ -1,0 +1,1 @@
+"""A recorded session against the backtester: where they part, and why."""
