@@ -114,6 +114,29 @@ def test_a_spread_that_is_not_opened_is_told(
     assert "needs more than 0 held" in refused[0]
 
 
+def test_a_basis_needs_no_settings_of_fees(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """They are the account's, and without a key those that the venue's settings state."""
+    code = main([
+        "dual-leg", "--strategy", "basis", "--symbols", "BTC-USD,BIT-27DEC30-CDE", "--exchange",
+        "coinbase", "--interval", "250ms", "--venue", "taker_fee_bps=90", "--for", "1s",
+    ])  # fmt: skip
+    shown = capsys.readouterr()
+    assert 0 == code
+    assert "strategy.started" in shown.err
+    assert "crashed" not in shown.err
+
+
+def test_what_a_strategy_cannot_be_made_of_is_refused_at_the_start(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Not made again and again by the supervisor."""
+    words = ("dual-leg", "--strategy", "basis", "--symbols", "BTC-USD,ETH-USD", "--interval", "1m")
+    assert 4 == main([*words, "--exchange", "coinbase", *INVENTORY, *HOLDINGS, "--for", "5s"])
+    shown = capsys.readouterr()
+    assert "strategy.started" not in shown.err
+    assert shown.err.splitlines()[-1].startswith("error: ")
+
+
 def test_portfolio_runs_the_pairs_of_its_file(
     here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,10 +1,11 @@
 """What a user states of Coinbase; keys come from the environment or `.env`."""
 
+from decimal import Decimal
 from typing import Final
 
 from attrs import frozen
 
-from algopioneer_core.settings import at_least, option, positive, secret
+from algopioneer_core.settings import at_least, not_negative, option, positive, secret
 
 __all__ = ["MARKET_URL", "REST_URL", "USER_URL", "CoinbaseConfig"]
 
@@ -21,7 +22,8 @@ class CoinbaseConfig:
     """
     Coinbase Advanced Trade.
 
-    Without a key it has public market data and no account.
+    Without a key it has public market data and no account. Fees are taken to be those of the tier
+    that everybody begins in then (protocol: fee tier); a key is told its own.
 
     Raises:
         ConfigError: A value is out of its range.
@@ -43,6 +45,18 @@ class CoinbaseConfig:
         "", help="Websocket of orders; by default COINBASE_USER_URL or Coinbase."
     )
     futures: bool = option(True, help="Trade US futures too, where the account may.")
+    maker_fee_bps: Decimal = option(
+        Decimal(50),
+        help="Fee of an order that rested, where there is no key to ask with.",
+        unit="bps",
+        validator=not_negative,
+    )
+    taker_fee_bps: Decimal = option(
+        Decimal(90),
+        help="Fee of an order that took, where there is no key to ask with.",
+        unit="bps",
+        validator=not_negative,
+    )
     private_per_second: int = option(
         25, help="Most requests with the key in a second; 30 are allowed.", validator=at_least(2)
     )

@@ -68,6 +68,7 @@ class CoinbaseExecution:
         private: Opens the private stream.
         clock: The present time.
         capabilities: What orders may ask for.
+        fees: What trading costs.
         lookback_ns: How far back an order is looked for whose time is not known.
         futures: Whether positions of futures are asked for.
     """
@@ -80,6 +81,7 @@ class CoinbaseExecution:
         private: PrivateStream,
         clock: Clock,
         capabilities: Capabilities,
+        fees: AccountFees,
         *,
         lookback_ns: int,
         futures: bool,
@@ -92,7 +94,7 @@ class CoinbaseExecution:
         self._capabilities = capabilities
         self._lookback_ns = lookback_ns
         self._futures = futures
-        self._fees = AccountFees(rest, clock)
+        self._fees = fees
 
     # --- placing -----------------------------------------------------------------------------
 
@@ -366,7 +368,7 @@ class CoinbaseExecution:
         return found
 
     async def fees(self, instrument_id: InstrumentId) -> FeeRates:
-        """Return the account's present rates for instruments of this kind."""
+        """Return the account's present rates for instruments of this kind; without a key, ours."""
         instrument = self._symbols.listing(instrument_id).instrument
         return await self._fees.now(instrument.kind)
 

@@ -10,6 +10,7 @@ from attrs import evolve, field, frozen
 from algopioneer_coinbase.access import addresses_of, signer_of
 from algopioneer_coinbase.config import CoinbaseConfig
 from algopioneer_coinbase.execution import CoinbaseExecution
+from algopioneer_coinbase.fee_rates import AccountFees
 from algopioneer_coinbase.known_orders import KnownOrders
 from algopioneer_coinbase.market_data import CoinbaseMarketData, StreamSettings
 from algopioneer_coinbase.messages import Product
@@ -20,7 +21,8 @@ from algopioneer_coinbase.symbols import VENUE, Symbols
 from algopioneer_core.domain.capabilities import Capabilities
 from algopioneer_core.domain.instruments import InstrumentKind
 from algopioneer_core.domain.market_data import NS_PER_SECOND
-from algopioneer_core.ports import Clock
+from algopioneer_core.domain.money import BPS, mul
+from algopioneer_core.ports import Clock, FeeRates
 from algopioneer_core.wire import machine
 from algopioneer_core.wire.dialing import Dial, dial_tcp
 from algopioneer_core.wire.http import HttpClient
@@ -103,11 +105,16 @@ async def open_coinbase(
                 PrivateStream(rest, symbols, known, signer, clock, settings),
                 clock,
                 able,
+                AccountFees(rest, clock, _assumed_fees(config) if signer is None else None),
                 lookback_ns=config.lookback_days * _DAY_NS,
                 futures=futures,
             ),
             able,
         )
+
+
+def _assumed_fees(config: CoinbaseConfig) -> FeeRates:
+    return FeeRates(maker=mul(config.maker_fee_bps, BPS), taker=mul(config.taker_fee_bps, BPS))
 
 
 async def _products(rest: CoinbaseRest, *, futures: bool) -> Iterable[Product]:

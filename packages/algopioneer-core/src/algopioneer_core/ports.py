@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol, TypeVar, TypeVarTuple, runtime_checkable
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from algopioneer_core.domain.capabilities import Capabilities, Pushed
 from algopioneer_core.domain.events import (
@@ -198,6 +198,15 @@ class FeeRates:
 
     maker: Money
     taker: Money
+
+    def given_to(self, instrument: Instrument) -> Instrument:
+        """Return *instrument* with these fees where it has none of its own."""
+        maker, taker = instrument.maker_fee, instrument.taker_fee
+        return evolve(
+            instrument,
+            maker_fee=self.maker if maker is None else maker,
+            taker_fee=self.taker if taker is None else taker,
+        )
 
 
 class Execution(Protocol):

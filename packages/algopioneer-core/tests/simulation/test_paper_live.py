@@ -14,6 +14,7 @@ from algopioneer_core.domain.market_data import NS_PER_SECOND, Bar, Quote, Trade
 from algopioneer_core.domain.money import Increment
 from algopioneer_core.domain.orders import OrderType
 from algopioneer_core.journal.codec import decode, encode
+from algopioneer_core.simulation.no_account import NoAccount
 from algopioneer_core.simulation.order_rules import (
     NO_BUYING_POWER,
     NOT_SHORTABLE,
@@ -193,3 +194,46 @@ async def test_account_is_restored_without_its_venue() -> None:
     other.restore(decode(encode(venue.snapshot())))
     await show(other, shadow, shadow.quote(40))
     assert ["a.1"] == [fill.fill_id for fill in await other.execution.fills(0)]
+
+
+CHARGED = evolve(BITCOIN, maker_fee=Decimal("0.004"), taker_fee=Decimal("0.006"))
+
+
+@pytest.mark.parametrize(
+    ("listed", "config", "maker", "taker"),
+    [
+        (BITCOIN, {}, "0.004", "0.006"),
+        (evolve(BITCOIN, taker_fee=Decimal("0.001")), {}, "0.004", "0.001"),
+        (BITCOIN, {"taker_fee_bps": Decimal(20)}, "0.004", "0.002"),
+        (BITCOIN, {"taker_fee_bps": Decimal(20), "maker_fee_bps": Decimal(0)}, "0", "0.002"),
+    ],
+)
+async def test_fees_are_stated_or_the_instruments_or_those_of_the_account(
+    listed: Instrument, config: dict[str, Any], maker: str, taker: str
+) -> None:
+    """In this order, each by itself; a fill is charged what is told."""
+    shadow = Shadow(CHARGED)
+    venue = paper(shadow, listed, slippage_bps=Decimal(0), **config)
+    await show(venue, shadow, shadow.quote(100))
+    told = await venue.execution.fees(BITCOIN.id)
+    assert (Decimal(maker), Decimal(taker)) == (told.maker, told.taker)
+    await venue.execution.submit(sent("a", BITCOIN, BUY, ts_ns=shadow.now_ns))
+    await show(venue, shadow, shadow.quote(100))
+    (fill,) = await venue.execution.fills(0)
+    assert Decimal(taker) * 101 == fill.fee
+
+
+class WithoutKey(Shadow):
+    """A venue that was opened without a key."""
+
+    @property
+    def execution(self) -> Any:
+        """Nothing can be asked of it."""
+        return NoAccount(self.name)
+
+
+async def test_a_venue_that_tells_no_rates_charges_nothing() -> None:
+    """It does not declare them, or has no account to tell them of."""
+    for shadow in (Shadow(CHARGED, Capability.FEE_RATES), WithoutKey(CHARGED)):
+        told = await paper(shadow).execution.fees(BITCOIN.id)
+        assert told.maker == told.taker == 0

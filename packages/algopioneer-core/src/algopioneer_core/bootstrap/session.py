@@ -16,7 +16,7 @@ from algopioneer_core.bootstrap.session_config import (
     CheckedVenue,
     check_session,
 )
-from algopioneer_core.bootstrap.session_plan import session_plan
+from algopioneer_core.bootstrap.session_plan import require_strategies, session_plan
 from algopioneer_core.bootstrap.signals import obey_signals
 from algopioneer_core.bootstrap.surroundings import SystemClock, chance, new_uuid
 from algopioneer_core.bootstrap.venues import made_venue, run_waiting
@@ -115,6 +115,7 @@ async def start_session(
         if flatten_within_s is not None:
             box.request(ControlAction.FLATTEN, ts_ns=clock.now_ns(), reason="flatten --offline")
             plan = without_minds(plan)
+        require_strategies(plan)
         session = Session(
             plan,
             venues,
@@ -190,6 +191,7 @@ async def _reload(checked: CheckedSession, venues: Mapping[str, Venue], session:
         again = read_session(checked.config.path, checked.config.environment)
         _refuse_other_venues(checked.config, again)
         plan = await session_plan(check_session(again, load_host(again.allow)), venues)
+        require_strategies(plan)
         log.info(LogEvent.CONFIG_RELOADED, done=await session.reload(plan))
     except AlgopioneerError as error:
         log.error(LogEvent.CONFIG_REFUSED, error=str(error))

@@ -14,7 +14,7 @@ from algopioneer_core.bootstrap.session_config import CheckedSession, CheckedStr
 from algopioneer_core.config.session import SessionConfig
 from algopioneer_core.config.session_options import ExitOn
 from algopioneer_core.config.session_tables import StrategyTable
-from algopioneer_core.domain.errors import ConfigError, RefusedError
+from algopioneer_core.domain.errors import AlgopioneerError, ConfigError, RefusedError
 from algopioneer_core.domain.instruments import Instrument, InstrumentId
 from algopioneer_core.domain.market_data import NS_PER_SECOND
 from algopioneer_core.domain.money import BPS, ZERO, Money, mul
@@ -22,13 +22,13 @@ from algopioneer_core.engine.exits import ExitCosts
 from algopioneer_core.engine.leg_entry import short_problem
 from algopioneer_core.engine.leg_rules import LegRules
 from algopioneer_core.history.intervals import format_interval
-from algopioneer_core.ports import Venue, pushed_of
+from algopioneer_core.ports import FeeRates, Venue, pushed_of
 from algopioneer_core.runtime.bar_intake import BarOrigin
 from algopioneer_core.runtime.plan import SessionPlan, StrategyPlan
 from algopioneer_core.runtime.resume import Resume
 from algopioneer_core.settings import nearest
 
-__all__ = ["session_plan"]
+__all__ = ["require_strategies", "session_plan"]
 
 _NS_PER_MS: Final = 1_000_000
 _LIVE_SLIPPAGE: Final = mul(Decimal(5), BPS)
@@ -85,6 +85,25 @@ async def session_plan(checked: CheckedSession, venues: Mapping[str, Venue]) -> 
     )
 
 
+def require_strategies(plan: SessionPlan) -> None:
+    """
+    Refuse strategies that cannot be made of their settings and of what the venues list.
+
+    Each is made once and thrown away. Only what it foresees is refused; a defect is left to the
+    supervisor, which isolates it.
+
+    Raises:
+        AlgopioneerError: As the strategy says it.
+    """
+    for each in plan.strategies:
+        try:
+            each.make()
+        except AlgopioneerError:
+            raise
+        except Exception:  # noqa: S112 - see above: told, and tried again, by the supervisor
+            continue
+
+
 async def _capital(config: SessionConfig, venues: Mapping[str, Venue]) -> Money:
     """Return what shares of capital are shares of: as configured, or what the accounts have."""
     if config.session.capital is not None:
@@ -113,10 +132,12 @@ async def _strategy(
     capital: Money,
 ) -> StrategyPlan:
     table = strategy.table
-    instruments = tuple(
+    listed = tuple(
         _instrument(each, traded[each.venue], table.place("instruments"))
         for each in table.instruments
     )
+    rates = [await venues[each.id.venue].execution.fees(each.id) for each in listed]
+    instruments = _with_fees(listed, rates, venues)
     _require_quotes(table, checked.config.session.exit_on, venues)
     _require_a_way_in(table, instruments, strategy.legs)
     share = table.capital_share
@@ -132,7 +153,7 @@ async def _strategy(
         },
         capital=(table.capital or ZERO) if share is None else mul(share, capital),
         exits=strategy.make_exits(),
-        exit_costs=await _exit_costs(instruments, checked, venues),
+        exit_costs=_exit_costs(instruments, rates, checked),
         exit_on_quotes=checked.config.session.exit_on is ExitOn.QUOTE,
         legs=_legs(strategy, checked, venues, interval_ns),
         restarts=table.restart,
@@ -239,11 +260,24 @@ def _origin(instrument_id: InstrumentId, venue: Venue, interval_ns: int, where: 
     )
 
 
-async def _exit_costs(
-    instruments: Sequence[Instrument], checked: CheckedSession, venues: Mapping[str, Venue]
+def _with_fees(
+    instruments: Sequence[Instrument], rates: Sequence[FeeRates], venues: Mapping[str, Venue]
+) -> tuple[Instrument, ...]:
+    """
+    Return what a strategy is shown: with the account's fees, where a venue lists none.
+
+    In a replay an instrument is what its files say, as in a backtest.
+    """
+    return tuple(
+        each if venues[each.id.venue].capabilities.lockstep else charged.given_to(each)
+        for each, charged in zip(instruments, rates, strict=True)
+    )
+
+
+def _exit_costs(
+    instruments: Sequence[Instrument], rates: Sequence[FeeRates], checked: CheckedSession
 ) -> ExitCosts:
     """Return the dearest way out among the legs: an exit policy knows one set of costs."""
-    rates = [await venues[each.id.venue].execution.fees(each.id) for each in instruments]
     paper = [checked.venue(each.id.venue).paper_config for each in instruments]
     slippages = [_LIVE_SLIPPAGE if each is None else mul(each.slippage_bps, BPS) for each in paper]
     return ExitCosts(fee=max(each.taker for each in rates), slippage=max(slippages))

@@ -7,7 +7,6 @@ venue would not take, and tells who listens.
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from functools import cache
 from typing import Any, Final
 
 from attrs import evolve
@@ -34,6 +33,7 @@ from algopioneer_core.simulation.paper_account import PaperAccount
 from algopioneer_core.simulation.paper_config import MatchOn, PaperConfig, PaperMargin
 from algopioneer_core.simulation.paper_exchange import MakeBook, OrderBook, PaperExchange
 from algopioneer_core.simulation.paper_execution import PaperExecution
+from algopioneer_core.simulation.paper_fees import PaperFees
 from algopioneer_core.simulation.paper_market import PaperMarket
 from algopioneer_core.simulation.quote_book import QuoteBook, TradeBook
 from algopioneer_core.simulation.report_hub import ReportHub
@@ -75,19 +75,19 @@ class PaperVenue:
         self._name = shadow.name
         self._capabilities = paper_capabilities(shadow.capabilities)
         self._shadow = shadow
-        simulation = config.simulation()
+        fees = PaperFees(config, shadow)
         lent = [_as_lent(each, self._capabilities) for each in instruments]
         margin = _margin(config.margin, self._capabilities)
         self._exchange = PaperExchange(
             lent,
             PaperAccount(lent, config.amounts, margin),
-            cache(lambda instrument: CostModel.of(instrument, simulation)),
+            fees.costs,
             _book_maker(config, shadow, lent),
             checks_at_once=not self._capabilities.lockstep,
         )
         self._hub = ReportHub()
-        self._market = PaperMarket(shadow, self._exchange, self._hub)
-        self._execution = PaperExecution(self._exchange, self._hub, self._capabilities)
+        self._market = PaperMarket(shadow, self._exchange, self._hub, fees)
+        self._execution = PaperExecution(self._exchange, self._hub, self._capabilities, fees)
 
     @property
     def name(self) -> str:

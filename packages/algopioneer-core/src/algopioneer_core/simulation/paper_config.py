@@ -98,13 +98,13 @@ class PaperConfig:
     )
     maker_fee_bps: Decimal | None = option(
         None,
-        help="Fee of an order that rested; by default the instrument's own, else 0.",
+        help="Fee of an order that rested; by default the instrument's own or the account's.",
         unit="bps",
         validator=optional(not_negative),
     )
     taker_fee_bps: Decimal | None = option(
         None,
-        help="Fee of an order that took; by default the instrument's own, else 0.",
+        help="Fee of an order that took; by default the instrument's own or the account's.",
         unit="bps",
         validator=optional(not_negative),
     )

@@ -22,6 +22,7 @@ from algopioneer_core.ports import (
     ReceiveStream,
 )
 from algopioneer_core.simulation.paper_exchange import PaperExchange
+from algopioneer_core.simulation.paper_fees import PaperFees
 from algopioneer_core.simulation.report_hub import ReportHub
 
 __all__ = ["PaperExecution"]
@@ -38,12 +39,20 @@ class PaperExecution:
         exchange: Decides.
         hub: Who hears of what it decides.
         capabilities: What orders may ask for.
+        fees: What fills cost.
     """
 
-    def __init__(self, exchange: PaperExchange, hub: ReportHub, capabilities: Capabilities) -> None:
+    def __init__(
+        self,
+        exchange: PaperExchange,
+        hub: ReportHub,
+        capabilities: Capabilities,
+        fees: PaperFees,
+    ) -> None:
         self._exchange = exchange
         self._hub = hub
         self._capabilities = capabilities
+        self._fees = fees
 
     async def submit(self, order: Order) -> None:
         """
@@ -54,10 +63,12 @@ class PaperExecution:
         Raises:
             OrderRejected: The venue would not take it; nothing was placed.
             UnsupportedOperation: It asks for what the venue does not declare; nothing was placed.
+            VenueError: The shadowed venue does not say what trading costs; nothing was placed.
         """
         await anyio.lowlevel.checkpoint()
         instrument = self._instrument(order)
         check_needs(order, instrument, self._capabilities)
+        await self._fees.ask(instrument)
         if not self._is_repeated(order):
             self._hub.publish(self._exchange.submit(order))
 
@@ -129,10 +140,13 @@ class PaperExecution:
 
         Raises:
             UnsupportedOperation: There is no such instrument.
+            VenueError: The shadowed venue is the one to know, and does not answer.
         """
         await anyio.lowlevel.checkpoint()
-        if instrument_id not in self._exchange.instruments:
+        instrument = self._exchange.instruments.get(instrument_id)
+        if instrument is None:
             raise UnsupportedOperation("there is no such instrument", where=instrument_id)
+        await self._fees.ask(instrument)
         return self._exchange.fees(instrument_id)
 
     @asynccontextmanager

@@ -19,6 +19,7 @@ from algopioneer_core.ports import (
 )
 from algopioneer_core.simulation.ending_stream import EndingStream
 from algopioneer_core.simulation.paper_exchange import PaperExchange
+from algopioneer_core.simulation.paper_fees import PaperFees
 from algopioneer_core.simulation.report_hub import ReportHub
 
 __all__ = ["PaperMarket", "PaperStream", "SupportsLookAhead"]
@@ -43,13 +44,17 @@ class PaperMarket:
         shadow: The venue whose markets these are.
         exchange: What the events fill.
         hub: Who hears of the fills.
+        fees: What fills cost.
     """
 
-    def __init__(self, shadow: Venue, exchange: PaperExchange, hub: ReportHub) -> None:
+    def __init__(
+        self, shadow: Venue, exchange: PaperExchange, hub: ReportHub, fees: PaperFees
+    ) -> None:
         self._shadow = shadow
         self._market = shadow.market_data
         self.exchange = exchange
         self.hub = hub
+        self._fees = fees
         self.shadow_state = self.state_of_shadow()
         """The shadowed venue's state after the latest event that was delivered."""
         self.undelivered: deque[_Paired] = deque()
@@ -72,7 +77,11 @@ class PaperMarket:
 
         Raises:
             UnsupportedOperation: An instrument or a kind of data is not offered.
+            VenueError: The venue does not say what trading there costs.
         """
+        for each in instrument_ids:
+            if each in self.exchange.instruments:
+                await self._fees.ask(self.exchange.instruments[each])
         async with self._market.subscribe(instrument_ids) as events:
             stream = PaperStream(self, events)
             try:
