@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol, TypeVar, TypeVarTuple, runtime_checkable
 
-from attrs import evolve, frozen
+from attrs import frozen
 
 from algopioneer_core.domain.capabilities import Capabilities, Pushed
 from algopioneer_core.domain.events import (
@@ -199,15 +199,6 @@ class FeeRates:
     maker: Money
     taker: Money
 
-    def given_to(self, instrument: Instrument) -> Instrument:
-        """Return *instrument* with these fees where it has none of its own."""
-        maker, taker = instrument.maker_fee, instrument.taker_fee
-        return evolve(
-            instrument,
-            maker_fee=self.maker if maker is None else maker,
-            taker_fee=self.taker if taker is None else taker,
-        )
-
 
 class Execution(Protocol):
     """What an account at a venue can be asked to do, and what it tells."""
@@ -249,7 +240,7 @@ class Execution(Protocol):
         """Return all open orders of the account, foreign ones included, by the venue's own ids."""
 
     async def positions(self) -> Mapping[InstrumentId, Quantity]:
-        """Return the signed quantity of each instrument held; flat ones may be left out."""
+        """Return the signed quantity of each instrument held; coins for each that sells them."""
 
     async def balances(self) -> Sequence[Balance]:
         """Return what the account has, one entry for each asset."""

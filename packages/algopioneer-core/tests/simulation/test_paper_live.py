@@ -9,7 +9,7 @@ from attrs import evolve
 from algopioneer_core.domain.capabilities import Capabilities, Capability
 from algopioneer_core.domain.errors import ConfigError, OrderRejected, UnsupportedOperation
 from algopioneer_core.domain.fills import Side
-from algopioneer_core.domain.instruments import Instrument
+from algopioneer_core.domain.instruments import Instrument, InstrumentId
 from algopioneer_core.domain.market_data import NS_PER_SECOND, Bar, Quote, Trade
 from algopioneer_core.domain.money import Increment
 from algopioneer_core.domain.orders import OrderType
@@ -194,6 +194,29 @@ async def test_account_is_restored_without_its_venue() -> None:
     other.restore(decode(encode(venue.snapshot())))
     await show(other, shadow, shadow.quote(40))
     assert ["a.1"] == [fill.fill_id for fill in await other.execution.fills(0)]
+
+
+async def test_coins_that_two_instruments_share_are_sold_once() -> None:
+    """What was sold by one is not there for the other; what was bought by one is."""
+    tether = evolve(BITCOIN, id=InstrumentId("sim", "BTC-USDC"), quote="USDC", shortable=False)
+    bitcoin = evolve(BITCOIN, shortable=False)
+    shadow = Shadow(bitcoin)
+    free: dict[str, Any] = dict.fromkeys(
+        ("slippage_bps", "maker_fee_bps", "taker_fee_bps"), Decimal(0)
+    )
+    config = PaperConfig(balances=("USD=1000", "BTC=2", "USDC=1000"), **free)
+    venue = PaperVenue(config, shadow, [bitcoin, tether])
+    await show(venue, shadow, shadow.quote(100))
+    await venue.execution.submit(sent("a", bitcoin, SELL, "2", ts_ns=shadow.now_ns))
+    await show(venue, shadow, shadow.quote(100))
+    assert {} == await venue.execution.positions()
+    with pytest.raises(OrderRejected, match=NOT_SHORTABLE):
+        await venue.execution.submit(
+            sent("b", tether, SELL, "1", type=LIMIT["type"], limit_price=Decimal(90))
+        )
+    await venue.execution.submit(sent("c", bitcoin, BUY, "1", ts_ns=shadow.now_ns))
+    await show(venue, shadow, shadow.quote(100))
+    assert {bitcoin.id: Decimal(1), tether.id: Decimal(1)} == await venue.execution.positions()
 
 
 CHARGED = evolve(BITCOIN, maker_fee=Decimal("0.004"), taker_fee=Decimal("0.006"))

@@ -27,6 +27,7 @@ from algopioneer_core.runtime.bar_intake import BarOrigin
 from algopioneer_core.runtime.plan import SessionPlan, StrategyPlan
 from algopioneer_core.runtime.resume import Resume
 from algopioneer_core.settings import nearest
+from algopioneer_core.simulation.paper_fees import with_rates
 
 __all__ = ["require_strategies", "session_plan"]
 
@@ -269,7 +270,7 @@ def _with_fees(
     In a replay an instrument is what its files say, as in a backtest.
     """
     return tuple(
-        each if venues[each.id.venue].capabilities.lockstep else charged.given_to(each)
+        each if venues[each.id.venue].capabilities.lockstep else with_rates(each, charged)
         for each, charged in zip(instruments, rates, strict=True)
     )
 

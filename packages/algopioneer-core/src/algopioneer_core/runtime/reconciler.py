@@ -19,6 +19,7 @@ from algopioneer_core.domain.instruments import InstrumentId
 from algopioneer_core.domain.market_data import NS_PER_SECOND
 from algopioneer_core.domain.money import ZERO, Money, Quantity, add, sub
 from algopioneer_core.domain.orders import Order, OrderStatus
+from algopioneer_core.domain.positions import Position
 from algopioneer_core.journal.journal import Journal
 from algopioneer_core.ports import Clock, Execution
 from algopioneer_core.runtime.announcements import Say, silent
@@ -33,6 +34,7 @@ from algopioneer_core.runtime.reconciliation import (
     may_be_on_its_way,
     missing_fills,
 )
+from algopioneer_core.runtime.shared_coins import as_a_venue_shows, same_coins
 from algopioneer_core.runtime.unknown_orders import OVERLAP_NS
 from algopioneer_core.runtime.wake import Wake
 from algopioneer_core.telemetry.events import LogEvent
@@ -328,7 +330,7 @@ class Reconciler:
             theirs = await self._execution.positions()
         except UnsupportedOperation:
             return []
-        ours = self._ours()
+        ours = as_a_venue_shows(self._positions())
         if self._foreign is None:  # the first look: what is there besides is somebody else's
             self._foreign = {
                 key: sub(theirs.get(key, ZERO), held)
@@ -336,9 +338,10 @@ class Reconciler:
                 if theirs.get(key, ZERO) != held
             }
             self._tell_first(self._foreign)
-        for key in unjudged:
-            ours.pop(key, None)
-        return compare_positions(ours, self._foreign, theirs, self._marks(), self._rules)
+        coins = same_coins(each.instrument for each in self._positions())
+        for each in (each for key in unjudged for each in coins.get(key, (key,))):
+            ours.pop(each, None)
+        return compare_positions(ours, self._foreign, theirs, self._marks(), self._rules, coins)
 
     def _moving(self) -> list[InstrumentId]:
         """
@@ -353,23 +356,23 @@ class Reconciler:
             if each.status is OrderStatus.UNKNOWN or each.client_order_id in in_flight
         ]
 
-    def _ours(self) -> dict[InstrumentId, Quantity]:
-        held: dict[InstrumentId, Quantity] = {}
-        for runner in self._floor.runners.values():
-            for key, position in runner.engine.portfolio.positions.items():
-                if key.venue == self.venue:
-                    held[key] = add(held.get(key, ZERO), position.quantity)
-        return held
+    def _positions(self) -> list[Position]:
+        """Return what the strategies have at this venue, flat or not."""
+        return [
+            position
+            for runner in self._floor.runners.values()
+            for key, position in runner.engine.portfolio.positions.items()
+            if key.venue == self.venue
+        ]
 
     def _marks(self) -> dict[InstrumentId, Money]:
-        marks: dict[InstrumentId, Money] = {}
-        for runner in self._floor.runners.values():
-            portfolio = runner.engine.portfolio
-            for key, instrument in portfolio.instruments.items():
-                mark = portfolio.mark(key)
-                if mark is not None:
-                    marks[key] = instrument.value(Decimal(1), mark)
-        return marks
+        portfolios = [each.engine.portfolio for each in self._floor.runners.values()]
+        return {
+            key: instrument.value(Decimal(1), mark)
+            for portfolio in portfolios
+            for key, instrument in portfolio.instruments.items()
+            if (mark := portfolio.mark(key)) is not None
+        }
 
     def _tell_first(self, foreign: Mapping[InstrumentId, Quantity]) -> None:
         for key, quantity in foreign.items():

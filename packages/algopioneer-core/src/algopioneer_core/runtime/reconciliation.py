@@ -8,6 +8,7 @@ account is ever touched: foreign orders and positions are counted, told once, an
 import enum
 from collections.abc import Collection, Iterable, Mapping
 from decimal import Decimal
+from types import MappingProxyType
 
 from attrs import frozen
 
@@ -84,6 +85,8 @@ class Drift:
     theirs: Quantity
     """What the venue says is there."""
     action: DriftAction
+    coins: tuple[InstrumentId, ...] = ()
+    """Other instruments whose orders move it."""
 
     @property
     def unexplained(self) -> Quantity:
@@ -116,6 +119,7 @@ def compare_positions(
     theirs: Mapping[InstrumentId, Quantity],
     marks: Mapping[InstrumentId, Money],
     rules: DriftRules,
+    coins: Mapping[InstrumentId, tuple[InstrumentId, ...]] = MappingProxyType({}),
 ) -> list[Drift]:
     """
     Return the instruments of ours whose position is not explained, in the order of *ours*.
@@ -126,6 +130,7 @@ def compare_positions(
         theirs: The venue's own list; what is not in it is flat.
         marks: What one unit is worth, in the numeraire; without one a drift is always serious.
         rules: Thresholds.
+        coins: Instruments by which the same coins are traded.
     """
     found = []
     for instrument_id, held in ours.items():
@@ -134,7 +139,8 @@ def compare_positions(
         unexplained = sub(there, add(held, others))
         if unexplained:
             action = _action(unexplained, marks.get(instrument_id), rules)
-            found.append(Drift(instrument_id, held, others, there, action))
+            same = coins.get(instrument_id, ())
+            found.append(Drift(instrument_id, held, others, there, action, same))
     return found
 
 
@@ -148,7 +154,7 @@ def may_be_on_its_way(drift: Drift, working: Iterable[Order]) -> bool:
     most = [
         each.remaining_quantity
         for each in working
-        if each.intent.instrument_id == drift.instrument_id
+        if each.intent.instrument_id in (drift.instrument_id, *drift.coins)
         and (each.intent.side.sign > 0) == (wanted > 0)
     ]
     known = [each for each in most if each is not None]

@@ -42,7 +42,6 @@ class PaperAccount:
     ) -> None:
         self._instruments = {each.id: each for each in instruments}
         self._margin = margin
-        self._opening = dict(balances)
         self.balances: dict[str, Money] = dict(balances)
         """What there is of each asset; negative where it is owed. Read only."""
         self._positions: dict[InstrumentId, Position] = {}
@@ -51,13 +50,16 @@ class PaperAccount:
     # --- reading -----------------------------------------------------------------------------
 
     def held(self, instrument_id: InstrumentId) -> Quantity:
-        """Return the signed quantity of an instrument; what the account started with counts."""
-        position = self._positions.get(instrument_id)
-        quantity = ZERO if position is None else position.quantity
+        """
+        Return the signed quantity that there is of an instrument.
+
+        Of what is delivered it is the account's balance, whichever instrument or opening balance it
+        came from: coins that two instruments share can be sold once.
+        """
         instrument = self._instruments[instrument_id]
-        if instrument.delivers_base and instrument.base in self._opening:
-            return add(quantity, self._opening[instrument.base])
-        return quantity
+        if instrument.delivers_base:
+            return self.balances.get(instrument.base, ZERO)
+        return self.position(instrument_id).quantity
 
     def position(self, instrument_id: InstrumentId) -> Position:
         """Return what was traded of an instrument; what the account started with does not count."""
@@ -144,6 +146,8 @@ class PaperAccount:
             mark = price if own else self._marks.get(instrument.id)
             if mark is None or instrument.settlement_asset != asset:
                 continue
+            if instrument.delivers_base and instrument.base == traded.base and not own:
+                continue  # the same coins, which are valued as what is traded
             held = self.held(instrument.id)
             worth = instrument.value(after if own else held, mark)
             exposure = add(exposure, worth.copy_abs())
@@ -158,7 +162,6 @@ class PaperAccount:
     def snapshot(self) -> dict[str, object]:
         """Return everything, as JSON values and decimals."""
         return {
-            "opening": dict(self._opening),
             "balances": dict(self.balances),
             "marks": dict(self._marks),
             "positions": {str(key): _sums(each) for key, each in self._positions.items()},
@@ -167,7 +170,6 @@ class PaperAccount:
     def restore(self, state: Mapping[str, Any]) -> None:
         """Become what `snapshot` described."""
         ids = {str(each): each for each in self._instruments}
-        self._opening = dict(state["opening"])
         self.balances = dict(state["balances"])
         self._marks = {ids[key]: price for key, price in state["marks"].items()}
         self._positions = {

@@ -1,5 +1,7 @@
 """What fills on paper cost, where the shadowed venue is the one that knows."""
 
+from attrs import evolve
+
 from algopioneer_core.domain.capabilities import Capability, Support
 from algopioneer_core.domain.errors import UnsupportedOperation
 from algopioneer_core.domain.instruments import Instrument, InstrumentId
@@ -7,7 +9,7 @@ from algopioneer_core.ports import FeeRates, Venue
 from algopioneer_core.simulation.costs import CostModel
 from algopioneer_core.simulation.paper_config import PaperConfig
 
-__all__ = ["PaperFees"]
+__all__ = ["PaperFees", "with_rates"]
 
 
 class PaperFees:
@@ -36,7 +38,7 @@ class PaperFees:
         found = self._costs.get(instrument.id)
         if found is None:
             rates = self._rates.get(instrument.id)
-            priced = instrument if rates is None else rates.given_to(instrument)
+            priced = instrument if rates is None else with_rates(instrument, rates)
             found = self._costs[instrument.id] = CostModel.of(priced, self._simulation)
         return found
 
@@ -57,3 +59,13 @@ class PaperFees:
         except UnsupportedOperation:
             self._rates[instrument.id] = None
         self._costs.pop(instrument.id, None)
+
+
+def with_rates(instrument: Instrument, rates: FeeRates) -> Instrument:
+    """Return *instrument* with an account's *rates* where it has no fees of its own."""
+    maker, taker = instrument.maker_fee, instrument.taker_fee
+    return evolve(
+        instrument,
+        maker_fee=rates.maker if maker is None else maker,
+        taker_fee=rates.taker if taker is None else taker,
+    )
