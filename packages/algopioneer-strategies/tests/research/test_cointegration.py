@@ -95,7 +95,7 @@ def test_tiles_and_batches_change_nothing(mixed: Floats, monkeypatch: pytest.Mon
     tiled = engle_granger(mixed, pairs, AIC, watch=seen.append)
     assert np.allclose(whole.statistics, tiled.statistics, rtol=0, atol=1e-9)
     assert np.array_equal(whole.lags, tiled.lags)
-    assert (6, len(pairs)) == (len(seen), sum(seen))
+    assert (9, len(pairs)) == (len(seen), sum(seen))
 
 
 def test_some_pairs_are_tested_as_among_all(mixed: Floats) -> None:

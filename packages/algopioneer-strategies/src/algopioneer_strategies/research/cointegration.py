@@ -13,7 +13,9 @@ that explain each other wholly are collinear and are not tested: no noise is lef
 
 import functools
 import itertools
+import os
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 import numpy as np
@@ -85,7 +87,12 @@ def all_pairs(symbols: int) -> Places:
 
 
 def engle_granger(
-    log_prices: Floats, pairs: Places, rule: LagRule, *, watch: Watch | None = None
+    log_prices: Floats,
+    pairs: Places,
+    rule: LagRule,
+    *,
+    watch: Watch | None = None,
+    workers: int | None = None,
 ) -> PairTests:
     """
     Test *pairs* of series for cointegration.
@@ -94,17 +101,21 @@ def engle_granger(
         log_prices: A line for each series, none constant, none with a NaN.
         pairs: Two columns of places in *log_prices*, the first smaller.
         rule: Lags of the residual's test.
-        watch: Told of pairs as they are done.
+        watch: Told of pairs as they are done, by this thread.
+        workers: Threads; None takes one for each processor. Their number changes no bit.
 
     Raises:
         NotEnoughData: There are too few closes for that many lags.
     """
     levels = Levels(log_prices, rule.most(log_prices.shape[1]))
     found = _empty(pairs)
-    for tile in _tiles(pairs):
-        _test_tile(levels, rule, tile, found)
-        if watch:
-            watch(len(tile))
+    with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
+        for tile in _tiles(pairs):
+            work = _Tile(levels, pairs[tile])
+            test = functools.partial(_test_batch, work, rule, tile, found)
+            for count in pool.map(test, work.batches()):
+                if watch:
+                    watch(count)
     return found
 
 
@@ -158,24 +169,22 @@ class _Tile:
             yield slice(start, stop), int(ones[start]), which
 
 
-def _test_tile(levels: Levels, rule: LagRule, tile: Places, found: PairTests) -> None:
-    pairs = found.pairs[tile]
-    work = _Tile(levels, pairs)
-    for batch in work.batches():
-        ones, others = (places[batch] for places in work.places)
-        whole = work.both.whole[ones, others]
-        squares = np.stack([work.squares[0][ones], work.squares[1][others]])
-        ratios = whole / squares[::-1]
-        left_over = 1.0 - ratios[0] * ratios[1]
-        products, cancelled = _residual_products(work, batch, ratios)
-        at = tile[batch]
-        found.hedge_ratios[:, at] = ratios
-        found.collinear[at] = left_over <= COLLINEAR
-        lost = (left_over < _CANCELLED) | cancelled
-        lost |= _test_batch(levels, rule, products, at, found)
-        for place in at[lost & ~found.collinear[at]]:
-            _test_exactly(levels, rule, int(place), found)
-        found.statistics[:, at[found.collinear[at]]] = np.nan
+def _test_batch(work: _Tile, rule: LagRule, tile: Places, found: PairTests, batch: slice) -> int:
+    """Fill in a batch of a tile's pairs; return how many there are."""
+    at = tile[batch]
+    ones, others = (places[batch] for places in work.places)
+    squares = np.stack([work.squares[1][others], work.squares[0][ones]])
+    ratios = work.both.whole[ones, others] / squares
+    left_over = 1.0 - ratios[0] * ratios[1]
+    products, cancelled = _residual_products(work, batch, ratios)
+    found.hedge_ratios[:, at] = ratios
+    found.collinear[at] = left_over <= COLLINEAR
+    lost = (left_over < _CANCELLED) | cancelled
+    lost |= _test_quickly(work.levels, rule, products, at, found)
+    for place in at[lost & ~found.collinear[at]]:
+        _test_exactly(work.levels, rule, int(place), found)
+    found.statistics[:, at[found.collinear[at]]] = np.nan
+    return len(at)
 
 
 def _residual_products(
@@ -185,8 +194,9 @@ def _residual_products(
     columns = work.levels.lags + 2
     products = np.empty((columns, columns, 2, ratios.shape[1]))
     cancelled = np.empty(ratios.shape[1], np.bool_)
+    buffer = np.empty((columns, columns, work.own_right.shape[2]))
     for run, one, others in work.runs(batch):
-        both = work.both.of_one(one, others)
+        both = work.both.of_one(one, others, buffer)
         left, right = work.own_left[:, :, one : one + 1], work.own_right[:, :, others]
         for row in range(columns):
             upto = slice(row + 1)
@@ -207,7 +217,7 @@ def _combine(out: Floats, own: Floats, other: Floats, both: Floats, slope: Float
     out += own
 
 
-def _test_batch(
+def _test_quickly(
     levels: Levels, rule: LagRule, products: Floats, at: Places, found: PairTests
 ) -> NDArray[np.bool_]:
     """Fill in a batch; return which of its pairs the fast way could not do."""

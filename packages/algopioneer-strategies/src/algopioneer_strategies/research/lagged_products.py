@@ -53,11 +53,11 @@ class Levels:
         """Return z(t) over the same rows."""
         return np.asarray(self.values[of, self.lags : self.lags + self.rows])
 
-    def before(self, of: NDArray[np.intp]) -> Floats:
+    def before(self, of: NDArray[np.intp] | slice) -> Floats:
         """Return what a sum gains at its beginning when both columns are lagged: d(p-1-k)."""
         return np.ascontiguousarray(self.steps[of, : self.lags][:, ::-1].T)
 
-    def after(self, of: NDArray[np.intp]) -> Floats:
+    def after(self, of: NDArray[np.intp] | slice) -> Floats:
         """Return what it loses at its end: d(T-2-k)."""
         stop = self.steps.shape[1]
         return np.ascontiguousarray(self.steps[of, stop - self.lags : stop][:, ::-1].T)
@@ -97,17 +97,16 @@ class BlockProducts:
             [_both_ways(levels, lag, left, right) for lag in range(levels.lags + 1)]
         )
         self._left, self._right = _Ends(levels, left), _Ends(levels, right)
-        self._buffer = np.empty((levels.lags + 2, levels.lags + 2, len(right)))
 
-    def of_one(self, one: int, others: slice | Sequence[int]) -> Floats:
+    def of_one(self, one: int, others: slice | Sequence[int], buffer: Floats) -> Floats:
         """
         Return the products of series *one* of the left with *others* of the right, both ways round.
 
-        They are columns by columns by others, the lower triangle filled; the next call overwrites
-        them.
+        They are columns by columns by others, the lower triangle filled, and stand in *buffer*,
+        which has room for the whole right.
         """
         lags, steps = self._lags, self._steps[:, one, others]
-        both = self._buffer[:, :, : steps.shape[1]]
+        both = buffer[:, :, : steps.shape[1]]
         left, right = self._left.of(slice(one, one + 1)), self._right.of(others)
         both[LEVEL, LEVEL] = self._levels[one, others]
         both[-1, 1:-1], both[-1, -1] = steps[1:], steps[0]
