@@ -196,3 +196,26 @@ def test_wrong_setting_of_the_venue_is_named(
     _configure(archive, settings)
 
     assert line in refused(4, *ASKED, *DEMO, *RANGE)
+
+
+def test_pairs_are_looked_for_in_a_venues_history(
+    here: None, archive: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Bars are fetched into files and screened; of a list, what is not traded is passed over."""
+    text = BARS.read_text("utf-8")
+    (archive / "bars" / "OTHER-USD.csv").write_text(text, encoding="utf-8")
+    asked = ("discover-pairs", "--exchange", "archive", "--venue", "folder=bars", "--json")
+    since = datetime.datetime.now(datetime.UTC) - datetime.datetime(2024, 1, 3, tzinfo=datetime.UTC)
+    days = ("--interval", "1h", "--lookback-days", str(since.days), "--bars", "kept")
+
+    assert 0 == main([*asked, *days, "--symbols", "DEMO-USD,OTHER-USD"])
+    found = json.loads(capsys.readouterr().out)
+    assert (0, [["DEMO-USD", "OTHER-USD"]]) == (found["tests"], found["collinear"])
+    assert ["archive-DEMO-USD-1h.parquet", "archive-OTHER-USD-1h.parquet"] == sorted(
+        path.name for path in (archive / "kept").glob("*.parquet")
+    )
+
+    assert 3 == main([*asked, *days, "--symbols", "DEMO-USD,NONE-USD"])
+    assert "'NONE-USD' is not traded at venue 'archive'" in capsys.readouterr().err
+    assert 3 == main([*asked, *days])
+    assert "'archive' trades none of the" in capsys.readouterr().err

@@ -14,6 +14,7 @@ from algopioneer_core.history.columns import BarColumns, Stamp
 from algopioneer_core.history.intervals import DAY_NS, HOUR_NS
 from algopioneer_core.history.parquet_rows import write_parquet
 from algopioneer_strategies.research.close_files import FileCloses, read_closes
+from algopioneer_strategies.research.symbol_lists import Wanted
 
 WIDE = (
     "Date,KO,PEP\n2024-01-02,60.5,170\n2024-01-03,,171\n2024-01-04,61, 172 \n"
@@ -125,10 +126,12 @@ def test_symbols_are_chosen_in_the_order_asked_for(tmp_path: Path) -> None:
     """Written without case and separators."""
     path = written(tmp_path / "closes.csv", WIDE)
     assert ["PEP", "KO"] == [
-        each.symbol for each in read_closes([path], symbols=["pep", "ko"]).closes
+        each.symbol for each in read_closes([path], wanted=Wanted(("pep", "ko"))).closes
     ]
     with pytest.raises(ConfigError, match="XOM is in none of the files; they have KO, PEP"):
-        read_closes([path], symbols=["XOM"])
+        read_closes([path], wanted=Wanted(("XOM",)))
+    listed = read_closes([path], wanted=Wanted(("XOM", "KO"), is_list=True))
+    assert ["KO"] == [each.symbol for each in listed.closes]
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ from algopioneer_core.history.intervals import format_interval
 from algopioneer_core.journal.lock import lock_file, try_lock
 from algopioneer_core.ports import Clock, MarketData
 
-__all__ = ["Downloaded", "archive_lock", "archive_path", "download"]
+__all__ = ["Downloaded", "archive_lock", "archive_path", "download", "traded_symbols"]
 
 _OPENING_S: Final = 60.0
 _PAGE_BARS: Final = 1_000
@@ -117,6 +117,25 @@ def download(
             return _report(archive, filling, archive.count - before)
 
         return run_waiting(fetch)
+
+
+def traded_symbols(options: DownloadOptions, around: Surroundings) -> tuple[str, ...]:
+    """
+    Return what the venue that *options* name trades, as it writes it.
+
+    Raises:
+        ConfigError: A setting is wrong.
+        VenueError: The venue cannot be used or does not answer.
+    """
+    spec, _ = around.venue(options.exchange)
+    settings = Settings(f"venue.{spec.name}", flags=assigned(options.venue, "--venue"))
+    opening = open_venue(spec, settings, around.environment)
+
+    async def ask() -> tuple[str, ...]:
+        async with opened_within(opening, _OPENING_S, spec.name) as venue:
+            return tuple(each.id.symbol for each in await venue.market_data.instruments())
+
+    return run_waiting(ask)
 
 
 def archive_lock(path: Path) -> Path:

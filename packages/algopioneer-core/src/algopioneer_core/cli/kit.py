@@ -10,6 +10,7 @@ import datetime
 import json
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
+from pathlib import Path
 from typing import Any, Final
 
 import click
@@ -21,6 +22,7 @@ __all__ = [
     "DecimalType",
     "SectionedCommand",
     "SettingOption",
+    "fetch_bars",
     "given_values",
     "json_option",
     "print_json",
@@ -198,6 +200,54 @@ def given_values(options: Iterable[SettingOption], parameters: Mapping[str, Any]
         if value is not None and value != ():
             values[one.setting.key] = list(value) if one.setting.many else value
     return values
+
+
+def fetch_bars(
+    exchange: str,
+    symbols: Sequence[str],
+    *,
+    interval: str,
+    lookback_days: int,
+    folder: str,
+    venue: Sequence[str] = (),
+    env_file: str = ".env",
+    only_traded: bool = False,
+) -> tuple[Path, ...]:
+    """
+    Bring the bars of the last days from a venue's history into files, as `history download` does.
+
+    What is in the files already is not asked for again; what has come is kept, however this ends.
+    A terminal shows how far it is.
+
+    Args:
+        exchange: The venue.
+        symbols: Whose bars.
+        interval: Length of a bar: `1h`.
+        lookback_days: Bars that close in the last so many days, up to now.
+        folder: Where the files are; made if need be.
+        venue: Settings of the venue, each KEY=VALUE.
+        env_file: Variables for secrets; those of the process win.
+        only_traded: Leave out symbols that the venue does not trade, instead of refusing them.
+
+    Returns:
+        A Parquet file for each symbol.
+
+    Raises:
+        AlgopioneerError: The venue cannot be used, lacks the history or a symbol, or the files
+            cannot be written.
+    """
+    from algopioneer_core.cli.fetching import fetch  # the event loop and Arrow are slow to load
+
+    return fetch(
+        exchange,
+        symbols,
+        interval=interval,
+        lookback_days=lookback_days,
+        folder=folder,
+        venue=venue,
+        env_file=env_file,
+        only_traded=only_traded,
+    )
 
 
 def print_json(content: object) -> None:

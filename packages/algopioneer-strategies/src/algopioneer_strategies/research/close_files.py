@@ -36,6 +36,7 @@ from algopioneer_core.history.csv_rows import CsvText, TextBlock
 from algopioneer_core.history.intervals import format_interval
 from algopioneer_core.history.parquet_rows import ParquetRows
 from algopioneer_core.history.scaled_text import BadValue, blanks
+from algopioneer_strategies.research.symbol_lists import Wanted
 from algopioneer_strategies.research.universe import SymbolCloses
 
 __all__ = ["FileCloses", "read_closes"]
@@ -53,6 +54,7 @@ _CLOSES: Final = (
 )
 _BESIDE: Final = frozenset({"open", "high", "low", "volume", "vol", "o", "h", "l", "v"})
 _NOTHING: Final[Mapping[str, str]] = {}
+_ALL: Final = Wanted()
 
 
 @frozen(eq=False)
@@ -68,16 +70,16 @@ class FileCloses:
 def read_closes(
     paths: Sequence[Path],
     *,
-    symbols: Sequence[str] = (),
+    wanted: Wanted = _ALL,
     interval_ns: int | None = None,
     stamp: Stamp = Stamp.OPEN,
 ) -> FileCloses:
     """
-    Read the closes of *symbols* from files or folders.
+    Read the closes of what is *wanted* from files or folders.
 
     Args:
         paths: Files, or folders of such; read in order.
-        symbols: Which to return, in this order; none returns all there are.
+        wanted: Which to return, in this order.
         interval_ns: Length of a bar; None takes the most common distance.
         stamp: Which end of its bar a time in a file is; files written by us say it themselves.
 
@@ -96,9 +98,9 @@ def read_closes(
                     remedy="give one file for each symbol",
                 )
             stamped[each.symbol] = each
-    wanted = [stamped[name] for name in _chosen(symbols, list(stamped))]
-    length = _interval_ns(wanted, interval_ns)
-    return FileCloses(tuple(each.closed(length) for each in wanted), length)
+    chosen = [stamped[name] for name in _chosen(wanted, list(stamped))]
+    length = _interval_ns(chosen, interval_ns)
+    return FileCloses(tuple(each.closed(length) for each in chosen), length)
 
 
 @frozen(eq=False)
@@ -138,15 +140,16 @@ def _files(paths: Iterable[Path]) -> Iterator[Path]:
         yield from inside
 
 
-def _chosen(symbols: Sequence[str], there: Sequence[str]) -> Sequence[str]:
-    if not symbols:
+def _chosen(wanted: Wanted, there: Sequence[str]) -> Sequence[str]:
+    if not wanted.symbols:
         return there
-    return [_named(symbol, there) for symbol in symbols]
+    names = [_named(symbol, there, needed=not wanted.is_list) for symbol in wanted.symbols]
+    return [name for name in names if name is not None]
 
 
-def _named(symbol: str, there: Sequence[str]) -> str:
+def _named(symbol: str, there: Sequence[str], *, needed: bool) -> str | None:
     found = next((name for name in there if same_symbol(name, symbol)), None)
-    if found is None:
+    if found is None and needed:
         shown = ", ".join(there[:10]) + (", …" if len(there) > 10 else "")
         raise ConfigError(
             f"{symbol} is in none of the files; they have {shown}",

@@ -1,22 +1,28 @@
 """One search for pairs, from what a user asks for to what is reported."""
 
 from pathlib import Path
+from typing import Final
 
-from attrs import frozen
+from attrs import evolve, frozen
 
-from algopioneer_core.domain.errors import ConfigError
+from algopioneer_core.cli.kit import fetch_bars
 from algopioneer_core.history.columns import Stamp
 from algopioneer_core.history.intervals import DAY_NS, parse_interval
-from algopioneer_strategies.research.close_files import read_closes
+from algopioneer_strategies.research.close_files import FileCloses, read_closes
 from algopioneer_strategies.research.lag_choice import LagCriterion, LagRule
 from algopioneer_strategies.research.options import DiscoveryOptions
 from algopioneer_strategies.research.recheck import recheck
 from algopioneer_strategies.research.screen import Screen, ScreenRule, screen
 from algopioneer_strategies.research.screened_pair import ScreenedPair
-from algopioneer_strategies.research.sectors import read_sectors, sectors_of
+from algopioneer_strategies.research.sectors import COINS, EQUITIES, read_sectors, sectors_of
+from algopioneer_strategies.research.symbol_lists import EQUITY_VENUES, wanted_symbols
 from algopioneer_strategies.research.universe import Coverage, SymbolCloses, align
 
 __all__ = ["Discovery", "discover", "screen_rule"]
+
+_INTERVAL: Final = "1h"
+_LOOKBACK_DAYS: Final = 90
+"""What is asked of a venue where the user does not say it: 2 160 hours."""
 
 
 @frozen(eq=False)
@@ -40,12 +46,7 @@ def discover(options: DiscoveryOptions) -> Discovery:
         AlgopioneerError: Something is wrong or missing; says what, where and what to do.
     """
     rule = screen_rule(options)
-    files = read_closes(
-        [Path(name) for name in options.data],
-        symbols=_separated(options.symbols),
-        interval_ns=parse_interval(options.interval) if options.interval else None,
-        stamp=Stamp(options.stamp),
-    )
+    files = _fetched(options) if options.exchange else _read(options)
     found = _recent(files.closes, options.lookback_days)
     closes, coverage = align(found, files.interval_ns, min_coverage=float(options.min_coverage))
     known = read_sectors(Path(options.sectors)) if options.sectors else None
@@ -54,6 +55,32 @@ def discover(options: DiscoveryOptions) -> Discovery:
     pairs = pairs[: options.max_pairs]
     checked = recheck(closes, screened.survivors[: options.max_pairs])
     return Discovery(screened, coverage, pairs, checked if rule.cointegration else None)
+
+
+def _read(options: DiscoveryOptions) -> FileCloses:
+    return read_closes(
+        [Path(name) for name in options.data],
+        wanted=wanted_symbols(options.symbols, {**COINS, **EQUITIES}),
+        interval_ns=parse_interval(options.interval) if options.interval else None,
+        stamp=Stamp(options.stamp),
+    )
+
+
+def _fetched(options: DiscoveryOptions) -> FileCloses:
+    assert options.exchange is not None  # who calls has looked
+    default = EQUITIES if options.exchange in EQUITY_VENUES else COINS
+    wanted = wanted_symbols(options.symbols or ("default",), default)
+    paths = fetch_bars(
+        options.exchange,
+        wanted.symbols,
+        interval=options.interval or _INTERVAL,
+        lookback_days=options.lookback_days or _LOOKBACK_DAYS,
+        folder=options.bars,
+        venue=options.venue,
+        only_traded=wanted.is_list,
+    )
+    found = read_closes(paths)
+    return evolve(found, closes=_recent(found.closes, options.lookback_days or _LOOKBACK_DAYS))
 
 
 def screen_rule(options: DiscoveryOptions) -> ScreenRule:
@@ -73,14 +100,6 @@ def screen_rule(options: DiscoveryOptions) -> ScreenRule:
         min_half_life=float(options.min_half_life),
         max_half_life=None if longest is None else float(longest),
     )
-
-
-def _separated(texts: tuple[str, ...]) -> tuple[str, ...]:
-    names = [name.strip() for text in texts for name in text.split(",") if name.strip()]
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice:
-        raise ConfigError(f"{twice!r} is named twice", where="--symbols", remedy="name it once")
-    return tuple(names)
 
 
 def _recent(found: tuple[SymbolCloses, ...], days: int | None) -> tuple[SymbolCloses, ...]:

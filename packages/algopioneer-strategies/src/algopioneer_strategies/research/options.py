@@ -38,16 +38,28 @@ class DiscoveryOptions:
         section=_DATA,
         metavar="FILE",
     )
+    exchange: str | None = option(
+        None,
+        help="Take bars from this venue's history; they are kept in --bars.",
+        section=_DATA,
+        metavar="NAME",
+    )
+    bars: str = option(
+        "bars", help="Where bars of a venue are kept.", section=_DATA, metavar="FOLDER"
+    )
+    venue: tuple[str, ...] = option(
+        (), help="A setting of the venue. May be repeated.", section=_DATA, metavar="KEY=VALUE"
+    )
     symbols: tuple[str, ...] = option(
         (),
-        help="Which symbols, separated by commas; or default, equities, coins, "
-        "or a file with one a line. By default all that the files have.",
+        help="Which symbols, separated by commas; or one of default, equities, coins; or a file "
+        "with one a line. By default all that the files have.",
         section=_DATA,
         metavar="SYMBOL",
     )
     interval: str | None = option(
         None,
-        help="Length of a bar (1h, 1d); by default as the files have it.",
+        help="Length of a bar (1h, 1d); by default as the files have it, of a venue 1h.",
         section=_DATA,
         metavar="LENGTH",
         validator=optional(length_of_time),
@@ -60,7 +72,7 @@ class DiscoveryOptions:
     )
     lookback_days: int | None = option(
         None,
-        help="Use the last so many days; by default all there is.",
+        help="Use the last so many days; by default all there is, of a venue 90.",
         unit="days",
         section=_DATA,
         validator=optional(at_least(1)),
@@ -133,11 +145,13 @@ class DiscoveryOptions:
     )
 
     def __attrs_post_init__(self) -> None:
-        if not self.data:
+        if bool(self.data) == bool(self.exchange):
             raise ConfigError(
-                "it is not said where prices come from",
+                "prices come from files or from a venue, not from both"
+                if self.data
+                else "it is not said where prices come from",
                 where="--data",
-                remedy="give --data FILE or --data FOLDER",
+                remedy="give --data FILE, --data FOLDER, or --exchange NAME",
             )
         if self.max_half_life is not None and self.max_half_life < self.min_half_life:
             raise ConfigError(
