@@ -86,6 +86,14 @@ def test_every_pair_is_kept_where_asked_for(run: Run, planted: Path) -> None:
     )
 
 
+def test_johansens_trace_is_added_on_demand(run: Run, planted: Path) -> None:
+    """Of what is reported, beside the 5 % values of a restricted constant."""
+    assert "johansen" not in answer(run, "--data", str(planted))["pairs"][0]
+    tested = answer(run, "--data", str(planted), "--johansen")["pairs"][0]["johansen"]
+    assert ([19.96, 9.24], 1) == (tested["critical"], tested["rank"])
+    assert tested["trace"][0] > 19.96 > 9.24 > tested["trace"][1]
+
+
 def test_no_survivor_is_a_result(run: Run, walks: Walks, tmp_path: Path) -> None:
     """Exit code 0, and a sentence."""
     path = wide_file(tmp_path / "closes.csv", "ABC", walks(3, 200))

@@ -38,7 +38,7 @@ def discover_pairs(*, as_json: bool, **parameters: Any) -> None:
 
     found = discover(_made(given_values(_OPTIONS, parameters)))
     if as_json:
-        print_json(screen_values(found.screen, found.pairs, found.coverage, found.recheck))
+        print_json(screen_values(found))
     else:
         print_screen(found.screen, found.pairs, found.coverage)
 

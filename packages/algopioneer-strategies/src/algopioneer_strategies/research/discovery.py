@@ -9,6 +9,7 @@ from algopioneer_core.cli.kit import fetch_bars
 from algopioneer_core.history.columns import Stamp
 from algopioneer_core.history.intervals import DAY_NS, parse_interval
 from algopioneer_strategies.research.close_files import FileCloses, read_closes
+from algopioneer_strategies.research.johansen import Johansen, johansen
 from algopioneer_strategies.research.lag_choice import LagCriterion, LagRule
 from algopioneer_strategies.research.options import DiscoveryOptions
 from algopioneer_strategies.research.recheck import recheck
@@ -16,7 +17,12 @@ from algopioneer_strategies.research.screen import Screen, ScreenRule, screen
 from algopioneer_strategies.research.screened_pair import ScreenedPair
 from algopioneer_strategies.research.sectors import COINS, EQUITIES, read_sectors, sectors_of
 from algopioneer_strategies.research.symbol_lists import EQUITY_VENUES, wanted_symbols
-from algopioneer_strategies.research.universe import Coverage, SymbolCloses, align
+from algopioneer_strategies.research.universe import (
+    AlignedCloses,
+    Coverage,
+    SymbolCloses,
+    align,
+)
 
 __all__ = ["Discovery", "discover", "screen_rule"]
 
@@ -25,7 +31,7 @@ _LOOKBACK_DAYS: Final = 90
 """What is asked of a venue where the user does not say it: 2 160 hours."""
 
 
-@frozen(eq=False)
+@frozen(eq=False, kw_only=True)
 class Discovery:
     """What a search found."""
 
@@ -34,6 +40,8 @@ class Discovery:
     """Of every symbol that was asked for."""
     pairs: tuple[ScreenedPair, ...]
     """Those to report."""
+    johansen: tuple[Johansen, ...]
+    """Of each of those; empty where it was not asked for."""
     recheck: float | None
     """Largest difference of theirs from statsmodels; None where nothing was tested."""
 
@@ -54,7 +62,19 @@ def discover(options: DiscoveryOptions) -> Discovery:
     pairs = screened.every_pair() if options.keep == "all" else screened.survivors
     pairs = pairs[: options.max_pairs]
     checked = recheck(closes, screened.survivors[: options.max_pairs])
-    return Discovery(screened, coverage, pairs, checked if rule.cointegration else None)
+    return Discovery(
+        screen=screened,
+        coverage=coverage,
+        pairs=pairs,
+        johansen=tuple(_traced(closes, pair) for pair in pairs) if options.johansen else (),
+        recheck=checked if rule.cointegration else None,
+    )
+
+
+def _traced(closes: AlignedCloses, pair: ScreenedPair) -> Johansen:
+    """Return Johansen's tests of a pair, with the lags its residual was tested with."""
+    legs = [closes.symbols.index(leg) for leg in (pair.leg1, pair.leg2)]
+    return johansen(closes.log_prices[legs], pair.ab.lags if pair.ab else 1)
 
 
 def _read(options: DiscoveryOptions) -> FileCloses:

@@ -131,6 +131,11 @@ class DiscoveryOptions:
         section=_FILTER,
         validator=optional(positive),
     )
+    johansen: bool = option(
+        False,
+        help="Test what is reported by Johansen's trace too, with a restricted constant.",
+        section=_TEST,
+    )
     max_pairs: int | None = option(
         None,
         help="Report no more than so many pairs, the most certain ones.",

@@ -5,6 +5,8 @@ from typing import Any
 
 from algopioneer_core.domain.times import iso_utc
 from algopioneer_core.history.intervals import format_interval
+from algopioneer_strategies.research.discovery import Discovery
+from algopioneer_strategies.research.johansen import TRACE_CRITICAL, Johansen
 from algopioneer_strategies.research.screen import Screen
 from algopioneer_strategies.research.screened_pair import Direction, ScreenedPair
 from algopioneer_strategies.research.universe import Coverage
@@ -12,22 +14,13 @@ from algopioneer_strategies.research.universe import Coverage
 __all__ = ["pair_values", "screen_values"]
 
 
-def screen_values(
-    found: Screen,
-    pairs: Sequence[ScreenedPair],
-    coverage: Sequence[Coverage],
-    recheck: float | None,
-) -> dict[str, Any]:
-    """
-    Return what `--json` prints.
-
-    Args:
-        found: The screen.
-        pairs: Those to report.
-        coverage: Of every symbol that was asked for.
-        recheck: Largest difference from statsmodels; None where nothing was checked.
-    """
+def screen_values(discovery: Discovery) -> dict[str, Any]:
+    """Return what `--json` prints."""
+    found, coverage = discovery.screen, discovery.coverage
     rule = found.rule
+    pairs = [pair_values(pair) for pair in discovery.pairs]
+    for values, tested in zip(pairs, discovery.johansen, strict=False):  # none, or one for each
+        values["johansen"] = _trace(tested)
     return {
         "tests": found.test_count,
         "survivors": len(found.survivors),
@@ -37,10 +30,10 @@ def screen_values(
         "lag_choice": rule.lags.criterion.value,
         "lags": rule.lags.lags,
         "lag_ties": found.ties,
-        "recheck": recheck,
+        "recheck": discovery.recheck,
         "collinear": [list(names) for names in found.collinear],
         "universe": _universe(found, coverage),
-        "pairs": [pair_values(pair) for pair in pairs],
+        "pairs": pairs,
     }
 
 
@@ -104,6 +97,14 @@ def pair_values(pair: ScreenedPair) -> dict[str, Any]:
         "crossings": pair.crossings,
         "survives": pair.survives,
         "failures": [failure.value for failure in pair.failures],
+    }
+
+
+def _trace(tested: Johansen) -> dict[str, Any]:
+    return {
+        "trace": tested.trace.tolist(),
+        "critical": list(reversed(TRACE_CRITICAL[: len(tested.trace)])),
+        "rank": tested.rank,
     }
 
 

@@ -16,7 +16,8 @@ back. Its z score is (VR - 1) / sqrt(2 (2q - 1) (q - 1) / (3 q n)).
 Interval of the hedge ratio: that of the regression itself means nothing, for its residuals follow
 each other. It is taken from dynamic least squares (Stock and Watson, Econometrica 61 (1993)
 783-820) with leads and lags of the second leg's changes and a long-run variance (Newey and West,
-Econometrica 55 (1987) 703-708).
+Econometrica 55 (1987) 703-708, of residuals freed of their first lag: Andrews and Monahan,
+Econometrica 60 (1992) 953-966).
 """
 
 import math
@@ -38,6 +39,8 @@ _PERIOD: Final = 4
 """Bars of the variance ratio."""
 _LEADS: Final = 2
 """Changes of the second leg before and after, in dynamic least squares."""
+_MOST_KEPT: Final = 0.97
+"""Of a residual from bar to bar, in its long-run variance: nearer to 1 that has no bounds."""
 _BATCH: Final = 256
 
 
@@ -151,6 +154,15 @@ def _hedge_interval(one: Floats, other: Floats) -> tuple[float, float]:
     turned = q.T @ one[_LEADS + 1 : _LEADS + 1 + rows]
     slope = turned[-1] / r[-1, -1]
     residual = one[_LEADS + 1 : _LEADS + 1 + rows] - q @ turned
-    width = math.ceil(4.0 * (rows / 100.0) ** (2.0 / 9.0))
-    error = _SIGMAS * math.sqrt(long_run_variance(residual, width)) / abs(r[-1, -1])
+    error = _SIGMAS * math.sqrt(_whitened_variance(residual)) / abs(r[-1, -1])
     return float(slope - error), float(slope + error)
+
+
+def _whitened_variance(residual: Floats) -> float:
+    """Return the long-run variance, what one lag explains taken out first and put back after."""
+    before, after = residual[:-1], residual[1:]
+    count = len(after)
+    keep = float(before @ after) / float(before @ before)
+    keep = min(_MOST_KEPT, keep + (1.0 + 3.0 * keep) / count)
+    width = math.ceil(4.0 * (count / 100.0) ** (2.0 / 9.0))
+    return long_run_variance(after - keep * before, width) / (1.0 - keep) ** 2
