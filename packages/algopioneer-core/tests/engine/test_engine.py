@@ -209,6 +209,20 @@ def test_warm_up_is_seen_and_its_wishes_are_dropped() -> None:
     assert NOTHING is engine.handle(make_bar("12", 3))
 
 
+def test_time_stands_still_where_an_event_is_late() -> None:
+    """What is told late, and what a warm-up shows, does not set the engine's time back."""
+    times: list[int] = []
+
+    def look(_event: Event, context: StrategyContext) -> tuple[()]:
+        times.append(context.now_ns)
+        return ()
+
+    engine = make_engine(ScriptedStrategy(look))
+    drive(engine, [make_bar("1", 9), _quote("1", "2", 5)])
+    engine.warm_up(make_bar("1", 7))
+    assert ([9, 9, 7], 9) == (times, engine.now_ns)
+
+
 # --- closing and halting -----------------------------------------------------------------------
 
 

@@ -22,6 +22,7 @@ from algopioneer_core.domain.events import (
     FeedUp,
     MarketClosed,
     MarketOpened,
+    OrderAccepted,
     OrderCanceled,
     OrderFilled,
     OrderRejected,
@@ -254,6 +255,29 @@ def test_timer_takes_a_late_leg_back() -> None:
     commands = desk.engine.handle(TimerFired(LEG_TIMER, 12 * SECOND_NS))
 
     assert Cancel(second.client_order_id) in commands
+
+
+def test_venue_whose_clock_is_behind_does_not_end_each_correction_at_once() -> None:
+    """
+    The deadline of a correction counts from the latest time, not from that of the report before.
+
+    Else its own acknowledgement, by a clock that is ahead by more than the deadline, would halt the
+    pair and take it back, and the end of it would bring the next one: without end, without a pause.
+    """
+    desk, ahead = Desk(), 40
+    first, second = submitted(desk.bar(1, OPEN))
+    desk.fill(first, 2, 100)
+    acknowledged = OrderAccepted(second.client_order_id, ahead * SECOND_NS)
+    assert Cancel(second.client_order_id) in desk.engine.handle(acknowledged)
+    assert desk.state() is LegState.HALTED
+
+    gone = OrderCanceled(second.client_order_id, 3 * SECOND_NS)
+    (correction,) = submitted(desk.engine.handle(gone))
+
+    assert correction.ts_created == ahead * SECOND_NS
+    accepted = OrderAccepted(correction.client_order_id, (ahead + 1) * SECOND_NS)
+    assert desk.engine.handle(accepted) == NOTHING
+    assert desk.state() is not LegState.HALTED
 
 
 def test_rejected_leg_is_unwound_or_completed() -> None:

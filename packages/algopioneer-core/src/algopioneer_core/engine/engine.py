@@ -130,12 +130,15 @@ class TradingEngine:
 
     @property
     def now_ns(self) -> int:
-        """Time of the latest event, UTC nanoseconds."""
+        """Time of the latest event, UTC nanoseconds; one that is told late does not set it back."""
         return self._context.now_ns
 
     def handle(self, event: Event) -> Sequence[Command]:
         """
         Take in *event* and return what to do now, in order; `NOTHING` most of the time.
+
+        Venues have clocks of their own: where an event is older than one before it, time stands
+        still. A deadline that began by one clock would be over at once by another that is ahead.
 
         Raises:
             UnknownOrder, IllegalTransition: A report contradicts what is known of our orders.
@@ -143,7 +146,10 @@ class TradingEngine:
                 what it never ordered; nothing of what it asked for was done.
         """
         context = self._context
-        context.now_ns = now_ns = event.ts_event
+        now_ns = event.ts_event
+        if now_ns < context.now_ns:
+            now_ns = context.now_ns
+        context.now_ns = now_ns
         if type(event) is Bar:  # nearly always, so what is done with a bar stands here
             instrument_id = event.instrument_id
             if instrument_id not in self._instruments:
@@ -169,9 +175,11 @@ class TradingEngine:
 
     def warm_up(self, event: Event) -> None:
         """Let the strategy see an event of the past; whatever it wishes is dropped."""
-        self._context.now_ns = event.ts_event
-        for _ in self._on_event(event, self._context):
+        context = self._context
+        before_ns, context.now_ns = context.now_ns, event.ts_event
+        for _ in self._on_event(event, context):
             pass
+        context.now_ns = max(before_ns, context.now_ns)
 
     def check(self, wish: StrategyCommand) -> None:
         """
@@ -273,10 +281,10 @@ class TradingEngine:
     ) -> Iterable[StrategyCommand]:
         """Return what exit policies leave of a decision: they judge the pair, or each leg."""
         if self._spreads is not None:
-            return self._spreads.judge(wishes, joint.ts_event, finished_bar=True)
+            return self._spreads.judge(wishes, self.now_ns, finished_bar=True)
         assert self._exit_gate is not None
         ids = [bar.instrument_id for bar in joint.bars if bar.instrument_id in self._instruments]
-        return self._exit_gate.review(wishes, ids, joint.ts_event, finished_bar=True)
+        return self._exit_gate.review(wishes, ids, self.now_ns, finished_bar=True)
 
     def _on_quote(self, quote: Quote) -> Sequence[Command]:
         return self._on_price(quote, quote.mid) if self._is_ours(quote) else NOTHING
@@ -293,7 +301,7 @@ class TradingEngine:
             wishes = self._wishes(event)
         else:
             wishes, ids = self._on_event(event, self._context), (event.instrument_id,)
-            wishes = self._exit_gate.review(wishes, ids, event.ts_event, finished_bar=False)
+            wishes = self._exit_gate.review(wishes, ids, self.now_ns, finished_bar=False)
         if not self._risk.is_off:
             wishes = self._limit_loss(wishes)
         return self._carry_out(wishes, self._context.now_ns) if wishes else NOTHING
@@ -356,5 +364,5 @@ class TradingEngine:
         """Return what the strategy wants after an event that brought no new mark to judge by."""
         wishes = self._on_event(event, self._context)
         if wishes and self._exit_gate is not None:
-            return self._exit_gate.consent(wishes, event.ts_event)
+            return self._exit_gate.consent(wishes, self.now_ns)
         return wishes
