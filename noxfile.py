@@ -279,7 +279,7 @@ def dev(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def demo(session: nox.Session) -> None:
-    """A backtest and a rehearsal on paper that survives a kill, on made-up markets; no network."""
+    """A backtest, and a rehearsal on paper that is killed, replayed and compared; no network."""
     session.install(*_editable(("algopioneer-core", "algopioneer-strategies")))
     session.run("algopioneer", "demo", *session.posargs)
 

@@ -22,8 +22,9 @@ def test_a_kill_changes_nothing(
     done = rehearse(tmp_path, days=2, speed="60000", tell=lines.append)
 
     assert 0 < done.fills // 2 <= done.fills_before < done.fills
-    assert "each once" in lines[-3]
-    assert "byte for byte" in lines[-1]
+    assert "each once" in lines[-5]
+    assert "byte for byte" in lines[-3]
+    assert "every signal, order and fill" in lines[-1]
     console = Console(file=io.StringIO(), record=True, width=80)
     print_trades(done.folder, console)
     assert "trend" in console.export_text()

@@ -9,6 +9,7 @@ import pytest
 from attrs import evolve
 
 from algopioneer_core.domain.commands import StrategyCommand
+from algopioneer_core.domain.errors import RefusedError
 from algopioneer_core.domain.events import Event
 from algopioneer_core.domain.fills import Side
 from algopioneer_core.domain.instruments import Instrument, InstrumentId
@@ -27,7 +28,7 @@ from algopioneer_core.simulation.spread_backtest import PATIENT_RULES
 from algopioneer_core.testing.parity import PAPER, judged, record, wandering_bars
 from algopioneer_core.testing.sessions import Flipper, SpreadFlipper, strategy_plan
 
-pytestmark = pytest.mark.parametrize("anyio_backend", ["trio"])
+pytestmark = pytest.mark.parametrize("virtual_backend", ["trio"], indirect=True)
 
 A, B = (Instrument.undescribed(InstrumentId("replay", name)) for name in "AB")
 BARS: Final = wandering_bars(A.id)
@@ -267,3 +268,28 @@ async def test_a_gap_that_changed_no_decision_is_told_and_is_no_divergence() -> 
     assert verdict.divergence is None
     [note] = verdict.notes
     assert note.startswith("data gap: the session never had the bar")
+
+
+async def test_a_strategy_that_cannot_be_made_is_refused() -> None:
+    """There is nothing to compare; two rows without a decision would be equal."""
+    disk = await record(flip(), [BARS])
+
+    def fail() -> Flipper:
+        raise ValueError("no such window")
+
+    with pytest.raises(RefusedError, match="no such window"):
+        judged(evolve(flip(), make=fail), disk)
+
+
+async def test_bars_that_end_before_the_session_are_refused() -> None:
+    """A backtest of nothing says nothing."""
+    disk = await record(flip(), [BARS])
+    with pytest.raises(RefusedError, match="no bars to compare with"):
+        judged(flip(), disk, [[]])
+
+
+async def test_three_instruments_are_not_compared() -> None:
+    """The backtester has no such strategy, and says so."""
+    disk = await record(flip(), [BARS])
+    with pytest.raises(RefusedError, match="3 instruments"):
+        judged(evolve(flip(), instruments=(A, B, B)), disk)

@@ -28,7 +28,7 @@ from algopioneer_core.runtime.gate import WARM_UP
 from algopioneer_core.testing.journal_storage import MemoryDisk, journal_on
 from algopioneer_core.testing.sessions import MINUTE_NS
 
-pytestmark = pytest.mark.parametrize("anyio_backend", ["trio"])
+pytestmark = pytest.mark.parametrize("virtual_backend", ["trio"], indirect=True)
 
 A = InstrumentId("sim", "A")
 

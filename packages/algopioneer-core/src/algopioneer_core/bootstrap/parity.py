@@ -4,7 +4,7 @@ import functools
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Final, TypeGuard
+from typing import Final
 
 from attrs import evolve
 
@@ -15,9 +15,8 @@ from algopioneer_core.bootstrap.session_plan import session_plan
 from algopioneer_core.bootstrap.venues import run_waiting
 from algopioneer_core.config.session import SessionConfig
 from algopioneer_core.domain.errors import ConfigError, RefusedError, UnsupportedOperation
-from algopioneer_core.domain.events import Event
 from algopioneer_core.domain.instruments import InstrumentId
-from algopioneer_core.domain.market_data import Bar, JointBar
+from algopioneer_core.domain.market_data import Bar
 from algopioneer_core.journal.sqlite_storage import SqliteStorage
 from algopioneer_core.parity.compare import Verdict
 from algopioneer_core.parity.judge import judge
@@ -168,11 +167,7 @@ async def _history(plan: StrategyPlan, recorded: Recorded, opened: _Opened) -> S
         each: await _bars(plan, each, opened.markets[each.venue], first_ns, end_ns)
         for each in plan.instrument_ids
     }
-    return series_of([each for each in join(bars, plan.instrument_ids) if _is_bar(each)])
-
-
-def _is_bar(event: Event) -> TypeGuard[Bar | JointBar]:
-    return isinstance(event, Bar | JointBar)
+    return series_of(join(bars, plan.instrument_ids))
 
 
 async def _bars(

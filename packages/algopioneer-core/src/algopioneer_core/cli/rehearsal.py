@@ -96,6 +96,10 @@ def rehearse(
     tell("What its strategies saw is in the journal too: algopioneer journal replay")
     _finish(_start(killed, "journal", "replay"), killed)
     tell("... and they decide the same again, byte for byte.")
+
+    tell("Is that what a backtest of the same bars would have done? algopioneer parity")
+    _finish(_start(killed, "parity"), killed)
+    tell("... yes: every signal, order and fill.")
     *_, last = _reports_in(killed / JOURNAL)
     return Rehearsal(
         folder=killed,

@@ -57,7 +57,8 @@ def backtested(plan: StrategyPlan, bars: Series, warm_until_ns: int, rules: Rule
         rules: Fills, costs and limits.
 
     Raises:
-        RefusedError: There is no bar to decide on, or it trades more than two instruments.
+        RefusedError: There is no bar to decide on, it trades more than two instruments, or it
+            fails before it has decided anything.
         DataError: The bars cannot be trusted.
     """
     past = [_event(row) for ts_ns, row in bars.items() if ts_ns <= warm_until_ns]
@@ -168,11 +169,24 @@ class _Witness:
     # --- as the watcher ------------------------------------------------------------------------
 
     def begin(self, engine: TradingEngine) -> None:
-        """Make the strategy and warm it up."""
+        """
+        Make the strategy and warm it up.
+
+        Raises:
+            RefusedError: It fails.
+        """
         ids = order_ids("parity", "parity", self._plan.name)
         books = Portfolio(self._plan.instruments, self._plan.capital)
         context = EngineContext(books, OrderManager(ids))
-        self._guard.adopt(self._plan.make, None, self._past, context)
+        if not self._guard.adopt(self._plan.make, None, self._past, context):
+            crash = self._guard.crash
+            assert crash is not None
+            raise RefusedError(
+                f"the strategy fails before its first decision: {crash.error}"
+                f" (during {crash.during})",
+                where=self._plan.name,
+                remedy="compare with the session file as it was",
+            )
         self._guard.check = engine.check
 
     def handled(self, event: Event, commands: Sequence[Command]) -> None:

@@ -6,9 +6,10 @@ three things has happened: a bar never reached it (or was only shown to it later
 it was looked at before it was finished, or it is of other data.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from decimal import Decimal
 
+from algopioneer_core.domain.events import Event
 from algopioneer_core.domain.instruments import InstrumentId
 from algopioneer_core.domain.market_data import Bar, JointBar
 from algopioneer_core.domain.times import iso_utc
@@ -20,9 +21,13 @@ Series = Mapping[int, tuple[Bar, ...]]
 """Bars by their close time, ascending; one for each instrument of the strategy."""
 
 
-def series_of(events: Sequence[Bar | JointBar]) -> dict[int, tuple[Bar, ...]]:
-    """Return finished bars by their close."""
-    return {each.ts_event: each.bars if isinstance(each, JointBar) else (each,) for each in events}
+def series_of(events: Iterable[Event]) -> dict[int, tuple[Bar, ...]]:
+    """Return the finished bars among *events* by their close."""
+    return {
+        each.ts_event: each.bars if isinstance(each, JointBar) else (each,)
+        for each in events
+        if isinstance(each, Bar | JointBar)
+    }
 
 
 def bar_facts(seen: Series, there: Series, only_shown: Collection[int] = ()) -> tuple[Fact, ...]:

@@ -29,6 +29,8 @@ PAPER: Final = PaperConfig(
     balances=("USD=100000",), taker_fee_bps=Decimal(10), slippage_bps=Decimal("2.5")
 )
 """An account with costs."""
+_SPEED: Final = 60
+"""A bar each second of the virtual clock."""
 _START_NS: Final = 1_700_000_040 * 1_000_000_000
 
 Market = Sequence[Sequence[Bar]]
@@ -73,7 +75,7 @@ async def record(
         )
         for bars in market
     ]
-    replay = ReplayVenue(instruments[0].id.venue, instruments, sources)
+    replay = ReplayVenue(instruments[0].id.venue, instruments, sources, speed=_SPEED)
     session = session_plan(plan, record_inputs=True)
     await run_session(session, PaperVenue(paper, replay, instruments), disk, control=control)
     return disk
@@ -105,5 +107,4 @@ def _series(plan: StrategyPlan, market: Market | None) -> Series | None:
     if market is None:
         return None
     ids = plan.instrument_ids
-    events: Any = join(dict(zip(ids, market, strict=True)), ids)
-    return series_of(events)
+    return series_of(join(dict(zip(ids, market, strict=True)), ids))
