@@ -13,6 +13,7 @@ from algopioneer_core.config.session import SessionConfig, make_session
 from algopioneer_core.domain.instruments import InstrumentId
 from algopioneer_core.ports import Alert
 from algopioneer_core.runtime.status import (
+    JournalStatus,
     SessionStatus,
     StrategyState,
     StrategyStatus,
@@ -26,6 +27,7 @@ FAST = StrategyStatus(
     note="",
     held={InstrumentId("sim", "BTC-USD"): Decimal("0.5")},
     equity=Decimal("12345.678"),
+    pnl=None,
     day_pnl=None,
     legs="",
     orders=1,
@@ -45,6 +47,8 @@ STATUS = SessionStatus(
         VenueStatus(name="sim", problem="", breaker="closed", sent=3),
         VenueStatus(name="far", problem="its stream is down", breaker="half_open", sent=0),
     ),
+    feeds=(),
+    journal=JournalStatus(entries=12, waiting=0, problem=""),
     handled=12,
     trades=2,
     shed={"too_old": 3},

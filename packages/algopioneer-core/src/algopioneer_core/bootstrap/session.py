@@ -11,6 +11,7 @@ import anyio.to_thread
 from algopioneer_core.bootstrap.flattening import without_minds
 from algopioneer_core.bootstrap.host import load_host
 from algopioneer_core.bootstrap.quarantine import quarantine, take_quarantined
+from algopioneer_core.bootstrap.serving import shown_on_the_web
 from algopioneer_core.bootstrap.session_config import (
     CheckedSession,
     CheckedVenue,
@@ -95,15 +96,10 @@ async def start_session(
         AlgopioneerError: It is refused, or fails.
     """
     config, clock = checked.config, SystemClock()
-    if config.web is not None:
-        raise RefusedError(
-            "this release serves no pages",
-            where=config.place("web"),
-            remedy="leave the table out; the log and the terminal show how a session stands",
-        )
     async with AsyncExitStack() as stack:
-        secrets = secrets_in(checked.plugin_configs)
+        secrets = tuple(secrets_in(checked.plugin_configs))
         stack.enter_context(open_log(config.log, clock=clock, secrets=secrets))
+        shown = await stack.enter_async_context(shown_on_the_web(config, _say, secrets))
         journal = await stack.enter_async_context(
             open_journal(config.journal_path, make_uuid=new_uuid)
         )
@@ -128,8 +124,9 @@ async def start_session(
             stop=stop,
             until_flat=flatten_within_s is not None,
             quarantined=take_quarantined(config.journal_path),
-            say=_say,
+            say=shown.say,
         )
+        shown.session = session
         reload = functools.partial(_reload, checked, venues, session)
         async with anyio.create_task_group() as beside:
             beside.start_soon(obey_signals, session.stop, box, clock, reload)

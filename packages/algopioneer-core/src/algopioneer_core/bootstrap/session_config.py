@@ -14,6 +14,7 @@ from attrs import evolve, field, frozen
 
 from algopioneer_core.bootstrap.components import component_config
 from algopioneer_core.bootstrap.exits import make_exits
+from algopioneer_core.bootstrap.serving import require_web
 from algopioneer_core.bootstrap.session_requirements import (
     placed,
     require_bars,
@@ -182,6 +183,7 @@ def _check(config: SessionConfig, host: PluginHost, problems: _Problems) -> Chec
     if len(found) == len(config.venues):
         resume = problems.attempt(lambda: _resume(config, tuple(found.values())))
     strategies = [_strategy(table, config, host, found, problems) for table in config.strategies]
+    problems.attempt(lambda: require_web(config))
     recorders = _parts(config.recorders, config, host.recorders, problems)
     notifiers = _parts(config.notifiers, config, host.notifiers, problems)
     if problems.found or resume is None:

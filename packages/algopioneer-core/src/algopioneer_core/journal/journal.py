@@ -91,6 +91,11 @@ class Journal:
         return self._committed
 
     @property
+    def problem(self) -> str:
+        """Why it takes no more entries; empty while it does."""
+        return "" if self._failure is None else f"cannot be written: {self._failure}"
+
+    @property
     def chain_head(self) -> str:
         """Hash of the last entry, which stands for all of them."""
         return self._chain_head

@@ -125,7 +125,7 @@ class Session:
         )
         self._until_flat = until_flat
         self._asked = Wake()
-        time = FeedClock(self.floor) if plan.resume is Resume.CURSOR else clock
+        time = self._time = FeedClock(self.floor) if plan.resume is Resume.CURSOR else clock
         self._desk = (
             None
             if control is None
@@ -166,6 +166,15 @@ class Session:
 
     def _on_trade(self, *_: object) -> None:
         self.trades += 1
+
+    @property
+    def journal(self) -> Journal:
+        """Where it writes everything down."""
+        return self._journal
+
+    def now_ns(self) -> int:
+        """Return its time, UTC nanoseconds: the market's where it is replayed."""
+        return self._time.now_ns()
 
     def watched(self) -> list[Watched]:
         """Return the strategies as the watchdog looks at them."""

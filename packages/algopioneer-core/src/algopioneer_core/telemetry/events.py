@@ -51,6 +51,9 @@ class LogEvent(enum.StrEnum):
     TRADING_HALTED = "trading.halted"
     TRADING_RESUMED = "trading.resumed"
 
+    WEB_LISTENING = "web.listening"
+    WEB_FAILED = "web.failed"
+
     RECORDER_REPAIRED = "recorder.repaired"
     NOTIFIER_FAILED = "notifier.failed"
     ALERT = "alert"
@@ -73,6 +76,7 @@ LEVELS: Final[Mapping[LogEvent, str]] = {
     LogEvent.ORDER_UNKNOWN: "error",
     LogEvent.TRADING_HALTED: "error",
     LogEvent.TRADING_RESUMED: "warning",
+    LogEvent.WEB_FAILED: "error",
     LogEvent.NOTIFIER_FAILED: "warning",
 }
 """How important a line of a running session is; info where nothing is said here."""
