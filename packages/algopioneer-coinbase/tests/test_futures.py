@@ -4,10 +4,17 @@ import json
 from decimal import Decimal
 from typing import Any
 
+import pytest
+from attrs import evolve
+
+from algopioneer_coinbase.balances import margin_of
+from algopioneer_coinbase.messages import Amount, FutureBalances
+from algopioneer_core.domain.errors import VenueError
 from algopioneer_core.domain.fills import Side
 from algopioneer_core.domain.instruments import InstrumentId, InstrumentKind
 from algopioneer_core.domain.market_data import Quote
 from algopioneer_core.domain.orders import Order, OrderIntent, OrderStatus
+from algopioneer_core.engine.margin import SupportsMargin
 
 SPOT = InstrumentId("coinbase", "BTC-USD")
 FUTURE = InstrumentId("coinbase", "BIT-27DEC30-CDE")
@@ -68,6 +75,48 @@ async def test_gains_of_contracts_are_dollars_like_others(local: Any) -> None:
     assert dollars.total == local.sandbox.exchange.books.account.balances["USD"]
     assert Decimal(summary["cbi_usd_balance"]["value"]) == 100_000
     assert Decimal("59.0025") == Decimal(summary["initial_margin"]["value"])  # a tenth of the rest
+
+
+async def test_margin_is_how_contracts_are_covered(local: Any) -> None:
+    """Equity is everything with unrealised gains; half of the initial margin must be kept."""
+    quote_both(local, 60_000)
+    async with local.opened() as venue:
+        account: object = venue.execution
+        assert isinstance(account, SupportsMargin)
+        nothing = await venue.execution.margin()
+        assert nothing is not None
+        assert nothing.distance is None
+        await venue.execution.submit(market_order("a", FUTURE, Side.SELL, "3"))
+        quote_both(local, 61_000)
+        covered = await venue.execution.margin()
+
+    mark = Decimal("61002.5")  # between bid and ask
+    loss = (mark - 60_000) * 3 * HUNDREDTH
+    fee = Decimal("0.006") * HUNDREDTH * 60_000 * 3
+    kept = Decimal("0.05") * HUNDREDTH * mark * 3
+    assert covered is not None
+    assert (100_000 - loss - fee, kept) == (covered.equity, covered.maintenance)
+    assert covered.free == covered.equity - 2 * kept
+
+
+async def test_a_venue_that_trades_no_futures_has_no_margin(local: Any) -> None:
+    """Nobody asks for it."""
+    local.config = evolve(local.config, futures=False)
+    async with local.opened() as venue:
+        assert await venue.execution.margin() is None
+
+
+def test_a_margin_that_is_not_told_is_not_made_up() -> None:
+    """Each amount is needed."""
+    dollars = Amount(value="1", currency="USD")
+    told = FutureBalances(
+        cfm_usd_balance=dollars,
+        total_open_orders_hold_amount=dollars,
+        available_margin=dollars,
+        liquidation_threshold=dollars,
+    )
+    with pytest.raises(VenueError, match="covered"):
+        margin_of(told)
 
 
 async def test_a_position_is_told_with_its_entry_and_margin(local: Any) -> None:

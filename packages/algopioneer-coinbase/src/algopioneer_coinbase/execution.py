@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from decimal import Decimal
 from typing import Final
 
 from attrs import evolve
 
+from algopioneer_coinbase.balances import balances_of, margin_of
 from algopioneer_coinbase.fee_rates import AccountFees
 from algopioneer_coinbase.known_orders import KnownOrders
 from algopioneer_coinbase.messages import CancelResult, CreateResponse, FillRow, OrderRow
@@ -21,10 +21,11 @@ from algopioneer_core.domain.events import AccountEvent, ExecutionReport
 from algopioneer_core.domain.fills import Fill, Side
 from algopioneer_core.domain.instruments import Instrument, InstrumentId
 from algopioneer_core.domain.market_data import NS_PER_SECOND
-from algopioneer_core.domain.money import ZERO, Quantity, add, neg, sub
+from algopioneer_core.domain.money import ZERO, Quantity, neg
 from algopioneer_core.domain.order_needs import check_id, check_needs
 from algopioneer_core.domain.orders import Order
 from algopioneer_core.domain.times import iso_utc
+from algopioneer_core.engine.margin import MarginState
 from algopioneer_core.ports import (
     Balance,
     Clock,
@@ -327,21 +328,8 @@ class CoinbaseExecution:
 
         Dollars that lie in the futures account are dollars like any others.
         """
-        totals: dict[str, tuple[Decimal, Decimal]] = {}
-
-        def put(asset: str, free: Decimal, hold: Decimal) -> None:
-            total, held = totals.get(asset, (ZERO, ZERO))
-            totals[asset] = add(total, add(free, hold)), add(held, hold)
-
-        for account in await self._rest.accounts():
-            hold = amount(account.hold.value) if account.hold else ZERO
-            put(account.currency, amount(account.available_balance.value), hold)
-        if self._futures:
-            there = await self._rest.future_balances()
-            hold = amount(there.total_open_orders_hold_amount.value)
-            free = sub(amount(there.cfm_usd_balance.value), hold)
-            put(there.cfm_usd_balance.currency, free, hold)
-        return [Balance(asset, *totals[asset]) for asset in sorted(totals)]
+        futures = await self._rest.future_balances() if self._futures else None
+        return balances_of(await self._rest.accounts(), futures)
 
     async def positions(self) -> Mapping[InstrumentId, Quantity]:
         """
@@ -366,6 +354,18 @@ class CoinbaseExecution:
             short = row.side.upper() == "SHORT"
             found[self._symbols.id_of(row.product_id)] = neg(contracts) if short else contracts
         return found
+
+    async def margin(self) -> MarginState | None:
+        """
+        Return how contracts are covered; None where no futures are traded.
+
+        The venue closes positions where its buffer over the threshold is used up (protocol: the
+        futures balance summary).
+
+        Raises:
+            VenueError: The venue does not answer, or without these amounts.
+        """
+        return margin_of(await self._rest.future_balances()) if self._futures else None
 
     async def fees(self, instrument_id: InstrumentId) -> FeeRates:
         """Return the account's present rates for instruments of this kind; without a key, ours."""

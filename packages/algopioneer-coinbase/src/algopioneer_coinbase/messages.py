@@ -202,6 +202,9 @@ class FutureBalances(Struct, frozen=True, kw_only=True, gc=False):
 
     cfm_usd_balance: Amount
     total_open_orders_hold_amount: Amount
+    available_margin: Amount | None = None
+    liquidation_threshold: Amount | None = None
+    liquidation_buffer_amount: Amount | None = None
 
 
 class FutureBalancesAnswer(Struct, frozen=True, kw_only=True, gc=False):

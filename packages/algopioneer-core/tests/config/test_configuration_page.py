@@ -10,6 +10,7 @@ from algopioneer_core.config.pairs_config import FeeTier, Pair
 from algopioneer_core.config.session import TABLES
 from algopioneer_core.config.session_tables import SAFE_LEGS, SAFE_LIMITS
 from algopioneer_core.engine.leg_rules import LegRules
+from algopioneer_core.engine.margin import MarginRules
 from algopioneer_core.engine.risk_limits import RiskLimits
 from algopioneer_core.runtime.execution_rules import ExecutionRules
 from algopioneer_core.runtime.reconciliation import DriftRules
@@ -29,6 +30,7 @@ _CLASSES: dict[type[Any], dict[str, object]] = {
     LegRules: dict(SAFE_LEGS),
     ExecutionRules: {},
     DriftRules: {},
+    MarginRules: {},
     Pair: {},
     FeeTier: {},
 }

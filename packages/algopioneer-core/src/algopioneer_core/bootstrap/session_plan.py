@@ -83,6 +83,7 @@ async def session_plan(checked: CheckedSession, venues: Mapping[str, Venue]) -> 
         max_tick_age_ns=None if age_ms is None else age_ms * _NS_PER_MS,
         execution=config.execution,
         drift=config.reconciliation,
+        margin=config.margin,
     )
 
 

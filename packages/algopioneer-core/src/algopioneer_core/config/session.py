@@ -56,6 +56,7 @@ from algopioneer_core.config.session_tables import (
 )
 from algopioneer_core.domain.errors import ConfigError
 from algopioneer_core.domain.money import ONE, ZERO, add, mul, total
+from algopioneer_core.engine.margin import MarginRules
 from algopioneer_core.engine.risk_limits import RiskLimits
 from algopioneer_core.runtime.execution_rules import ExecutionRules
 from algopioneer_core.runtime.reconciliation import DriftRules
@@ -72,6 +73,7 @@ TABLES: Final = (
     "risk",
     "execution",
     "reconciliation",
+    "margin",
     "recorder",
     "notifier",
     "web",
@@ -104,6 +106,7 @@ class SessionConfig:
     """Limits of the account."""
     execution: ExecutionRules = field(factory=ExecutionRules)
     reconciliation: DriftRules = field(factory=DriftRules)
+    margin: MarginRules = field(factory=MarginRules)
     recorders: tuple[NamedPart, ...] = ()
     notifiers: tuple[NamedPart, ...] = ()
     web: WebOptions | None = None
@@ -236,6 +239,7 @@ def make_session(
         risk=read_limits(_settings(tables, "risk", path), safe=SAFE_LIMITS),
         execution=_settings(tables, "execution", path).make(ExecutionRules),
         reconciliation=_settings(tables, "reconciliation", path).make(DriftRules),
+        margin=_settings(tables, "margin", path).make(MarginRules),
         recorders=_parts(tables, "recorder", path),
         notifiers=_parts(tables, "notifier", path),
         web=_settings(tables, "web", path).make(WebOptions) if "web" in tables else None,

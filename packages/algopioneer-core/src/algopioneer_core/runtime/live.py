@@ -18,12 +18,14 @@ from algopioneer_core.domain.events import RiskResumed
 from algopioneer_core.domain.instruments import InstrumentId
 from algopioneer_core.domain.market_data import NS_PER_SECOND
 from algopioneer_core.domain.orders import Order
+from algopioneer_core.engine.margin import SupportsMargin
 from algopioneer_core.journal.journal import Journal
 from algopioneer_core.ports import Clock, Venue
 from algopioneer_core.runtime.announcements import Say, silent
 from algopioneer_core.runtime.execution import ExecutionPump
 from algopioneer_core.runtime.feeds import read_feed
 from algopioneer_core.runtime.floor import Alarm, Floor
+from algopioneer_core.runtime.margin_watcher import MarginWatcher
 from algopioneer_core.runtime.plan import SessionPlan, StrategyPlan
 from algopioneer_core.runtime.reconciler import Reconciler
 from algopioneer_core.runtime.reloading import Reloader, fresh_mind, wanted_again
@@ -259,6 +261,13 @@ class LiveDriver:
             venues.start_soon(reconciler.run)
         for reconciler in self.reconcilers.values():
             await reconciler.done.wait()
+        for name, venue in self._venues.items():
+            if isinstance(venue.execution, SupportsMargin):
+                venues.start_soon(self._margin_watcher(name, venue.execution).run)
+
+    def _margin_watcher(self, name: str, account: SupportsMargin) -> MarginWatcher:
+        rules, alarm = self._plan.margin, self._alarm
+        return MarginWatcher(name, account, self._floor, self._clock, alarm=alarm, rules=rules)
 
     async def _read_reports(
         self, venue: Venue, reconciler: Reconciler, *, task_status: anyio.abc.TaskStatus[None]

@@ -9,6 +9,7 @@ from algopioneer_core.domain.market_data import NS_PER_SECOND
 from algopioneer_core.domain.money import Money, Quantity
 from algopioneer_core.engine.exits import ExitCosts, ExitPolicy
 from algopioneer_core.engine.leg_rules import LegRules
+from algopioneer_core.engine.margin import MarginRules
 from algopioneer_core.engine.risk import RiskGate
 from algopioneer_core.engine.risk_limits import RiskLimits
 from algopioneer_core.engine.strategy import Strategy
@@ -96,6 +97,7 @@ class SessionPlan:
     max_tick_age_ns: int | None = None
     execution: ExecutionRules = field(factory=ExecutionRules)
     drift: DriftRules = field(factory=DriftRules)
+    margin: MarginRules = field(factory=MarginRules)
 
     def risk_gate(self) -> RiskGate:
         """Return a gate with the limits of the session and of each strategy, and no memory."""
