@@ -32,6 +32,15 @@ def _file(folder: Path, content: Any) -> Path:
     return path
 
 
+def test_hedge_of_a_discovered_pair_is_read(tmp_path: Path) -> None:
+    """What `discover-pairs` writes beside the keys of the Rust system; none is the strategy's."""
+    pair = {**PAIR, "hedge": "fixed", "hedge_ratio": "0.731"}
+    (strategy,) = read_pairs(_file(tmp_path, [pair]), interval="1h").strategies
+    assert ("fixed", Decimal("0.731")) == (strategy["hedge"], strategy["beta"])
+    with pytest.raises(ConfigError, match="hedge_ratio"):
+        read_pairs(_file(tmp_path, [{**pair, "hedge_ratio": "0"}]))
+
+
 def test_pair_of_the_rust_system_is_read(tmp_path: Path) -> None:
     """Money to the first leg is half of both; thresholds are money; ages are seconds."""
     found = read_pairs(_file(tmp_path, [PAIR]), interval="1h")

@@ -20,6 +20,12 @@ EQUITIES = Path(__file__).resolve().parents[4] / (
 )
 
 
+@pytest.fixture(autouse=True)
+def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run each test in a folder of its own: commands write where they are started."""
+    monkeypatch.chdir(tmp_path)
+
+
 @pytest.fixture
 def walks() -> Walks:
     """Return a function that makes log prices that wander independently of each other."""

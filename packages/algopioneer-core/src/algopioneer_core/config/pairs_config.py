@@ -128,6 +128,13 @@ class Pair:
     exit_z_score: Decimal | None = option(
         None, help="Where a pair is left; the strategy's unless set.", unit="deviations"
     )
+    hedge: str | None = option(
+        None,
+        help="Where the hedge ratio comes from (fixed, fitted, ols); the strategy's unless set.",
+    )
+    hedge_ratio: Decimal | None = option(
+        None, help="The fixed hedge ratio; 1 unless set.", validator=optional(positive)
+    )
     interval: str | None = option(None, help="Length of a bar (1m, 1h, 1d).")
 
     def __attrs_post_init__(self) -> None:
@@ -218,6 +225,8 @@ def pair_strategy(pair: Pair, *, kind: str, interval: str | None = None) -> dict
         "window": pair.window_size,
         "z_entry": pair.entry_z_score,
         "z_exit": pair.exit_z_score,
+        "hedge": pair.hedge,
+        "beta": pair.hedge_ratio,
         "legs": _legs(pair),
         "exit": _exits(pair),
     }

@@ -1,11 +1,14 @@
 """One search for pairs, from what a user asks for to what is reported."""
 
+import math
+from decimal import Decimal
 from pathlib import Path
 from typing import Final
 
 from attrs import evolve, frozen
 
 from algopioneer_core.cli.kit import fetch_bars
+from algopioneer_core.domain.money import ZERO
 from algopioneer_core.history.columns import Stamp
 from algopioneer_core.history.intervals import DAY_NS, parse_interval
 from algopioneer_strategies.research.close_files import FileCloses, read_closes
@@ -44,11 +47,19 @@ class Discovery:
     """Of each of those; empty where it was not asked for."""
     recheck: float | None
     """Largest difference of theirs from statsmodels; None where nothing was tested."""
+    closes: AlignedCloses
+    """All joint closes, those that were held out too."""
+    split: int
+    """How many of them the screen saw."""
 
 
-def discover(options: DiscoveryOptions) -> Discovery:
+def discover(options: DiscoveryOptions, *, holdout: Decimal = ZERO) -> Discovery:
     """
     Read the universe, screen it, and check what is to be reported.
+
+    Args:
+        options: What a user asks for.
+        holdout: Share of the latest joint closes that the screen does not see.
 
     Raises:
         AlgopioneerError: Something is wrong or missing; says what, where and what to do.
@@ -56,7 +67,9 @@ def discover(options: DiscoveryOptions) -> Discovery:
     rule = screen_rule(options)
     files = _fetched(options) if options.exchange else _read(options)
     found = _recent(files.closes, options.lookback_days)
-    closes, coverage = align(found, files.interval_ns, min_coverage=float(options.min_coverage))
+    every, coverage = align(found, files.interval_ns, min_coverage=float(options.min_coverage))
+    split = len(every) - math.floor(holdout * len(every))
+    closes = every.between(0, split)
     known = read_sectors(Path(options.sectors)) if options.sectors else None
     screened = screen(closes, rule, sectors=sectors_of(closes.symbols, known))
     pairs = screened.every_pair() if options.keep == "all" else screened.survivors
@@ -68,6 +81,8 @@ def discover(options: DiscoveryOptions) -> Discovery:
         pairs=pairs,
         johansen=tuple(_traced(closes, pair) for pair in pairs) if options.johansen else (),
         recheck=checked if rule.cointegration else None,
+        closes=every,
+        split=split,
     )
 
 

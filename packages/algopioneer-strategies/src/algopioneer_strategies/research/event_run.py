@@ -22,6 +22,7 @@ from algopioneer_core.simulation.config import BacktestConfig, EngineChoice, Fee
 from algopioneer_core.simulation.result import BacktestResult, Plain
 from algopioneer_core.simulation.sinks import Float64Array, Holding
 from algopioneer_core.simulation.spread_backtest import SpreadBacktestRequest, run_spread_backtest
+from algopioneer_core.simulation.spread_readings import Readings
 from algopioneer_strategies.pairs import Pairs
 from algopioneer_strategies.pairs_config import PairsConfig
 from algopioneer_strategies.research.grid_spec import GridMarket
@@ -40,6 +41,9 @@ class EventRun:
     """At each close, in quote currency."""
     first_leg: tuple[RoundTrip, ...]
     """The first leg of every round trip, in the order of the exits."""
+    z: Float64Array
+    """What the strategy saw at each close; NaN where there was none."""
+    hedge_ratio: Float64Array
 
 
 @define(eq=False)
@@ -48,6 +52,7 @@ class _Rows:
 
     equity: list[Float64Array] = field(factory=list)
     trips: list[RoundTrip] = field(factory=list)
+    seen: list[Readings] = field(factory=list)
 
     def bars(
         self, _chunk: JointColumns, equity: Float64Array, _segments: Sequence[Holding]
@@ -56,6 +61,9 @@ class _Rows:
 
     def round_trip(self, trade: RoundTrip) -> None:
         self.trips.append(trade)
+
+    def readings(self, readings: Readings) -> None:
+        self.seen.append(readings)
 
 
 def run_events(
@@ -103,6 +111,8 @@ def run_events(
         result,
         np.concatenate(rows.equity),
         tuple(trip for trip in rows.trips if trip.instrument_id == first),
+        np.concatenate([each.z for each in rows.seen]),
+        np.concatenate([each.hedge_ratio for each in rows.seen]),
     )
 
 
