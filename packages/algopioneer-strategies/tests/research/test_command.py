@@ -105,7 +105,7 @@ def test_no_survivor_is_a_result(run: Run, walks: Walks, tmp_path: Path) -> None
 
 def test_lines_for_people_name_the_pair(run: Run, planted: Path) -> None:
     """A row under the verdict."""
-    _, out, _ = run("--data", str(planted))
+    _, out, _ = run("--data", str(planted), "--screen-only")
     assert "1 pair survives" in out
     assert out.splitlines()[-1].startswith("B  D  ")
 
