@@ -7,6 +7,7 @@ from algopioneer_core.testing.contracts import (
     ExitPolicyContract,
     NotifierContract,
     RecorderContract,
+    StateStoreContract,
     StrategyContract,
     VenueContract,
 )
@@ -32,11 +33,17 @@ def test_each_case_says_what_it_checks_under_its_id() -> None:
             assert told.startswith(f"{name.split('_')[1].upper()}: ")
 
 
-OTHERS = (StrategyContract, ExitPolicyContract, RecorderContract, NotifierContract)
+OTHERS = (
+    StrategyContract,
+    ExitPolicyContract,
+    RecorderContract,
+    StateStoreContract,
+    NotifierContract,
+)
 
 
 def test_every_case_of_the_other_contracts_has_a_row_and_says_its_id() -> None:
-    """On the one page of strategies, exit policies, recorders and notifiers."""
+    """On the one page of all plugins but venues."""
     page = (PAGE.parent / "plugin-contracts.md").read_text("utf-8")
     names = [(kind, name) for kind in OTHERS for name in dir(kind) if name.startswith("test_")]
     cases = [name.split("_")[1].upper() for _, name in names]

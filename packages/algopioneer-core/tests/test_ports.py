@@ -2,7 +2,7 @@
 
 import ast
 import inspect
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 
 import pytest
 
@@ -11,6 +11,7 @@ from algopioneer_core.domain.errors import UnsupportedOperation
 from algopioneer_core.domain.money import ZERO
 from algopioneer_core.domain.round_trips import RoundTrip
 from algopioneer_core.ports import Balance, Clock, Notifier, ReceiveStream, Recorder, StateStore
+from algopioneer_core.testing.state_stores import MemoryStateStore
 
 PROTOCOLS = [
     value
@@ -19,22 +20,6 @@ PROTOCOLS = [
     and getattr(value, "_is_protocol", False)
     and value.__module__ == ports.__name__
 ]
-
-
-class MemoryStore:
-    """A state store that fits the port."""
-
-    def __init__(self) -> None:
-        self._states: dict[str, Mapping[str, object]] = {}
-
-    async def save(self, key: str, state: Mapping[str, object]) -> None:
-        self._states[key] = dict(state)
-
-    async def load(self, key: str) -> Mapping[str, object] | None:
-        return self._states.get(key)
-
-    async def delete(self, key: str) -> None:
-        self._states.pop(key, None)
 
 
 class MemoryRecorder:
@@ -80,7 +65,7 @@ class Numbers:
 
 def test_plain_classes_fit_the_ports() -> None:
     """What matters is the shape: nobody has to inherit from the core."""
-    store: StateStore = MemoryStore()
+    store: StateStore = MemoryStateStore()
     recorder: Recorder = MemoryRecorder()
     notifier: Notifier = Silent()
     clock: Clock = Fixed()

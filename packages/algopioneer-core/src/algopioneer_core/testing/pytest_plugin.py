@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 
 __all__ = ["virtual_backend", "virtual_clock"]
 
+# A failing case of a contract shows the two values, as an author's own test would; pytest does that
+# by itself only for what lies in the installed files of a plugin, not for one installed in place.
+pytest.register_assert_rewrite("algopioneer_core.testing.contracts")
+
 
 @pytest.fixture(params=["trio", "asyncio"])
 def virtual_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, Any]]:
