@@ -68,10 +68,14 @@ class Local:
         key = ApiKey(KEY_NAME, read_private_key(SECRET))
         money = evolve(DEFAULT_CONFIG, balances=("USD=100000",))
         self.sandbox = CoinbaseSandbox(self.clock, key, config=money, manners=self.manners)
+        self.load(BITCOIN)
+
+    def load(self, instrument_id: InstrumentId) -> None:
+        """Give an instrument a history of more than a page, until now."""
         first = VIRTUAL_START_NS - 400 * MINUTE_NS
+        bars = [minute(first + each * MINUTE_NS, 100 + each % 3) for each in range(1, 401)]
         self.sandbox.exchange.load(
-            (minute(first + number * MINUTE_NS, 100 + number % 3) for number in range(1, 401)),
-            MINUTE_NS,
+            (each._replace(instrument_id=instrument_id) for each in bars), MINUTE_NS
         )
 
     @property
@@ -104,19 +108,26 @@ class Local:
         async with self.served(), open_coinbase(self.config, self.surroundings) as venue:
             yield venue
 
-    def quote(self, bid: str = "100", ask: str = "100.01", size: str = "50") -> None:
+    def quote(
+        self,
+        bid: str = "100",
+        ask: str = "100.01",
+        size: str = "50",
+        *,
+        of: InstrumentId = BITCOIN,
+    ) -> None:
         """Let the market be quoted."""
         now_ns = self.clock.now_ns()
         shown = Decimal(size)
         self.sandbox.exchange.push(
-            Quote(BITCOIN, now_ns, Decimal(bid), Decimal(ask), shown, shown, now_ns)
+            Quote(of, now_ns, Decimal(bid), Decimal(ask), shown, shown, now_ns)
         )
 
-    def trade(self, price: str = "100", size: str = "1") -> None:
+    def trade(self, price: str = "100", size: str = "1", *, of: InstrumentId = BITCOIN) -> None:
         """Let somebody trade."""
         now_ns = self.clock.now_ns()
         self.sandbox.exchange.push(
-            Trade(BITCOIN, now_ns, Decimal(price), Decimal(size), str(now_ns), now_ns)
+            Trade(of, now_ns, Decimal(price), Decimal(size), str(now_ns), now_ns)
         )
 
     def ask(self, method: str, path: str, query: str = "", body: Any = None) -> Answer:
@@ -232,6 +243,15 @@ class Backstage:
 def minute(closed_ns: int, price: int) -> Bar:
     """Return a bar of a minute."""
     return Bar(BITCOIN, closed_ns, price, price + 2, price - 1, price + 1, 5, 0, 0, closed_ns)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave all but the `quick_cases` of a contract to the long run."""
+    for item in items:
+        quick = getattr(getattr(item, "cls", None), "quick_cases", None)
+        if quick is not None and item.name.split("_")[1] not in quick:
+            item.add_marker(pytest.mark.long)
 
 
 @pytest.fixture
