@@ -60,6 +60,7 @@ class Streams:
         """Market data messages to lose: each takes its number of the sequence with it."""
         self.on_heard: Callable[[str], None] = lambda _: None
         """Told of what clients say."""
+        self._beat_s = trading.manners.beat_s
         self._opened = PerSecond(trading.manners.connections_per_second)
         self._unsigned = PerSecond(_UNSIGNED_A_SECOND)
         self._exchange.listen(self._on_report, self._on_event)
@@ -134,9 +135,9 @@ class Streams:
         scope.cancel()
 
     async def _beat(self, connection: Connection) -> None:
-        """Say each second what is said by the clock and not because something happened."""
-        for second in count(1):
-            await anyio.sleep(1)
+        """Say each second, or as seldom as it beats, what is said by the clock and not because something happened."""
+        for second in count(self._beat_s, self._beat_s):
+            await anyio.sleep(self._beat_s)
             for channel, events in self._channels.by_clock(connection, second):
                 if events:
                     self._put(connection, channel, events)

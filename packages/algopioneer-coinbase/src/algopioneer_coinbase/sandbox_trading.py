@@ -65,6 +65,8 @@ class Manners:
     """How long a new order is not shown by look-ups and lists."""
     holds_data_back: bool = False
     """Whether lists are empty until the holder has confirmed who he is (protocol: pitfalls)."""
+    beat_s: int = 1
+    """Seconds between two heartbeats of a stream; simulations of hours have fewer of them."""
     private_per_second: int = 30
     public_per_second: int = 10
     connections_per_second: int = 8

@@ -57,6 +57,10 @@ _ACCOUNT: Final = evolve(
 )
 _LAGS_NS: Final = (0, 2 * NS_PER_SECOND, 20 * NS_PER_SECOND)
 """How far look-ups may be behind, one as likely as another; the adapter expects up to a minute."""
+_BEAT_S: Final = 4
+"""Seconds between heartbeats: each costs as much as a quote, and a stream is dead after ten."""
+_TRADE_NS: Final = 15 * NS_PER_SECOND
+"""How often somebody trades; quotes come three times as often."""
 _LOST: Final = {
     FaultKind.LOST_REQUEST: ("lost_request", "request_broken", "request_swallowed"),
     FaultKind.LOST_ACK: ("lost_ack", "answer_broken", "answer_swallowed"),
@@ -81,6 +85,7 @@ class SimulatedCoinbase:
         manners = Manners(
             duplicate_is_refused=draw() < _HALF,
             cancel_after_ns=int(draw() * 2) * NS_PER_SECOND // 2,
+            beat_s=_BEAT_S,
             read_lag_ns=_LAGS_NS[int(draw() * len(_LAGS_NS))],
         )
         key = ApiKey(CONFIG.api_key, read_private_key(CONFIG.api_secret))
@@ -143,14 +148,14 @@ class SimulatedCoinbase:
     # --- the market --------------------------------------------------------------------------
 
     def push(self, event: Quote | Bar) -> None:
-        """Let somebody trade between the two sides of a quote, and then show it; no bars."""
+        """Show a quote, now and then after a trade between its two sides; no bars."""
         if self._closures or isinstance(event, Bar):
             return
-        now_ns = event.ts_event
-        trade = Trade(
-            event.instrument_id, now_ns, event.mid, ONE, str(next(self._trades)), event.ts_recv
-        )
-        self.sandbox.exchange.push(trade, event)
+        now_ns, number = event.ts_event, str(next(self._trades))
+        if now_ns % _TRADE_NS == 0:
+            trade = Trade(event.instrument_id, now_ns, event.mid, ONE, number, event.ts_recv)
+            self.sandbox.exchange.push(trade)
+        self.sandbox.exchange.push(event)
 
     def show_garbage(self, event: Quote | Bar) -> None:
         """Show what never happened: a bar as a trade at its close."""

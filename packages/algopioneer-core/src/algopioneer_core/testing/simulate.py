@@ -30,13 +30,13 @@ from algopioneer_core.plugins.manager import PluginHost
 from algopioneer_core.testing.simulated_reference import SimulatedReference
 from algopioneer_core.testing.simulation import Outcome, simulate
 from algopioneer_core.testing.simulation_books import InvariantBroken
-from algopioneer_core.testing.simulation_history import draw_history, numbers, shrink
+from algopioneer_core.testing.simulation_history import draw_history, shrink
 from algopioneer_core.testing.simulation_venue import MakeVenue, simulated_venues
 
 __all__ = [
     "REFERENCE_VENUE",
     "Failure",
-    "drawn_venue",
+    "usual_venue",
     "main",
     "replay_command",
     "run_seed",
@@ -47,7 +47,7 @@ __all__ = [
 _MODULE: Final = "algopioneer_core.testing.simulate"
 REFERENCE_VENUE: Final = "reference"
 """The venue in memory, without a wire."""
-_OVER_WIRES: Final = 1 / 8
+_OVER_WIRES: Final = 40
 _LONGEST_S: Final = 120
 """How long a seed may take, and a second for each simulated minute: it takes a fiftieth."""
 
@@ -80,7 +80,7 @@ def run_seed(
         journals: A folder for the canonical export of the journal, `seed-N.txt`.
         venue: Where it happens; None for where the seed says.
     """
-    venue = venue or drawn_venue(seed)
+    venue = venue or usual_venue(seed)
     history = draw_history(seed, minutes, venue)
     if only is not None:
         history = history.only(only)
@@ -121,17 +121,15 @@ def _within(seconds: int) -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
-def drawn_venue(seed: int) -> str:
+def usual_venue(seed: int) -> str:
     """
     Return the venue at which *seed* happens when nobody says where.
 
-    One seed in eight is at an installed venue, over its wire: that costs many times as much.
+    Each fortieth is at an installed venue, over its wire: that costs ten times as much.
     """
-    draw = numbers(seed, "venue")
     others = [name for name in _venues() if name != REFERENCE_VENUE]
-    if not others or draw() >= _OVER_WIRES:
-        return REFERENCE_VENUE
-    return others[int(draw() * len(others))]
+    turn, rest = divmod(seed, _OVER_WIRES)
+    return REFERENCE_VENUE if rest or not others else others[turn % len(others)]
 
 
 def shrunk(
@@ -278,7 +276,7 @@ def _told(result: Outcome | Failure, options: argparse.Namespace) -> Outcome | F
         _say(f"seed {result.seed} FAILED")
         for line in result.broken:
             _say(f"  {line}")
-        only, venue = options.only, options.venue or drawn_venue(result.seed)
+        only, venue = options.only, options.venue or usual_venue(result.seed)
         if options.shrink:
             only = shrunk(result, options.minutes, only, venue)
             incidents = draw_history(result.seed, options.minutes, venue).incidents
