@@ -294,8 +294,20 @@ def long(session: nox.Session) -> None:
 
 @nox.session(default=False, venv_backend="none")
 def simulate(session: nox.Session) -> None:
-    """The real runtime through seeds of faults, crashes and power cuts, on a virtual clock."""
-    _run_testing(session, "simulate")
+    """
+    The real runtime through seeds of faults, crashes and power cuts, on a virtual clock.
+
+    A stranger's strategy trades too, installed for this session only.
+    """
+    _workspace(session)
+    strangers = Path(session.create_tmp(), "strangers").absolute()
+    shutil.rmtree(strangers, ignore_errors=True)
+    install = ("-m", "pip", "install", "-q", "--no-deps", "--no-build-isolation")
+    _run_in_workspace(
+        session, "python", *install, "--target", str(strangers), "./examples/acme-breakout"
+    )
+    command = ("-m", "algopioneer_core.testing.simulate", *session.posargs)
+    _run_in_workspace(session, "python", *command, PYTHONPATH=str(strangers))
 
 
 @nox.session(default=False, venv_backend="none")

@@ -193,3 +193,18 @@ def test_every_example_is_in_the_list_of_examples() -> None:
     assert CONFIGURATIONS
     assert {f"{path.name}" for path in CONFIGURATIONS} <= set(links)
     assert [link for link in links if not (ROOT / "examples" / link).exists()] == []
+
+
+def test_it_trades_in_simulations_where_it_is_installed(installed: Path, tmp_path: Path) -> None:
+    """Beside the bundled strategies, under the same faults; elsewhere those trade alone."""
+    command = ("--first-seed", "2", "--seeds", "1", "--minutes", "10", "--jobs", "1", "--journals")
+    for folder, path in (("with", installed), ("without", None)):
+        journals = tmp_path / folder
+        done = run(
+            "algopioneer_core.testing.simulate", *command, str(journals), folder=tmp_path, path=path
+        )
+        assert done.returncode == 0, done.stdout
+        rows = (journals / "seed-2.txt").read_text("utf-8").splitlines()
+        traders = {json.loads(row).get("strategy") for row in rows if '"kind":"intent"' in row}
+        assert {"pairs", "basis"} <= traders
+        assert ("breakout" in traders) is (path is not None)

@@ -14,11 +14,11 @@ from algopioneer_core.testing.fault_plans import Fault, FaultKind
 from algopioneer_core.testing.reference_venue import ReferenceVenue
 from algopioneer_core.testing.simulate import (
     Failure,
-    usual_venue,
     main,
     replay_command,
     run_seed,
     shrunk,
+    usual_venue,
 )
 from algopioneer_core.testing.simulation import Outcome, simulate
 from algopioneer_core.testing.simulation_history import draw_history, shrink

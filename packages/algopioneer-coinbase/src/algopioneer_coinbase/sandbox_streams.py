@@ -135,7 +135,7 @@ class Streams:
         scope.cancel()
 
     async def _beat(self, connection: Connection) -> None:
-        """Say each second, or as seldom as it beats, what is said by the clock and not because something happened."""
+        """Say at each beat what is said by the clock and not because something happened."""
         for second in count(self._beat_s, self._beat_s):
             await anyio.sleep(self._beat_s)
             for channel, events in self._channels.by_clock(connection, second):

@@ -30,18 +30,19 @@ from algopioneer_core.plugins.manager import PluginHost
 from algopioneer_core.testing.simulated_reference import SimulatedReference
 from algopioneer_core.testing.simulation import Outcome, simulate
 from algopioneer_core.testing.simulation_books import InvariantBroken
-from algopioneer_core.testing.simulation_history import draw_history, shrink
+from algopioneer_core.testing.simulation_history import History, draw_history, shrink
+from algopioneer_core.testing.simulation_strategies import strategies_of
 from algopioneer_core.testing.simulation_venue import MakeVenue, simulated_venues
 
 __all__ = [
     "REFERENCE_VENUE",
     "Failure",
-    "usual_venue",
     "main",
     "replay_command",
     "run_seed",
     "shrunk",
     "up_to_failure",
+    "usual_venue",
 ]
 
 _MODULE: Final = "algopioneer_core.testing.simulate"
@@ -81,7 +82,7 @@ def run_seed(
         venue: Where it happens; None for where the seed says.
     """
     venue = venue or usual_venue(seed)
-    history = draw_history(seed, minutes, venue)
+    history = _history(seed, minutes, venue)
     if only is not None:
         history = history.only(only)
 
@@ -139,7 +140,7 @@ def shrunk(
     venue: str = REFERENCE_VENUE,
 ) -> list[int]:
     """Return the numbers of few incidents with which the seed of *failure* breaks the same way."""
-    everything = range(len(draw_history(failure.seed, minutes).incidents))
+    everything = range(len(_history(failure.seed, minutes, venue).incidents))
 
     def fails(wanted: Sequence[int]) -> bool:
         again = run_seed(failure.seed, minutes, wanted, venue=venue)
@@ -161,6 +162,10 @@ def _host() -> PluginHost:
 @functools.cache
 def _venues() -> dict[str, MakeVenue]:
     return {REFERENCE_VENUE: SimulatedReference, **simulated_venues(_host())}
+
+
+def _history(seed: int, minutes: int, venue: str) -> History:
+    return draw_history(seed, minutes, venue, strategies_of(_host()))
 
 
 def _leaves(error: BaseException) -> Iterator[BaseException]:
@@ -279,7 +284,7 @@ def _told(result: Outcome | Failure, options: argparse.Namespace) -> Outcome | F
         only, venue = options.only, options.venue or usual_venue(result.seed)
         if options.shrink:
             only = shrunk(result, options.minutes, only, venue)
-            incidents = draw_history(result.seed, options.minutes, venue).incidents
+            incidents = _history(result.seed, options.minutes, venue).incidents
             for number in only:
                 _say(f"  incident {number}: {incidents[number]}")
         _say(f"  again: {replay_command(result.seed, options.minutes, only, venue)}")

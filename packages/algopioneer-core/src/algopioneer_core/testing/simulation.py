@@ -24,6 +24,7 @@ from algopioneer_core.testing.simulated_reference import SimulatedReference
 from algopioneer_core.testing.simulation_books import InvariantBroken
 from algopioneer_core.testing.simulation_end import check_end
 from algopioneer_core.testing.simulation_history import History, draw_history
+from algopioneer_core.testing.simulation_strategies import strategies_of
 from algopioneer_core.testing.simulation_venue import MakeVenue
 from algopioneer_core.testing.simulation_world import World
 
@@ -77,7 +78,7 @@ def simulate(
         PluginError: The strategies are not installed.
     """
     if history is None:
-        history = draw_history(seed, minutes)
+        history = draw_history(seed, minutes, strategies=strategies_of(host))
     return run_virtual(_simulate, World(seed, host, venue), history, keep, seed=seed)
 
 

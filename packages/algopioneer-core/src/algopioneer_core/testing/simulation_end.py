@@ -24,7 +24,6 @@ from algopioneer_core.recorders.memory import MemoryRecorder
 from algopioneer_core.runtime.floor import Floor
 from algopioneer_core.testing.journal_storage import MemoryStorage
 from algopioneer_core.testing.simulation_books import BookKeeper, InvariantBroken, difference
-from algopioneer_core.testing.simulation_strategies import STRATEGIES
 
 __all__ = ["by_order", "check_end", "check_journal"]
 
@@ -109,7 +108,7 @@ def _check_ledgers(books: BookKeeper, floor: Floor) -> None:
         apart = difference(ours, books.position_of(name))
         if apart:
             raise InvariantBroken(f"the ledger of {name} differs from the venue's books: {apart}")
-    for name in STRATEGIES:
+    for name in dict.fromkeys(strategy for strategy, _ in books.held):
         if name not in floor.runners and (held := books.position_of(name)):
             raise InvariantBroken(f"{name} was removed and has {held}")
 

@@ -125,11 +125,20 @@ def numbers(seed: int, name: str) -> Callable[[], float]:
     return random.Random(f"{seed}/{name}").random  # noqa: S311 - to repeat, not to hide
 
 
-def draw_history(seed: int, minutes: int, venue: str = "reference") -> History:
+def draw_history(
+    seed: int,
+    minutes: int,
+    venue: str = "reference",
+    strategies: Sequence[str] = STRATEGIES,
+) -> History:
     """
     Return the history of *seed*: as many simulated minutes, and a quiet time after them.
 
-    At any *venue* the same befalls; its name is the target of what befalls it.
+    Args:
+        seed: Decides it.
+        minutes: How long things go wrong.
+        venue: The name of whatever venue it happens at: the same befalls each.
+        strategies: The names of those that trade.
     """
     duration_ns = minutes * _MINUTE_NS
     has_foreigners = numbers(seed, "foreigners")() < _HALF
@@ -137,10 +146,10 @@ def draw_history(seed: int, minutes: int, venue: str = "reference") -> History:
     draw = numbers(seed, "faults")
     faults = [
         *_drawn(draw, duration_ns, [venue], int(draw() * minutes * 2), at_venue),
-        *_drawn(draw, duration_ns, STRATEGIES, int(draw() * minutes / 4), _AT_STRATEGIES),
+        *_drawn(draw, duration_ns, strategies, int(draw() * minutes / 4), _AT_STRATEGIES),
         *_drawn(draw, duration_ns, [""], int(draw() * minutes / 15), _AT_MACHINE),
-        *_storms(numbers(seed, "storms"), duration_ns, venue, at_venue),
-        *_by_people(numbers(seed, "people"), duration_ns, minutes),
+        *_storms(numbers(seed, "storms"), duration_ns, (venue, strategies), at_venue),
+        *_by_people(numbers(seed, "people"), duration_ns, minutes, strategies),
     ]
     return History(
         FaultPlan(faults).faults, _lives(numbers(seed, "lives"), duration_ns), duration_ns
@@ -171,24 +180,29 @@ def _drawn(
 
 
 def _storms(
-    draw: Callable[[], float], duration_ns: int, venue: str, odds: Mapping[FaultKind, int]
+    draw: Callable[[], float],
+    duration_ns: int,
+    among: tuple[str, Sequence[str]],
+    odds: Mapping[FaultKind, int],
 ) -> list[Fault]:
     """Return several faults at once, up to three times: each is survived alone, so they meet."""
-    storms = []
+    storms, (venue, strategies) = [], among
     for _ in range(int(draw() * 4)):
         begin_ns = int(draw() * (duration_ns - _LONGEST_FAULT_NS - _STORM_NS))
         parts = (
             *_drawn(draw, duration_ns, [venue], 2 + int(draw() * 5), odds),
-            *_drawn(draw, duration_ns, STRATEGIES, int(draw() * 2), _AT_STRATEGIES),
+            *_drawn(draw, duration_ns, strategies, int(draw() * 2), _AT_STRATEGIES),
         )
         storms += [evolve(each, at_ns=begin_ns + each.at_ns % _STORM_NS) for each in parts]
     return storms
 
 
-def _by_people(draw: Callable[[], float], duration_ns: int, minutes: int) -> tuple[Fault, ...]:
+def _by_people(
+    draw: Callable[[], float], duration_ns: int, minutes: int, strategies: Sequence[str]
+) -> tuple[Fault, ...]:
     """Return what somebody does who looks in every few minutes; in half of the seeds nobody is."""
     count = int(draw() * minutes / 3) if draw() < _HALF else 0
-    return _drawn(draw, duration_ns, ["", *STRATEGIES], count, _BY_PEOPLE)
+    return _drawn(draw, duration_ns, ["", *strategies], count, _BY_PEOPLE)
 
 
 def _lives(draw: Callable[[], float], duration_ns: int) -> tuple[Life, ...]:

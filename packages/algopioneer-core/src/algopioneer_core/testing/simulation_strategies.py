@@ -29,7 +29,7 @@ from algopioneer_core.testing.simulation_moods import Moods, Moody
 from algopioneer_core.testing.simulation_quoter import Quoter
 from algopioneer_core.testing.simulation_venue import SimulatedVenue
 
-__all__ = ["LEG_NOTIONAL", "STRATEGIES", "Configuration"]
+__all__ = ["LEG_NOTIONAL", "STRATEGIES", "Configuration", "strategies_of"]
 
 _E = TypeVar("_E", bound=enum.Enum)
 LEG_NOTIONAL: Final = Decimal(1_000)
@@ -54,9 +54,37 @@ _SETTINGS: Final[Mapping[str, tuple[Mapping[str, Any], Mapping[str, Any]]]] = {
     ),
 }
 STRATEGIES: Final = tuple(_SETTINGS)
-"""Their names; those of plugins are the plugins'."""
+"""Names of those that always trade; those of plugins are the plugins'."""
+_STRANGERS: Final[Mapping[str, tuple[Mapping[str, Any], Mapping[str, Any]]]] = {
+    "breakout": (
+        {"entry_window": 3, "exit_window": 2, "position_size": Decimal("0.1")},
+        {"entry_window": 4, "exit_window": 1, "position_size": Decimal("0.05")},
+    ),
+}
+"""Settings with which strangers trade often and little; others have those of their own."""
+_AS_THEY_ARE: Final[tuple[Mapping[str, Any], ...]] = ({}, {})
+_OWN: Final = "algopioneer-"
 _HOLDINGS: Final = Decimal(100)
 """What is set aside of each instrument that cannot be sold short; more than any leg needs."""
+
+
+def strategies_of(host: PluginHost) -> tuple[str, ...]:
+    """
+    Return the names of all strategies that trade: ours, then those of strangers that are installed.
+
+    Strangers are strategies of one instrument from distributions that are none of this project's.
+    """
+    strangers = (
+        each.spec.name
+        for each in host.strategies
+        if not each.origin.startswith(_OWN) and each.spec.instruments == (1, 1)
+    )
+    return (*STRATEGIES, *(name for name in strangers if name not in STRATEGIES))
+
+
+def _settings(name: str, variant: int) -> dict[str, Any]:
+    found = _SETTINGS.get(name) or _STRANGERS.get(name) or _AS_THEY_ARE
+    return dict(found[variant])
 
 
 def _instruments(name: str, traded: Traded) -> tuple[Instrument, ...]:
@@ -87,7 +115,9 @@ class Configuration:
         self._origin = BarOrigin.PUSHED if venue.pushes_bars else BarOrigin.TRADES
         self._moods = moods
         self._numbers = numbers
-        self._variants = dict.fromkeys(STRATEGIES, 0)
+        self.names = strategies_of(host)
+        """Of all strategies, whether they are in or not."""
+        self._variants = dict.fromkeys(self.names, 0)
 
     def change(self, strategy: str, draw: Callable[[], float]) -> None:
         """Take *strategy* out, or put it in; or, one time in two, configure it otherwise."""
@@ -99,7 +129,7 @@ class Configuration:
 
     def restore(self) -> bool:
         """Put in again whatever was taken out; return whether anything was."""
-        missing = [each for each in STRATEGIES if each not in self._variants]
+        missing = [each for each in self.names if each not in self._variants]
         self._variants.update(dict.fromkeys(missing, 0))
         return bool(missing)
 
@@ -111,7 +141,7 @@ class Configuration:
             PluginError: The strategies are not installed.
         """
         return tuple(
-            self._plan(name, self._variants[name]) for name in STRATEGIES if name in self._variants
+            self._plan(name, self._variants[name]) for name in self.names if name in self._variants
         )
 
     def _plan(self, name: str, variant: int) -> StrategyPlan:
@@ -137,7 +167,7 @@ class Configuration:
         return _from_quotes(plan) if draw() < 1 / 4 else plan
 
     def _make(self, name: str, variant: int) -> Strategy:
-        settings, instruments = dict(_SETTINGS[name][variant]), _instruments(name, self._traded)
+        settings, instruments = _settings(name, variant), _instruments(name, self._traded)
         if name == _QUOTER:
             return Moody(Quoter(instruments[0], **settings), name, self._moods)
         if len(instruments) > 1:

@@ -23,7 +23,7 @@ from algopioneer_core.testing.simulation_history import numbers
 from algopioneer_core.testing.simulation_market import STEP_NS, PriceWalk
 from algopioneer_core.testing.simulation_moods import Moods
 from algopioneer_core.testing.simulation_process import DRIFT, Process
-from algopioneer_core.testing.simulation_strategies import STRATEGIES, Configuration
+from algopioneer_core.testing.simulation_strategies import Configuration
 from algopioneer_core.testing.simulation_troubles import (
     MachineClock,
     garbage,
@@ -194,7 +194,8 @@ class World:
             floor.flatten(runner, now_ns, "flatten")
 
     async def _reload(self, fault: Fault, draw: Callable[[], float]) -> None:
-        name = fault.target or STRATEGIES[int(draw() * len(STRATEGIES))]
+        names = self.configuration.names
+        name = fault.target or names[int(draw() * len(names))]
         self.configuration.change(name, draw)
         self.process.reload.ring()
 
