@@ -15,7 +15,15 @@ from algopioneer_core.domain.commands import (
     SetTimer,
     Submit,
 )
-from algopioneer_core.domain.events import FeedDown
+from algopioneer_core.domain.events import (
+    FeeCharged,
+    FeedDown,
+    FundingPaid,
+    RiskHalted,
+    RiskResumed,
+    StrategyCrashed,
+    StrategyRestarted,
+)
 from algopioneer_core.domain.execution_reports import (
     CancelRejected,
     OrderAbsent,
@@ -94,6 +102,12 @@ TRIP = RoundTrip(
         (OrderUnknown("x", 1, "timeout"), "its fate is not known: timeout"),
         (CancelRejected("x", 1, "gone"), "not cancelled: gone"),
         (TRIP, "long 2 sim:A from 10 to 11: gain 1.9 after fees of 0.1, left for signal"),
+        (RiskHalted(1, "enough"), "halted: enough"),
+        (RiskResumed(1), "resumed"),
+        (StrategyCrashed("ma", 1, "ValueError: x"), "the strategy crashed: ValueError: x"),
+        (StrategyRestarted("ma", 1, 2), "the strategy runs again: restart 2"),
+        (FeeCharged(A, 1, Decimal("0.10"), "USD"), "a fee of 0.1 USD for sim:A"),
+        (FundingPaid(A, 1, Decimal(-2), "USD"), "funding of -2 USD for sim:A"),
         (FeedDown("sim", 1, "lost"), '{"$FeedDown":'),
         ({"limit": "order_notional", "n": 5, "of": None}, "limit: order_notional, n: 5, of: null"),
     ],

@@ -12,6 +12,14 @@ from algopioneer_core.domain.commands import (
     SetTimer,
     Submit,
 )
+from algopioneer_core.domain.events import (
+    FeeCharged,
+    FundingPaid,
+    RiskHalted,
+    RiskResumed,
+    StrategyCrashed,
+    StrategyRestarted,
+)
 from algopioneer_core.domain.execution_reports import (
     CancelRejected,
     OrderAbsent,
@@ -187,6 +195,36 @@ def _(report: OrderUnknown) -> str:
 @describe.register
 def _(report: CancelRejected) -> str:
     return _with_message("not cancelled", report.message)
+
+
+@describe.register
+def _(halted: RiskHalted) -> str:
+    return f"halted: {halted.reason}"
+
+
+@describe.register
+def _(_resumed: RiskResumed) -> str:
+    return "resumed"
+
+
+@describe.register
+def _(crashed: StrategyCrashed) -> str:
+    return f"the strategy crashed: {crashed.error}"
+
+
+@describe.register
+def _(restarted: StrategyRestarted) -> str:
+    return f"the strategy runs again: restart {restarted.attempt}"
+
+
+@describe.register
+def _(charged: FeeCharged) -> str:
+    return f"a fee of {plain(charged.amount)} {charged.asset} for {charged.instrument_id}"
+
+
+@describe.register
+def _(paid: FundingPaid) -> str:
+    return f"funding of {plain(paid.amount)} {paid.asset} for {paid.instrument_id}"
 
 
 @describe.register

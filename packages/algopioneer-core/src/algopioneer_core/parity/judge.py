@@ -20,14 +20,15 @@ def judge(
         plan: The strategy, as it is configured now.
         recorded: What the session's journal has of it.
         rules: Fills, costs and limits of the backtest.
-        there: The bars there were; None for those that the session saw.
+        there: The bars there were, of which those of the session's time are used; None for those
+            that the session saw.
 
     Raises:
         RefusedError: There is no bar to decide on, or it trades more than two instruments.
         DataError: The bars cannot be trusted.
     """
     seen, last_ns = recorded.seen, recorded.last_ns
-    bars = seen if there is None else there
+    bars = seen if there is None else _between(there, recorded.first_ns, last_ns)
     evidence = Evidence(
         interval_ns=plan.interval_ns,
         anchor_ns=last_ns,
@@ -39,6 +40,10 @@ def judge(
     warm_until_ns = recorded.warm_up[-1].ts_event if recorded.warm_up else 0
     tested = backtested(plan, bars, warm_until_ns, rules)
     return compare(plan.name, recorded.transcript.until(last_ns), tested.until(last_ns), evidence)
+
+
+def _between(bars: Series, first_ns: int, last_ns: int) -> Series:
+    return {ts_ns: row for ts_ns, row in bars.items() if first_ns <= ts_ns <= last_ns}
 
 
 def _other_configuration(plan: StrategyPlan, recorded: Recorded) -> str:
