@@ -3,10 +3,10 @@
 import contextlib
 import csv
 import random
-import signal
 import subprocess
 import sys
 import time
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -15,47 +15,46 @@ from algopioneer_core.domain.events import OrderFilled
 from algopioneer_core.journal.entries import EntryKind
 from algopioneer_core.journal.journal import open_journal
 from algopioneer_core.testing.clocks import run_inline
+from algopioneer_core.testing.processes import started
 
 Fills = list[tuple[object, ...]]
 
 
-def start(folder: Path) -> subprocess.Popen[str]:
+def _session(folder: Path) -> AbstractContextManager[subprocess.Popen[str]]:
     """Start the session in *folder*, as a user would."""
     words = (sys.executable, "-m", "algopioneer_core", "run", "--config", "run.toml")
-    return subprocess.Popen(
-        words, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+    return started(*words, folder=folder, stderr=subprocess.PIPE)
 
 
-def finish(process: subprocess.Popen[str]) -> str:
-    """Wait for the session's own end and return what it said."""
-    said, errors = process.communicate(timeout=240)
+def run_to_end(folder: Path) -> str:
+    """Run the session in *folder* to its own end and return what it said."""
+    with _session(folder) as process:
+        said, errors = process.communicate(timeout=240)
     assert process.returncode == 0, errors
     return said
 
 
 def signal_at_random(folder: Path, number: int, moments: random.Random, latest_s: float) -> None:
     """Start the session, and send it a signal at a random moment."""
-    process = start(folder)
-    while not (folder / "paper.journal").exists():
+    with _session(folder) as process:
+        while not (folder / "paper.journal").exists():
+            with pytest.raises(subprocess.TimeoutExpired):
+                process.wait(timeout=0.1)
         with pytest.raises(subprocess.TimeoutExpired):
-            process.wait(timeout=0.1)
-    with pytest.raises(subprocess.TimeoutExpired):
-        process.wait(timeout=moments.uniform(0.5, latest_s))
-    process.send_signal(number)
-    process.communicate(timeout=60)
+            process.wait(timeout=moments.uniform(0.5, latest_s))
+        process.send_signal(number)
+        process.communicate(timeout=60)
 
 
 def kill_when_written(folder: Path, seed: int, *, kills: int, sizes: tuple[int, int]) -> int:
     """Kill each start once its journal has grown by a random size; return how many were alive."""
     chance, alive = random.Random(seed), 0
     for _ in range(kills):
-        process, wanted = start(folder), _written(folder) + chance.randint(*sizes)
-        while process.poll() is None and _written(folder) < wanted:
-            time.sleep(0.01)
-        alive += process.poll() is None
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
+        wanted = _written(folder) + chance.randint(*sizes)
+        with _session(folder) as process:
+            while process.poll() is None and _written(folder) < wanted:
+                time.sleep(0.01)
+            alive += process.poll() is None
     return alive
 
 

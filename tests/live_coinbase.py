@@ -28,6 +28,7 @@ from algopioneer_core.domain.positions import Position
 from algopioneer_core.journal.entries import EntryKind
 from algopioneer_core.journal.journal import open_journal
 from algopioneer_core.testing.clocks import run_inline
+from algopioneer_core.testing.processes import started
 
 COMMAND = (sys.executable, "-m", "algopioneer_core")
 _EXPORT = re.compile(r"^export (\w+)=(.*)$")
@@ -120,57 +121,54 @@ def local_coinbase(
     """Serve a local exchange in a process of its own, at many times the speed of markets."""
     plan = folder / "faults.json"
     plan.write_text(json.dumps(list(faults)), "utf-8")
-    process = subprocess.Popen(
-        (*COMMAND, "sandbox", "coinbase", "--speed", "120", "--faults", str(plan), *words),
-        cwd=folder,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None
-    try:
-        variables = {}
-        while (line := process.stdout.readline().strip()) != "ready":
-            assert process.poll() is None, "the local exchange has ended"
-            name, quoted = _EXPORT.fullmatch(line).groups()  # type: ignore[union-attr]
-            (variables[name],) = shlex.split(quoted)
-        exchange = LocalCoinbase(variables)
+    command = (*COMMAND, "sandbox", "coinbase", "--speed", "120", "--faults", str(plan), *words)
+    with started(*command, folder=folder) as process:
+        exchange = LocalCoinbase(_exports(process))
         with exchange.http:
             yield exchange
-    finally:
         process.terminate()
-        process.communicate()
+        process.communicate(timeout=60)
     assert process.returncode == 0, "the local exchange did not end in good order"
 
 
-def start(folder: Path, exchange: LocalCoinbase, words: Sequence[str]) -> subprocess.Popen[str]:
-    """Start a live session as a user would."""
-    with (folder / "session.log").open("a") as log:
-        return subprocess.Popen(
-            (*COMMAND, *words),
-            cwd=folder,
-            env={**os.environ, **exchange.environment},
-            stdout=subprocess.PIPE,
-            stderr=log,
-            text=True,
-        )
+def _exports(process: subprocess.Popen[str]) -> dict[str, str]:
+    """Return the variables that the local exchange says once it is there."""
+    assert process.stdout is not None
+    variables = {}
+    while (line := process.stdout.readline().strip()) != "ready":
+        assert process.poll() is None, "the local exchange has ended"
+        name, quoted = _EXPORT.fullmatch(line).groups()  # type: ignore[union-attr]
+        (variables[name],) = shlex.split(quoted)
+    return variables
+
+
+@contextmanager
+def _session(
+    folder: Path, exchange: LocalCoinbase, words: Sequence[str]
+) -> Iterator[subprocess.Popen[str]]:
+    """Run a live session as a user would, for the block at the longest."""
+    environment = {**os.environ, **exchange.environment}
+    with (
+        (folder / "session.log").open("a") as log,
+        started(*COMMAND, *words, folder=folder, environment=environment, stderr=log) as process,
+    ):
+        yield process
 
 
 def kill_at_fill(folder: Path, exchange: LocalCoinbase, words: Sequence[str], count: int) -> None:
     """Run the session until *count* more executions are in the exchange's books; then kill it."""
     wanted = len(exchange.fills()) + count
-    process = start(folder, exchange, words)
-    _wait_for(process, folder, exchange, wanted)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
+    with _session(folder, exchange, words) as process:
+        _wait_for(process, folder, exchange, wanted)
 
 
 def finish(folder: Path, exchange: LocalCoinbase, words: Sequence[str], count: int) -> str:
     """Run the session for *count* more executions, ask it to stop, and return its last words."""
     wanted = len(exchange.fills()) + count
-    process = start(folder, exchange, words)
-    _wait_for(process, folder, exchange, wanted)
-    process.send_signal(signal.SIGINT)
-    said, _ = process.communicate(timeout=120)
+    with _session(folder, exchange, words) as process:
+        _wait_for(process, folder, exchange, wanted)
+        process.send_signal(signal.SIGINT)
+        said, _ = process.communicate(timeout=120)
     assert process.returncode == 0, _log(folder)
     return said
 

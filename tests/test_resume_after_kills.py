@@ -12,7 +12,7 @@ from algopioneer_core.domain.events import OrderFilled
 from algopioneer_core.journal.entries import EntryKind
 from algopioneer_core.journal.journal import open_journal
 from algopioneer_core.testing.clocks import run_inline
-from tests.killed_sessions import Fills, fills_of, finish, signal_at_random, start, trades_of
+from tests.killed_sessions import Fills, fills_of, run_to_end, signal_at_random, trades_of
 
 KILLS = 10
 DATA = Path(__file__).parents[2] / "shared/data"
@@ -97,9 +97,9 @@ def test_ten_kills_leave_the_fills_of_an_uninterrupted_run(tmp_path: Path) -> No
         folder.mkdir()
         session = SESSION.format(minutes=MINUTES, days=DAYS)
         (folder / "run.toml").write_text(session)
-    said = finish(start(once))
+    said = run_to_end(once)
     _kill_at_random(often, seed=11)
-    assert said.splitlines()[1:] == finish(start(often)).splitlines()[1:]
+    assert said.splitlines()[1:] == run_to_end(often).splitlines()[1:]
     fills = anyio.run(fills_of, once)
     assert fills == anyio.run(fills_of, often)
     assert len(fills) > 3000

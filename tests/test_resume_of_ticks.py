@@ -8,7 +8,7 @@ import anyio
 import pytest
 
 from algopioneer_core.domain.market_data import Bar
-from tests.killed_sessions import events_of, fills_of, finish, kill_when_written, start, trades_of
+from tests.killed_sessions import events_of, fills_of, kill_when_written, run_to_end, trades_of
 
 KILLS = 5
 SESSION = """
@@ -84,9 +84,9 @@ def test_kills_leave_the_fills_of_an_uninterrupted_run(tmp_path: Path) -> None:
         folder.mkdir()
         _write_markets(folder)
         (folder / "run.toml").write_text(SESSION)
-    said = finish(start(once))
+    said = run_to_end(once)
     assert kill_when_written(often, 3, kills=KILLS, sizes=(600_000, 2_500_000))
-    assert said.splitlines()[1:] == finish(start(often)).splitlines()[1:]
+    assert said.splitlines()[1:] == run_to_end(often).splitlines()[1:]
     fills, bars = anyio.run(fills_of, once), anyio.run(_bars, once)
     assert fills == anyio.run(fills_of, often)
     assert bars == anyio.run(_bars, often)

@@ -10,6 +10,7 @@ import pytest
 
 from algopioneer_core.cli.errors import run, warn
 from algopioneer_core.domain.errors import ConfigError, DataError, VenueUnavailable
+from algopioneer_core.testing.processes import started
 
 
 def _failing(error: BaseException) -> click.Command:
@@ -113,20 +114,15 @@ def test_closed_pipe_is_quiet() -> None:
         "text = 'line\\n' * 100000\n"
         "sys.exit(run(click.Command('x', callback=lambda: click.echo(text)), []))\n"
     )
-    child = subprocess.Popen(
-        [sys.executable, "-c", program],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert child.stdin is not None
-    assert child.stdout is not None
-    assert child.stderr is not None
-    child.stdout.close()
-    child.stdin.write("go\n")
-    child.stdin.close()
-    complaint = child.stderr.read()
-    child.stderr.close()
+    with started(
+        *(sys.executable, "-c", program), stdin=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as child:
+        assert child.stdin is not None
+        assert child.stdout is not None
+        assert child.stderr is not None
+        child.stdout.close()
+        child.stdin.write("go\n")
+        child.stdin.close()
+        complaint = child.stderr.read()
 
-    assert (1, "") == (child.wait(), complaint)
+        assert (1, "") == (child.wait(), complaint)

@@ -1,48 +1,32 @@
 """Two strategies of one session on opposite sides of a market never trade with each other."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from decimal import Decimal
+from typing import Any
 
 import anyio
 import pytest
 
-from algopioneer_core.domain.commands import StrategyCommand
 from algopioneer_core.domain.errors import UnknownOrder
-from algopioneer_core.domain.events import Event
 from algopioneer_core.domain.fills import Side
 from algopioneer_core.domain.market_data import Bar, Quote
 from algopioneer_core.domain.orders import OrderIntent, OrderStatus, OrderType
-from algopioneer_core.engine.strategy import StrategyContext
 from algopioneer_core.journal.entries import EntryKind
 from algopioneer_core.runtime.resume import Resume
 from algopioneer_core.simulation.paper_config import PaperConfig
 from algopioneer_core.telemetry.events import LogEvent
 from algopioneer_core.testing.clocks import VirtualClock, wait_all_blocked
 from algopioneer_core.testing.domain import BITCOIN
-from algopioneer_core.testing.engine import ScriptedStrategy
+from algopioneer_core.testing.engine import ScriptedStrategy, wishing_at_bar
 from algopioneer_core.testing.journal_storage import MemoryDisk
 from algopioneer_core.testing.reference_venue import ReferenceVenue
 from algopioneer_core.testing.sessions import running_session, session_plan, strategy_plan
 
-Decide = Callable[[Event, StrategyContext], Iterable[StrategyCommand]]
 
-
-def _wish_at(number: int, **terms: object) -> Callable[[], ScriptedStrategy]:
+def _wish_at(number: int, **terms: Any) -> Callable[[], ScriptedStrategy]:
     """Return what makes a strategy that wishes for one unit at its bar of that number."""
-
-    def make() -> ScriptedStrategy:
-        bars = 0
-
-        def decide(event: Event, _: StrategyContext) -> Iterable[StrategyCommand]:
-            nonlocal bars
-            bars += isinstance(event, Bar)
-            if isinstance(event, Bar) and bars == number:
-                wanted: dict[str, object] = {"quantity": Decimal(1)} | terms
-                yield OrderIntent(instrument_id=BITCOIN.id, **wanted)  # type: ignore[arg-type]  # terms of a test
-
-        return ScriptedStrategy(decide)
-
-    return make
+    wanted = OrderIntent(instrument_id=BITCOIN.id, quantity=Decimal(1), **terms)
+    return lambda: wishing_at_bar(number, wanted)
 
 
 async def _move(venue: ReferenceVenue, minute: int) -> None:

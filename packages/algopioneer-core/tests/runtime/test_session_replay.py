@@ -1,6 +1,6 @@
 """A recorded session, run again from its journal: the same commands, or the first difference."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 from pathlib import Path
 
@@ -8,14 +8,19 @@ import anyio
 import pytest
 from attrs import evolve
 
+from algopioneer_core.domain.commands import StrategyCommand
 from algopioneer_core.domain.errors import RefusedError
-from algopioneer_core.domain.events import RiskHalted, RiskResumed
+from algopioneer_core.domain.events import Event, RiskHalted, RiskResumed
+from algopioneer_core.domain.fills import Side
 from algopioneer_core.domain.instruments import Instrument, InstrumentId
 from algopioneer_core.domain.market_data import NS_PER_SECOND, Bar, Quote
+from algopioneer_core.domain.orders import OrderIntent, OrderType
+from algopioneer_core.engine.strategy import StrategyContext
 from algopioneer_core.history.columns import ColumnsSource
 from algopioneer_core.journal.control import ControlAction, ControlBox
 from algopioneer_core.journal.errors import JournalDiverged, JournalFailed
 from algopioneer_core.runtime.plan import SessionPlan
+from algopioneer_core.runtime.restart_policy import RestartPolicy
 from algopioneer_core.runtime.resume import Resume
 from algopioneer_core.runtime.session import Session
 from algopioneer_core.runtime.session_replay import Replayed, SessionReplay
@@ -24,13 +29,15 @@ from algopioneer_core.simulation.paper import PaperVenue
 from algopioneer_core.simulation.paper_config import PaperConfig
 from algopioneer_core.simulation.replay import ReplayVenue
 from algopioneer_core.testing.backtests import bars_of
-from algopioneer_core.testing.clocks import VirtualClock
+from algopioneer_core.testing.clocks import VIRTUAL_START_NS, VirtualClock
 from algopioneer_core.testing.domain import BITCOIN
+from algopioneer_core.testing.engine import ScriptedStrategy, wishing_at_bar
 from algopioneer_core.testing.journal_storage import MemoryDisk
 from algopioneer_core.testing.reference_venue import ReferenceVenue
 from algopioneer_core.testing.sessions import (
     Flipper,
     SpreadFlipper,
+    journal_rows,
     run_session,
     session_plan,
     strategy_plan,
@@ -194,6 +201,65 @@ async def test_a_live_session_with_a_halt_and_a_restart() -> None:
 
     assert (found.starts, found.orders) == (2, len(venue.execution.accepted))
     assert found.orders > 5
+
+
+async def test_what_was_taken_back_for_an_opposite_order_is_taken_back_again() -> None:
+    """The cancel came of no event, but of the order it stood in the way of; the last, of a stop."""
+    disk, clock = MemoryDisk(), VirtualClock()
+    config = PaperConfig(balances=("USD=100000", "BTC=10"), slippage_bps=Decimal(0))
+    venue = ReferenceVenue([BITCOIN], clock, config=config)
+    wanted = OrderIntent(instrument_id=BITCOIN.id, side=Side.BUY, quantity=Decimal(1))
+    far = evolve(wanted, side=Side.SELL, type=OrderType.LIMIT, limit_price=Decimal(150))
+    low = evolve(far, side=Side.BUY, limit_price=Decimal(50))
+    plan = session_plan(
+        strategy_plan("rests", lambda: wishing_at_bar(1, far), BITCOIN),
+        strategy_plan("takes", lambda: wishing_at_bar(2, wanted), BITCOIN),
+        strategy_plan("waits", lambda: wishing_at_bar(4, low), BITCOIN),
+        resume=Resume.WALLCLOCK,
+        record_inputs=True,
+    )
+    await _live(disk, venue, clock, plan, range(1, 7), nonce="first")
+
+    found = _replayed(plan, disk)
+
+    cancels = [each.entry for each in await journal_rows(disk) if each.entry.kind.value == "cancel"]
+    assert [(each.strategy, each.cause is None) for each in cancels] == [
+        ("rests", False),
+        ("waits", True),
+    ]
+    assert found.orders == 3
+
+
+async def test_a_strategy_that_is_given_up_and_revived_by_hand_is_so_again(
+    tmp_path: Path,
+) -> None:
+    """Crashes, restarts, the end of its patience and the second life come at the same events."""
+
+    def fail(event: Event, _: StrategyContext) -> Iterable[StrategyCommand]:
+        if isinstance(event, Bar) and event.ts_event < VIRTUAL_START_NS + 150 * NS_PER_SECOND:
+            raise ValueError("not this early")
+        return ()
+
+    disk, clock = MemoryDisk(), VirtualClock()
+    venue = ReferenceVenue([BITCOIN], clock)
+    policy = RestartPolicy(budget=1, backoff_s=Decimal(30), backoff_max_s=Decimal(30))
+    broken = strategy_plan("bad", lambda: ScriptedStrategy(fail), BITCOIN, restarts=policy)
+    plan = session_plan(broken, resume=Resume.WALLCLOCK, record_inputs=True)
+    with ControlBox(tmp_path / "session.journal") as box:
+
+        def ask(_: Session, minute: int) -> None:
+            if minute == 4:
+                box.request(ControlAction.RESUME, ts_ns=1, strategy="bad")
+
+        await _live(disk, venue, clock, plan, range(1, 8), nonce="n", control=box, act=ask)
+
+    found = _replayed(plan, disk)
+
+    rows = await journal_rows(disk)
+    kinds = [type(each.entry.body).__name__ for each in rows if each.entry.kind.value == "event"]
+    assert kinds.count("StrategyStarted") == 2
+    assert kinds.count("StrategyCrashed") == 2
+    assert found.starts == 1
 
 
 async def test_a_flattening_by_hand_is_done_again(tmp_path: Path) -> None:

@@ -1,7 +1,6 @@
 import json
 import os
 import sqlite3
-import subprocess
 import sys
 from collections.abc import Callable
 from decimal import Decimal
@@ -14,6 +13,7 @@ from click.testing import CliRunner, Result
 
 from algopioneer_core.cli.errors import run
 from algopioneer_core.domain.errors import RefusedError
+from algopioneer_core.testing.processes import started
 from algopioneer_strategies.research.experiments import GENESIS, Experiment, ExperimentKind
 from algopioneer_strategies.research.fingerprints import code_version, data_hash
 from algopioneer_strategies.research.ledger import (
@@ -218,8 +218,8 @@ def test_two_processes_write_one_chain(tmp_path: Path) -> None:
     """Both make the file, both append at once: every entry is there, and the chain is whole."""
     path, count = tmp_path / "x.sqlite", 12
     command = [sys.executable, "-c", WRITER, str(path)]
-    writers = [subprocess.Popen([*command, name, str(count)]) for name in "ab"]
-    assert [writer.wait(60) for writer in writers] == [0, 0]
+    with started(*command, "a", str(count)) as one, started(*command, "b", str(count)) as other:
+        assert [writer.wait(60) for writer in (one, other)] == [0, 0]
     assert verify_ledger(path).faults == []
     with ExperimentLedger(path) as opened:
         subjects = [row.subject for row in opened.rows()]

@@ -110,6 +110,8 @@ class SessionReplay:
         elif entry.kind is EntryKind.EVENT:
             self._inputs += 1
             self._input(self._runner(entry), entry)
+        elif entry.kind is EntryKind.CANCEL and entry.cause is not None:
+            self._take_back(self._runner(entry), entry)
         elif entry.cause is None:
             self._from_outside(self._runner(entry), entry)
 
@@ -200,6 +202,12 @@ class SessionReplay:
             return
         commands: Iterable[Command] = runner.engine.cancel_orders()
         self._floor.gate.command(runner, list(commands), entry.ts_ns, None)
+
+    def _take_back(self, runner: StrategyRunner, entry: Entry) -> None:
+        """Cancel again what was taken back for an opposite order of ours."""
+        assert self._floor is not None
+        commands = runner.engine.cancel_order(entry.key)
+        self._floor.gate.command(runner, list(commands), entry.ts_ns, entry.cause)
 
     def _not_derived(self, row: Row) -> NoReturn:
         stored = f"[{row.kind} {row.ts_ns} {row.strategy or '-'} {row.key or '-'} {row.body}]"

@@ -25,7 +25,16 @@ from algopioneer_core.engine.portfolio import Portfolio
 from algopioneer_core.engine.risk import Denied, RiskGate
 from algopioneer_core.engine.strategy import Requirements, Strategy, StrategyContext
 
-__all__ = ["INSTRUMENT", "Decision", "ScriptedStrategy", "drive", "fill", "make_bar", "make_engine"]
+__all__ = [
+    "INSTRUMENT",
+    "Decision",
+    "ScriptedStrategy",
+    "drive",
+    "fill",
+    "make_bar",
+    "make_engine",
+    "wishing_at_bar",
+]
 
 INSTRUMENT: Final = Instrument.undescribed(InstrumentId("test", "BTC-USD"))
 """The one instrument of an engine that was given none: spot, without rules of its own."""
@@ -80,6 +89,18 @@ class ScriptedStrategy:
         assert isinstance(seen, int)
         for _ in range(min(seen, len(self._answers))):
             self._answers.popleft()
+
+
+def wishing_at_bar(number: int, *wishes: StrategyCommand) -> ScriptedStrategy:
+    """Return a strategy that has *wishes* at its bar of that number (1 is the first), once."""
+    bars = 0
+
+    def decide(event: Event, _: StrategyContext) -> Iterable[StrategyCommand]:
+        nonlocal bars
+        bars += isinstance(event, Bar)
+        return wishes if isinstance(event, Bar) and bars == number else ()
+
+    return ScriptedStrategy(decide)
 
 
 def make_engine(

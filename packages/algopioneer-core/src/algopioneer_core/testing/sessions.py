@@ -26,7 +26,7 @@ from algopioneer_core.runtime.session import Chance, Session
 from algopioneer_core.runtime.session_result import SessionResult
 from algopioneer_core.runtime.stopping import StopRequest
 from algopioneer_core.telemetry.events import LogEvent
-from algopioneer_core.testing.clocks import VirtualClock, wait_all_blocked
+from algopioneer_core.testing.clocks import VirtualClock, run_inline, wait_all_blocked
 from algopioneer_core.testing.journal_storage import MemoryDisk, journal_on
 
 __all__ = [
@@ -238,6 +238,7 @@ async def run_session(
                 notifiers=notifiers,
                 stop=stop,
                 control=control,
+                run_blocking=run_inline,
                 say=notes.say,
             )
             watch(session)
