@@ -1,8 +1,10 @@
 """What algopioneer-coinbase plugs in, and that all of it can be loaded."""
 
+import re
 import subprocess
 import sys
 from importlib.metadata import entry_points
+from pathlib import Path
 
 import click
 import pytest
@@ -18,6 +20,7 @@ from algopioneer_core.domain.capabilities import (
 from algopioneer_core.domain.instruments import InstrumentKind
 from algopioneer_core.plugins import VenueSpec
 from algopioneer_core.plugins.manager import load_plugins
+from algopioneer_core.settings import settings_of
 
 HEAVY = (
     "anyio",
@@ -108,3 +111,49 @@ def test_only_five_minute_bars_are_streamed_of_those_that_history_has() -> None:
     """Other intervals of live bars have to be built from trades."""
     assert CAPABILITIES.stream_bar_intervals_ns == (300_000_000_000,)
     assert set(CAPABILITIES.stream_bar_intervals_ns) < set(CAPABILITIES.history_bar_intervals_ns)
+
+
+PAGE = Path(__file__).parents[1] / "README.md"
+KINDS = (InstrumentKind.SPOT, InstrumentKind.FUTURE)
+WORDS = {
+    Support.NATIVE: "native",
+    Support.EMULATED: "emulated",
+    Support.UNSUPPORTED: "no",
+}
+
+
+def _declared_on_the_page() -> dict[tuple[Capability, InstrumentKind], str]:
+    """Return the first word of each cell of the table of capabilities."""
+    found: dict[tuple[Capability, InstrumentKind], str] = {}
+    for line in PAGE.read_text("utf-8").splitlines():
+        cells = [each.strip() for each in line.strip("|").split("|")]
+        names = re.findall(r"`([a-z-]+)`", cells[0])
+        if len(cells) != 3 or not set(names) & {each.value for each in Capability}:
+            continue
+        for name in names:
+            for kind, cell in zip(KINDS, cells[1:], strict=True):
+                found[Capability(name), kind] = re.split(r"[:,\s]", cell)[0]
+    return found
+
+
+def test_the_page_says_what_is_declared() -> None:
+    """Every capability, of spot and of futures."""
+    assert _declared_on_the_page() == {
+        (each, kind): WORDS[CAPABILITIES.supports(each, kind)]
+        for each in Capability
+        for kind in KINDS
+    }
+
+
+def test_the_page_names_every_setting_with_its_default() -> None:
+    """As the class of the settings has them; secrets are variables."""
+    rows = [line for line in PAGE.read_text("utf-8").splitlines() if line.startswith("| `")]
+    named: dict[str, str] = {}
+    for row in rows:
+        cells = [each.strip() for each in row.strip("|").split("|")]
+        keys = re.findall(r"`([a-z_]+)`", cells[0])
+        defaults = [each.strip() for each in cells[1].split(",")]
+        named |= dict(zip(keys, defaults * len(keys), strict=False))
+    for each in settings_of(CoinbaseConfig):
+        if not each.secret:
+            assert named[each.key] == str(each.default).lower(), each.key
