@@ -370,7 +370,7 @@ def check_events(events: Sequence[object], data: bytes) -> None:
         assert prices_of(event) <= said
 
 
-@pytest.mark.parametrize("count", [5_000, pytest.param(100_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [5_000, pytest.param(100_000, marks=pytest.mark.long)])
 def test_damaged_messages_are_refused_by_one_kind_of_error(count: int) -> None:
     """Or ignored; never another exception, never a price that is none or was not said."""
     chance = random.Random(20_240_404)
@@ -441,7 +441,7 @@ def meant(answer: Any) -> list[object]:
     return []
 
 
-@pytest.mark.parametrize("count", [5_000, pytest.param(100_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [5_000, pytest.param(100_000, marks=pytest.mark.long)])
 def test_damaged_answers_are_refused_by_one_kind_of_error(count: int) -> None:
     """The same for what REST brings: read as its kind, or a `DataError`; no price of its own."""
     chance = random.Random(20_240_405)
