@@ -204,7 +204,10 @@ class _Line:
     def _work_on(self, state: OrderState) -> None:
         """Report what is new of an order; where fills are missing, in a task of its own."""
         self._owner.known.learn(state.client_order_id, state.order_id)
-        busy = state.order_id in self._latest
+        latest = self._latest.get(state.order_id)
+        if latest is not None and state.is_older_than(latest):
+            return  # a look-up that lags, or an update that was overtaken
+        busy = latest is not None
         if not busy and not self._maker.needs_fills(state):
             self._tell(state, ())
             return

@@ -51,6 +51,10 @@ class OrderState:
         """Whether it is over; an unknown status is not."""
         return self.status in ENDED
 
+    def is_older_than(self, other: "OrderState") -> bool:
+        """Whether the venue said it before *other*: neither executions nor ends are undone."""
+        return self.filled < other.filled or (other.has_ended and not self.has_ended)
+
 
 def state_of_update(order: UserOrder) -> OrderState:
     """
