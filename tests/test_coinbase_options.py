@@ -40,24 +40,16 @@ TRADE = (
 )
 LEGS = ("BTC-USD", "BIT-27DEC30-CDE")
 DUAL_LEG = (
-    *("dual-leg", *COMMON, *ON_PAPER, "--for", "6s", "--strategy", "pairs"),
+    *("dual-leg", *COMMON, *ON_PAPER, "--for", "5s", "--strategy", "pairs"),
     *("--symbols", ",".join(LEGS), "--interval", "1s", "--order-size", "2000"),
-    *(
-        "--set",
-        "window=3",
-        "--set",
-        "z_entry=0.5",
-        "--set",
-        "z_exit=0",
-        "--set",
-        "legs.short_mode=derivative",
-    ),
+    *("--set", "window=3", "--set", "z_entry=0.5", "--set", "z_exit=0"),
+    *("--set", "legs.short_mode=derivative"),
     *("--max-tick-age-ms", "5000", "--execution-timeout-ms", "5000"),
     *("--min-profit-threshold", "0", "--stop-loss-threshold", "-5000"),
     *("--throttle-interval-secs", "1"),
 )
 PORTFOLIO = (
-    *("portfolio", *COMMON, *ON_PAPER, "--for", "6s", "--config", "pairs.json"),
+    *("portfolio", *COMMON, *ON_PAPER, "--for", "5s", "--config", "pairs.json"),
     *("--interval", "1s"),
 )
 RUN = ("run", "--config", "s.toml", "--live", "--json")

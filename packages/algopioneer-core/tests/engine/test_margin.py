@@ -10,12 +10,12 @@ from algopioneer_core.domain.errors import ConfigError
 from algopioneer_core.engine.margin import MarginRules, MarginStage, MarginState, MarginWatch
 
 _D = Decimal
-RULES = MarginRules(warn_at=_D("0.5"), reduce_at=_D("0.25"), flatten_at=_D("0.1"))
+RULES = MarginRules(warn_at=_D("0.5"), reduce_at=_D("0.25"), flatten_at=_D("0.1"), free_at=_D(0))
 
 
-def state(equity: str, maintenance: str = "90") -> MarginState:
+def state(equity: str, maintenance: str = "90", free: str = "0") -> MarginState:
     """Return what stands behind contracts."""
-    return MarginState(asset="USD", equity=_D(equity), maintenance=_D(maintenance), free=_D(0))
+    return MarginState(asset="USD", equity=_D(equity), maintenance=_D(maintenance), free=_D(free))
 
 
 @pytest.mark.parametrize(
@@ -44,10 +44,19 @@ def test_a_stage_begins_where_its_share_of_equity_may_be_lost(
 
 def test_stages_that_are_off_are_left_out() -> None:
     """The others go on; an account that has no contracts is never near."""
-    rules = MarginRules(warn_at=_D(0), reduce_at=_D("0.2"), flatten_at=_D(0))
+    rules = MarginRules(warn_at=_D(0), reduce_at=_D("0.2"), flatten_at=_D(0), free_at=_D(0))
     assert rules.stage_of(state("91")) is MarginStage.REDUCE_ONLY
     assert rules.stage_of(state("180")) is MarginStage.NORMAL
     assert rules.stage_of(None) is MarginStage.NORMAL
+
+
+def test_little_that_is_free_is_told_and_no_more() -> None:
+    """Nothing new can be covered then, and what is there is not near its end yet."""
+    rules = MarginRules(free_at=_D("0.05"))
+    assert rules.stage_of(state("1000", free="50")) is MarginStage.WARN
+    assert rules.stage_of(state("1000", free="50.01")) is MarginStage.NORMAL
+    assert rules.stage_of(state("1000", maintenance="0", free="0")) is MarginStage.NORMAL
+    assert rules.stage_of(state("95", free="0")) is MarginStage.FLATTEN
 
 
 def test_stages_come_in_their_order() -> None:

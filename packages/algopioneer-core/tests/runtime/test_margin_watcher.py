@@ -26,7 +26,7 @@ from algopioneer_core.testing.reference_venue import ReferenceVenue
 from algopioneer_core.testing.sessions import running_session, session_plan, strategy_plan
 
 _D = Decimal
-RULES = MarginRules(warn_at=_D("0.5"), reduce_at=_D("0.25"), flatten_at=_D("0.1"), every_s=_D(10))
+RULES = MarginRules(warn_at=_D("0.5"), reduce_at=_D("0.25"), flatten_at=_D("0.1"), free_at=_D(0))
 
 
 class Covered(ReferenceVenue):
@@ -74,7 +74,7 @@ class _Account:
         if self._venue.equity is None:
             raise VenueUnavailable("it is down")
         equity = _D(self._venue.equity)
-        return MarginState(asset="USD", equity=equity, maintenance=_D(90), free=_D(0))
+        return MarginState(asset="USD", equity=equity, maintenance=_D(90), free=_D(9))
 
 
 def _grows(instrument: Instrument) -> ScriptedStrategy:
@@ -114,7 +114,8 @@ async def test_contracts_are_closed_before_the_venue_does_it() -> None:
         assert venue.held(traded) == 0
     told = [each for each in running.notes.alerts if "the margin at sim is small" in each.subject]
     assert len(told) == 3
-    assert "95 USD stand behind its contracts, of which 90 must be kept: 5.26%" in told[2].text
+    assert "95 USD stand behind its contracts, of which 90 must be kept" in told[2].text
+    assert "5.26% may still be lost; 9 is free to cover more" in told[2].text
 
 
 async def test_a_margin_that_cannot_be_read_is_told_once() -> None:

@@ -67,6 +67,10 @@ class MarginState:
             return False
         return self.equity <= 0 or sub(self.equity, self.maintenance) <= mul(self.equity, share)
 
+    def is_taken_up(self, share: Decimal) -> bool:
+        """Return whether no more than *share* of equity is free to cover more; exact."""
+        return bool(self.maintenance) and self.free <= mul(self.equity, share)
+
 
 @runtime_checkable
 class SupportsMargin(Protocol):
@@ -108,6 +112,12 @@ class MarginRules:
         validator=_SHARE,
         section="Margin",
     )
+    free_at: Decimal = option(
+        Decimal("0.05"),
+        help="Share of equity that is still free to cover more when a person is told.",
+        validator=_SHARE,
+        section="Margin",
+    )
     every_s: Decimal = option(
         Decimal(10),
         help="How often the venue is asked.",
@@ -135,7 +145,8 @@ class MarginRules:
             (MarginStage.WARN, self.warn_at),
         )
         reached = (stage for stage, share in stages if share and state.is_within(share))
-        return next(reached, MarginStage.NORMAL)
+        is_taken_up = self.free_at > 0 and state.is_taken_up(self.free_at)
+        return next(reached, MarginStage.WARN if is_taken_up else MarginStage.NORMAL)
 
 
 class MarginWatch:

@@ -103,7 +103,8 @@ class MarginWatcher:
     def _act(self, stage: MarginStage, state: MarginState) -> None:
         text = (
             f"{state.equity} {state.asset} stand behind its contracts, of which "
-            f"{state.maintenance} must be kept: {state.distance:.2%} may still be lost."
+            f"{state.maintenance} must be kept: {state.distance:.2%} may still be lost; "
+            f"{state.free} is free to cover more."
         )
         self._alarm(
             self._clock.now_ns(),
