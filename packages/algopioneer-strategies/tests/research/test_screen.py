@@ -134,6 +134,14 @@ def test_what_leaves_no_pair_is_refused(planted: AlignedCloses) -> None:
         ScreenRule(min_correlation=2.0)
 
 
+def test_a_price_that_never_changes_is_refused_by_name(walks: Walks) -> None:
+    """In a part of the closes it may be one that changes elsewhere."""
+    found = walks(3, 200)
+    found[1, :100] = found[1, 0]
+    with pytest.raises(RefusedError, match="B: its price never changes"):
+        screen(closes(found).between(0, 100), ScreenRule())
+
+
 def test_a_terminal_gets_a_table(planted: AlignedCloses) -> None:
     """With the pair in it, and above it what the family was."""
     found = screen(planted, ScreenRule())

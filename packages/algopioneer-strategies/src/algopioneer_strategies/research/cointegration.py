@@ -38,12 +38,12 @@ from algopioneer_strategies.research.regressions import (
 )
 from algopioneer_strategies.research.unit_roots import unit_root
 
-__all__ = ["PairTests", "all_pairs", "engle_granger"]
+__all__ = ["PairTests", "Watch", "all_pairs", "engle_granger", "untested"]
 
 Floats = NDArray[np.float64]
 Places = NDArray[np.intp]
-Watch = Callable[[int], None]
-"""Told how many more pairs are tested."""
+Watch = Callable[[int, int], None]
+"""Told how many of how many pairs are tested."""
 
 COLLINEAR: Final = 100.0 * float(np.sqrt(np.finfo(np.float64).eps))
 """Share of a leg's variation left by the other, below which nothing is left to test."""
@@ -74,6 +74,8 @@ class PairTests:
     """Whether another number of lags was as good within 1e-9, so that rounding chose."""
     collinear: NDArray[np.bool_]
     """For each pair, whether it was refused."""
+    done: NDArray[np.bool_]
+    """For each pair, whether it was looked at."""
 
     @functools.cached_property
     def p_values(self) -> Floats:
@@ -93,6 +95,7 @@ def engle_granger(
     *,
     watch: Watch | None = None,
     workers: int | None = None,
+    into: PairTests | None = None,
 ) -> PairTests:
     """
     Test *pairs* of series for cointegration.
@@ -103,23 +106,31 @@ def engle_granger(
         rule: Lags of the residual's test.
         watch: Told of pairs as they are done, by this thread.
         workers: Threads; None takes one for each processor. Their number changes no bit.
+        into: Where tests are put, those of *pairs*; what is done in it is not done again. However
+            this ends, it holds all batches that came to their end.
 
     Raises:
         NotEnoughData: There are too few closes for that many lags.
     """
     levels = Levels(log_prices, rule.most(log_prices.shape[1]))
-    found = _empty(pairs)
-    with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
-        for tile in _tiles(pairs):
+    found = untested(pairs) if into is None else into
+    done = int(found.done.sum())
+    pool = ThreadPoolExecutor(workers or os.cpu_count())
+    try:
+        for tile in _tiles(pairs, np.flatnonzero(~found.done)):
             work = _Tile(levels, pairs[tile])
             test = functools.partial(_test_batch, work, rule, tile, found)
             for count in pool.map(test, work.batches()):
+                done += count
                 if watch:
-                    watch(count)
+                    watch(done, len(pairs))
+    finally:
+        pool.shutdown(cancel_futures=True)
     return found
 
 
-def _empty(pairs: Places) -> PairTests:
+def untested(pairs: Places) -> PairTests:
+    """Return the tests of *pairs* before any is done."""
     shape = (2, len(pairs))
     return PairTests(
         pairs=pairs,
@@ -128,15 +139,17 @@ def _empty(pairs: Places) -> PairTests:
         lags=np.zeros(shape, np.int16),
         tied=np.zeros(shape, np.bool_),
         collinear=np.zeros(len(pairs), np.bool_),
+        done=np.zeros(len(pairs), np.bool_),
     )
 
 
-def _tiles(pairs: Places) -> Iterator[Places]:
-    """Return the places of the pairs of each tile; inside, pairs of one first leg are together."""
-    blocks = pairs // _BLOCK
-    order = np.lexsort((pairs[:, 1], pairs[:, 0], blocks[:, 1], blocks[:, 0]))
+def _tiles(pairs: Places, todo: Places) -> Iterator[Places]:
+    """Return the places *todo* by tile; inside, pairs of one first leg are together."""
+    legs = pairs[todo]
+    blocks = legs // _BLOCK
+    order = np.lexsort((legs[:, 1], legs[:, 0], blocks[:, 1], blocks[:, 0]))
     changes = np.flatnonzero(np.any(np.diff(blocks[order], axis=0), axis=1)) + 1
-    return iter(np.split(order, changes)) if len(order) else iter(())
+    return iter(np.split(todo[order], changes)) if len(order) else iter(())
 
 
 class _Tile:
@@ -184,6 +197,7 @@ def _test_batch(work: _Tile, rule: LagRule, tile: Places, found: PairTests, batc
     for place in at[lost & ~found.collinear[at]]:
         _test_exactly(work.levels, rule, int(place), found)
     found.statistics[:, at[found.collinear[at]]] = np.nan
+    found.done[at] = True
     return len(at)
 
 

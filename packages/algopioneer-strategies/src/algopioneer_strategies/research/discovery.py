@@ -12,11 +12,13 @@ from algopioneer_core.domain.money import ZERO
 from algopioneer_core.history.columns import Stamp
 from algopioneer_core.history.intervals import DAY_NS, parse_interval
 from algopioneer_strategies.research.close_files import FileCloses, read_closes
+from algopioneer_strategies.research.cointegration import Watch
 from algopioneer_strategies.research.johansen import Johansen, johansen
 from algopioneer_strategies.research.lag_choice import LagCriterion, LagRule
 from algopioneer_strategies.research.options import DiscoveryOptions
 from algopioneer_strategies.research.recheck import recheck
 from algopioneer_strategies.research.screen import Screen, ScreenRule, screen
+from algopioneer_strategies.research.screen_state import ScreenState
 from algopioneer_strategies.research.screened_pair import ScreenedPair
 from algopioneer_strategies.research.sectors import COINS, EQUITIES, read_sectors, sectors_of
 from algopioneer_strategies.research.symbol_lists import EQUITY_VENUES, wanted_symbols
@@ -53,13 +55,19 @@ class Discovery:
     """How many of them the screen saw."""
 
 
-def discover(options: DiscoveryOptions, *, holdout: Decimal = ZERO) -> Discovery:
+def discover(
+    options: DiscoveryOptions, *, holdout: Decimal = ZERO, watch: Watch | None = None
+) -> Discovery:
     """
     Read the universe, screen it, and check what is to be reported.
+
+    Where it is interrupted, the tests that were done are kept in the file of `options.state`; the
+    same search goes on from there, and removes the file at its end.
 
     Args:
         options: What a user asks for.
         holdout: Share of the latest joint closes that the screen does not see.
+        watch: Told of pairs as they are tested.
 
     Raises:
         AlgopioneerError: Something is wrong or missing; says what, where and what to do.
@@ -71,10 +79,13 @@ def discover(options: DiscoveryOptions, *, holdout: Decimal = ZERO) -> Discovery
     split = len(every) - math.floor(holdout * len(every))
     closes = every.between(0, split)
     known = read_sectors(Path(options.sectors)) if options.sectors else None
-    screened = screen(closes, rule, sectors=sectors_of(closes.symbols, known))
+    kept = ScreenState(Path(options.state))
+    groups = sectors_of(closes.symbols, known)
+    screened = screen(closes, rule, sectors=groups, watch=watch, kept=kept)
     pairs = screened.every_pair() if options.keep == "all" else screened.survivors
     pairs = pairs[: options.max_pairs]
     checked = recheck(closes, screened.survivors[: options.max_pairs])
+    kept.forget()
     return Discovery(
         screen=screened,
         coverage=coverage,

@@ -24,6 +24,7 @@ from algopioneer_strategies.research.pairs_output import (
 )
 from algopioneer_strategies.research.report import render_report
 from algopioneer_strategies.research.screen_json import screen_values
+from algopioneer_strategies.research.screen_progress import ScreenProgress
 from algopioneer_strategies.research.screen_text import print_screen
 from algopioneer_strategies.research.search import FoundPair, log_screen, trade_pairs, trading_of
 from algopioneer_strategies.research.trading_options import TradingOptions
@@ -66,7 +67,9 @@ def run_discovery(
             appended to the ledger stays there.
     """
     plan = trading_of(trading)
-    discovery = discover(options, holdout=ZERO if screen_only else trading.holdout)
+    holdout = ZERO if screen_only else trading.holdout
+    with ScreenProgress() as progress:
+        discovery = discover(options, holdout=holdout, watch=progress.watch)
     with ExperimentLedger(Path(trading.ledger)) as ledger:
         log_screen(ledger, discovery.screen, ts_ns=ts_ns)
         if screen_only:

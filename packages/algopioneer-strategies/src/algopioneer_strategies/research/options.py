@@ -89,6 +89,12 @@ class DiscoveryOptions:
         section=_DATA,
         metavar="FILE",
     )
+    state: str = option(
+        "discover-pairs.state",
+        help="Where an interrupted search is kept; the same search goes on from there.",
+        section=_TEST,
+        metavar="FILE",
+    )
     lag_choice: str = option(
         "aic",
         help="How the lags of a test are chosen.",

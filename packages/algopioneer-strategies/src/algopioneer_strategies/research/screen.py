@@ -21,6 +21,7 @@ from algopioneer_strategies.research.cointegration import (
     Watch,
     all_pairs,
     engle_granger,
+    untested,
 )
 from algopioneer_strategies.research.lag_choice import LagCriterion, LagRule
 from algopioneer_strategies.research.multiple_testing import (
@@ -28,6 +29,7 @@ from algopioneer_strategies.research.multiple_testing import (
     benjamini_yekutieli,
     two_looks,
 )
+from algopioneer_strategies.research.screen_state import ScreenState
 from algopioneer_strategies.research.screened_pair import Direction, Failure, ScreenedPair
 from algopioneer_strategies.research.spreads import Spreads, describe_spreads
 from algopioneer_strategies.research.unit_roots import Integration, integration
@@ -129,6 +131,7 @@ def screen(
     *,
     sectors: Sequence[str | None] | None = None,
     watch: Watch | None = None,
+    kept: ScreenState | None = None,
 ) -> Screen:
     """
     Test the pairs of *closes* and judge them.
@@ -138,20 +141,33 @@ def screen(
         rule: What is tested, and what survives.
         sectors: Of each symbol; needed for `same_sector`.
         watch: Told of pairs as they are tested.
+        kept: Where tests are kept when this is interrupted, and gone on from.
 
     Raises:
         NotEnoughData: There are too few closes for the lags.
-        RefusedError: No pair is left to test.
+        RefusedError: No pair is left to test, or a price never changes.
     """
+    _refuse_constant(closes)
     groups = tuple(sectors or (None,) * len(closes.symbols))
     rule.lags.most(len(closes))
     correlations = np.asarray(np.corrcoef(np.diff(closes.log_prices, axis=1)))
     family = _family(correlations, groups, rule)
     tests = None
     if rule.cointegration:
-        tests = engle_granger(closes.log_prices, family, rule.lags, watch=watch)
+        tests = _tested(closes, family, rule, watch, kept)
     found = _judged(closes, rule, groups, correlations, family, tests)
     return _with_survivors(found)
+
+
+def _refuse_constant(closes: AlignedCloses) -> None:
+    # `align` leaves out what never changes; in a part of its closes it may be another symbol.
+    still = np.flatnonzero(np.ptp(closes.log_prices, axis=1) == 0)
+    if len(still):
+        raise RefusedError(
+            "its price never changes in the closes that are screened",
+            where=closes.symbols[still[0]],
+            remedy="leave the symbol out, or widen the period",
+        )
 
 
 def _family(correlations: Floats, sectors: Sequence[str | None], rule: ScreenRule) -> Places:
@@ -172,6 +188,24 @@ def _family(correlations: Floats, sectors: Sequence[str | None], rule: ScreenRul
             remedy="name more symbols of one sector, or ask for less correlation",
         )
     return pairs[keep]
+
+
+def _tested(
+    closes: AlignedCloses,
+    family: Places,
+    rule: ScreenRule,
+    watch: Watch | None,
+    kept: ScreenState | None,
+) -> PairTests:
+    tests = untested(family)
+    if kept is not None:
+        kept.restore(tests, closes, rule.lags)
+    try:
+        return engle_granger(closes.log_prices, family, rule.lags, watch=watch, into=tests)
+    except BaseException:  # Ctrl-C above all
+        if kept is not None:
+            kept.keep(tests, closes, rule.lags)
+        raise
 
 
 def _judged(
