@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.table import Table
 
 from algopioneer_core.cli.rehearsal_files import JOURNAL, SESSION_FILE, TRADES, write_rehearsal
-from algopioneer_core.domain.errors import AlgopioneerError
+from algopioneer_core.domain.errors import AlgopioneerError, ExitCode
 from algopioneer_core.domain.events import OrderFilled
 from algopioneer_core.domain.money import ZERO, add
 from algopioneer_core.journal.entries import EntryKind, StoredEntry
@@ -148,8 +148,13 @@ def _start(folder: Path, *command: str) -> subprocess.Popen[str]:
 
 
 def _finish(process: subprocess.Popen[str], folder: Path) -> None:
-    with process:
-        process.wait()
+    told, _ = process.communicate()
+    if process.returncode == ExitCode.DIVERGED:
+        raise AlgopioneerError(
+            f"the session is not its backtest: {' '.join(told.split())}",
+            where=str(folder / JOURNAL),
+            remedy="this is a defect: please report it, with the folder",
+        )
     if process.returncode:
         raise _failed(folder)
 

@@ -144,17 +144,13 @@ def _order(ours: Decision, theirs: Decision, evidence: Evidence) -> Explanation 
     if any(fact.ts_ns == ours.ts_ns for fact in evidence.bars):
         return None  # its size may come of that bar
     step = evidence.quantity_step(one.instrument_id)
-    for mine, yours, grid in (
-        (one.quantity, other.quantity, step),
-        (one.quote_amount, other.quote_amount, None),
+    for mine, yours in (
+        (one.quantity, other.quantity),
+        (one.quote_amount, other.quote_amount),
     ):
-        if mine is None or yours is None or mine == yours:
-            continue
-        if is_rounded(mine, yours) if grid is None else is_rounded(mine, yours, grid):
-            return (
-                Cause.ROUNDING,
-                f"the order is of {mine} in the session and of {yours} in the backtest",
-            )
+        if mine is not None and yours is not None and mine != yours:
+            text = f"the order is of {mine} in the session and of {yours} in the backtest"
+            return (Cause.ROUNDING, text) if is_rounded(mine, yours, step) else None
     return None
 
 

@@ -139,18 +139,14 @@ def _in_parts(
 def _is_one_quantity(
     one: Fill, other: Fill, wanted: OrderIntent | None, evidence: Evidence
 ) -> bool:
+    """Return whether two quantities differ by rounding only: their own, or that of the price."""
+    step = evidence.quantity_step(one.instrument_id)
     if wanted is not None and wanted.quantity is not None:
-        whole = max(one.quantity, other.quantity)
-        if whole == wanted.quantity and one.quantity != other.quantity:
-            return _are_within(
-                one.quantity, other.quantity, evidence.quantity_step(one.instrument_id)
-            )
-    if one.price != other.price:  # by a rounding, which a quantity bought for an amount shows
-        share = divide_half_even(sub(one.price, other.price), other.price, places=18)
-        drift = max(mul(share, other.quantity), mul(sub(ZERO, share), other.quantity))
-        unit = max(_unit(one.quantity), _unit(other.quantity))
-        return _are_within(one.quantity, other.quantity, max(mul(drift, Decimal(2)), unit))
-    return is_rounded(one.quantity, other.quantity, evidence.quantity_step(one.instrument_id))
+        return _are_within(one.quantity, other.quantity, step)
+    # Bought for an amount: both are the largest quantity on their grids that it pays for.
+    unit = max(step, _unit(one.quantity), _unit(other.quantity))
+    values = (mul(each.quantity, each.price) for each in (one, other))
+    return _are_within(*values, mul(unit, max(one.price, other.price)))
 
 
 def _rounded(one: Fill, other: Fill) -> Explanation:
