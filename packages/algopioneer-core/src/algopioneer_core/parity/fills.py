@@ -145,8 +145,8 @@ def _is_one_quantity(
         return _are_within(one.quantity, other.quantity, step)
     # Bought for an amount: both are the largest quantity on their grids that it pays for.
     unit = max(step, _unit(one.quantity), _unit(other.quantity))
-    values = (mul(each.quantity, each.price) for each in (one, other))
-    return _are_within(*values, mul(unit, max(one.price, other.price)))
+    ours, theirs = mul(one.quantity, one.price), mul(other.quantity, other.price)
+    return _are_within(ours, theirs, mul(unit, max(one.price, other.price)))
 
 
 def _rounded(one: Fill, other: Fill) -> Explanation:
