@@ -31,6 +31,9 @@ __all__ = ["moving_trades"]
 _STRETCH: Final = 32
 """Bars looked at first for an exit; each next stretch is twice as long."""
 _ULP: Final = 2.0**-52
+_OF_BETA: Final = 2.0 / RATIO_UNITS
+_LEAST: Final = 0.25
+"""Of a unit of a ratio: beyond, rounding tells nothing."""
 _Floats = NDArray[np.float64]
 _Exact = tuple[int, int] | None
 """D and V of `zscore`; None where there is no z."""
@@ -47,7 +50,7 @@ class _Reading(NamedTuple):
     def side(self, level: Level) -> NDArray[np.int8]:
         """Return where z is above *level* (1), below it (-1), on it or without z (0)."""
         distance = self.z - level.approximate
-        sides = np.sign(np.nan_to_num(distance)).astype(np.int8)
+        sides: NDArray[np.int8] = (distance > 0).view(np.int8) - (distance < 0).view(np.int8)
         for place in np.flatnonzero(np.abs(distance) <= self.doubt).tolist():
             found = self.exact(place)
             sides[place] = compare(*found, level.numerator, level.denominator) if found else 0
@@ -96,9 +99,11 @@ class _Walk:
         self._reading = model.entries()
         self._entries: dict[Decimal, list[tuple[int, int]]] = {}
         self._exits: dict[tuple[int, Decimal], int] = {}
+        self._levels: dict[Decimal, Level] = {}
 
     def trades(self, cell: PairsConfig, first: int) -> list[tuple[int, int, int]]:
         """Return signal, side and exit of each trade of a cell, none before the bar *first*."""
+        leave = self._levels.setdefault(cell.z_exit, Level(cell.z_exit))
         free, trades = first, []
         for signal, side in self._entries_at(cell.z_entry):
             if signal < free:
@@ -108,8 +113,8 @@ class _Walk:
                 continue  # both legs would be on one side
             key = (signal, cell.z_exit)
             if key not in self._exits:
-                leave = self._exit(hedge, side, Level(cell.z_exit), signal + WAIT)
-                self._exits[key] = min(leave + WAIT, self._bars)
+                decided = self._exit(hedge, side, leave, signal + WAIT)
+                self._exits[key] = min(decided + WAIT, self._bars)
             free = self._exits[key]
             trades.append((signal, side, free))
         return trades
@@ -196,7 +201,11 @@ class _CrossWindows:
         step = max(1, (1 << 18) // window)
         for start in range(window - 1, bars, step):
             self._fill(start, min(start + step, bars))
+        # Roundings of a sum of so many products, eight of them at most in each.
+        self._rounding = 8.0 * _ULP * (window + 8)
+        self._moved = np.abs(self.last_x) + np.sqrt(self.xx)
         self._slopes: dict[int, int | None] = {}
+        self._find_slopes()
 
     def _fill(self, start: int, stop: int) -> None:
         """Fill in the bars from *start* to before *stop*."""
@@ -214,15 +223,24 @@ class _CrossWindows:
 
     def slopes(self) -> _Floats:
         """Return the least-squares slope of each bar, about; NaN where b does not move."""
-        slopes = np.divide(self.xy, self.xx, out=np.full(len(self.xx), np.nan), where=self.xx > 0)
-        rounded: _Floats = np.rint(slopes * RATIO_UNITS) / RATIO_UNITS
-        return rounded
+        return self._ratios / RATIO_UNITS
 
     def slope(self, bar: int) -> int | None:
         """Return the slope of one bar in units of 10**-9, exactly as the strategy has it."""
+        if not self._is_unsure.item(bar):
+            return int(self._ratios.item(bar))
         if bar not in self._slopes:
             self._slopes[bar] = self._sums(bar).slope()
         return self._slopes[bar]
+
+    def _find_slopes(self) -> None:
+        """Round the slopes; note where a float does not say which way."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            scaled = self.xy / self.xx * RATIO_UNITS
+            lost = 2.0 * self._rounding * RATIO_UNITS * np.sqrt(self.yy / self.xx)
+            self._ratios: _Floats = np.rint(scaled)
+            sure = np.abs(np.abs(scaled - self._ratios) - 0.5) > lost
+        self._is_unsure = ~(sure & (lost < _LEAST))
 
     def exact(self, bar: int, ratio: int | None) -> _Exact:
         """Return D and V of one bar at a ratio."""
@@ -240,19 +258,20 @@ class _CrossWindows:
 
     def z(self, beta: float | _Floats, part: slice) -> tuple[_Floats, _Floats]:
         """Return z of a part at *beta*, and how far it may be off; NaN without z."""
-        window, yy, xy, xx = self.window, self.yy[part], self.xy[part], self.xx[part]
-        squares = yy - 2.0 * beta * xy + beta * beta * xx
-        whole = yy + 2.0 * np.abs(beta * xy) + beta * beta * xx
-        # Roundings of a sum of so many products, eight of them at most in each.
-        lost = 8.0 * _ULP * (window + 8) * whole
+        whole = self.yy[part] + beta * beta * self.xx[part]
+        squares = whole - 2.0 * beta * self.xy[part]
+        lost = 2.0 * self._rounding * whole
         with np.errstate(divide="ignore", invalid="ignore"):
-            deviation = np.sqrt(squares / window)
-            z = (self.last_y[part] - beta * self.last_x[part]) / deviation
+            deviation = np.sqrt(squares / self.window)
+            z: _Floats = (self.last_y[part] - beta * self.last_x[part]) / deviation
             # beta is rounded to 10**-9 and may be one of them off.
-            of_beta = 2.0 / RATIO_UNITS * (np.abs(self.last_x[part]) + np.sqrt(xx)) / deviation
-            doubt = GUARD + (1.0 + np.abs(z)) * (lost / squares + of_beta)
-        unsure = ~(squares > 4.0 * lost)
-        return np.where(unsure, 0.0, z), np.where(unsure, np.inf, doubt)
+            doubt = lost / squares + _OF_BETA * self._moved[part] / deviation
+            doubt *= 1.0 + np.abs(z)
+        doubt += GUARD
+        if not (squares > 4.0 * lost).all():  # nothing varies, or floats cannot tell
+            unsure = ~(squares > 4.0 * lost)
+            z[unsure], doubt[unsure] = 0.0, np.inf
+        return z, doubt
 
 
 class _LeastSquares:

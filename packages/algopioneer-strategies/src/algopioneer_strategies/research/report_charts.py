@@ -273,6 +273,7 @@ def heat_map(evaluation: PairEvaluation) -> Plotly | None:
                 "z": rows,
                 "colorscale": "RdBu",
                 "zmid": 0,
+                "reversescale": True,  # blue is a gain
             }
         ],
         "layout": {
