@@ -21,7 +21,7 @@ from coinbase.websocket import (  # type: ignore[import-not-found] # as above
 SECRET = os.environ["COINBASE_API_SECRET"].replace("\\n", "\n")
 KEY = {"api_key": os.environ["COINBASE_API_KEY"], "api_secret": SECRET}
 STREAM = os.environ["COINBASE_MARKET_URL"]
-PRODUCT = "BTC-USD"
+PRODUCT, FUTURE = "BTC-USD", "BIT-27DEC30-CDE"
 DEADLINE_S = 20
 
 
@@ -68,6 +68,31 @@ def trade(client: RESTClient) -> None:
     check("price off the grid is refused by code", reason == "INVALID_PRICE_PRECISION")
 
 
+def change(client: RESTClient) -> None:
+    """Preview, edit, and close: calls that the adapter has no use for."""
+    preview = client.preview_market_order_buy(PRODUCT, base_size="0.01")
+    check("order is previewed", not preview["errs"] and float(preview["order_total"]) > 0)
+    refused = client.preview_limit_order_gtc_buy(PRODUCT, "0.01", "1000.001")
+    check("what is wrong too", refused["errs"] == ["PREVIEW_INVALID_PRICE_PRECISION"])
+    resting = client.limit_order_gtc_buy("official-7", PRODUCT, "0.01", "1000")
+    order_id = resting["success_response"]["order_id"]
+    edited = client.preview_edit_order(order_id, size="0.02", price="1001")
+    check("edit is previewed", float(edited["quote_size"]) == 20.02 and not edited["errors"])
+    check("order is edited", client.edit_order(order_id, size="0.02", price="1001")["success"])
+    order = client.get_order(order_id)["order"]
+    check("it is what it was edited to", order["edit_history"][0]["price"] == "1001")
+    again = client.edit_order(order_id, size="0.02", price="1001")["errors"][0]
+    reason = again["edit_failure_reason"]
+    check("no change is refused by code", reason == "EDIT_REQUEST_EQUAL_TO_ORIGINAL_REQUEST")
+    client.cancel_orders([order_id])
+    check(
+        "future is bought", client.market_order_buy("official-8", FUTURE, base_size="2")["success"]
+    )
+    check("part of it is closed", client.close_position("official-9", FUTURE, size="1")["success"])
+    check("the rest is closed", client.close_position("official-10", FUTURE)["success"])
+    check("nothing is left", not client.list_futures_positions()["positions"])
+
+
 def read(client: RESTClient) -> None:
     """Read products, history and account."""
     names = [product["product_id"] for product in client.get_products()["products"]]
@@ -98,8 +123,9 @@ def listen(client: RESTClient) -> None:
     market.open()
     market.subscribe([PRODUCT], ["ticker", "market_trades", "candles", "level2", "heartbeats"])
     private.open()
-    private.subscribe([], ["user", "heartbeats"])
-    for channel in ("ticker", "market_trades", "candles", "l2_data", "heartbeats", "user"):
+    private.subscribe([], ["user", "futures_balance_summary", "heartbeats"])
+    public = ("ticker", "market_trades", "candles", "l2_data", "heartbeats")
+    for channel in (*public, "user", "futures_balance_summary"):
         wait_for(f"channel {channel}", partial(mentions, heard, f'"{channel}"'))
     client.market_order_buy("official-6", PRODUCT, base_size="0.01")
     wait_for("order update", partial(mentions, heard, "official-6"))
@@ -113,6 +139,7 @@ def main() -> None:
     client = RESTClient(**KEY, base_url=host)
     read(client)
     trade(client)
+    change(client)
     listen(client)
 
 

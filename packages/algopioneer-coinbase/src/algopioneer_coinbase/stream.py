@@ -152,7 +152,7 @@ class MarketStream(_Session):
         super().__init__(channels, list(names), token)
         self._names = names
         self._books: dict[str, _Book] = {}
-        self._running: dict[str, CandleRow] = {}
+        self._running: dict[str, tuple[int, CandleRow]] = {}  # with the time at which each opened
         self._closed_ns: dict[str, int] = {}
 
     def receive(self, data: bytes | str, ts_recv: int) -> list[MarketDataEvent]:
@@ -255,25 +255,22 @@ class MarketStream(_Session):
             start_ns, running = seconds_ns(row.start), self._running.get(row.product_id)
             if start_ns < self._closed_ns.get(row.product_id, 0):
                 continue
-            if running is not None and seconds_ns(running.start) < start_ns:
+            if running is not None and running[0] < start_ns:
                 finished += self._finish(row.product_id, ts_recv)
             elif running is None:  # the first: bars that had ended before are not of this stream
                 self._closed_ns[row.product_id] = start_ns
-            self._running[row.product_id] = row
+            self._running[row.product_id] = start_ns, row
         return finished
 
     def close_bars(self, now_ns: int, ts_recv: int) -> list[Bar]:
         """Return the bars that are over by the venue's time, of markets where nobody trades."""
-        over = [
-            product
-            for product, row in self._running.items()
-            if seconds_ns(row.start) + FIVE_MINUTES_NS + _BAR_GRACE_NS <= now_ns
-        ]
+        last_ns = now_ns - FIVE_MINUTES_NS - _BAR_GRACE_NS
+        over = [product for product, (start, _) in self._running.items() if start <= last_ns]
         return [bar for product in over for bar in self._finish(product, ts_recv)]
 
     def _finish(self, product: str, ts_recv: int) -> list[Bar]:
-        row = self._running.pop(product)
-        self._closed_ns[product] = seconds_ns(row.start) + FIVE_MINUTES_NS
+        start_ns, row = self._running.pop(product)
+        self._closed_ns[product] = start_ns + FIVE_MINUTES_NS
         return [
             bar_of(row, each, FIVE_MINUTES_NS, ts_recv=ts_recv)
             for each in self._names.get(product, ())
