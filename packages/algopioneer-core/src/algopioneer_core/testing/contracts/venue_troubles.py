@@ -259,6 +259,19 @@ class TroubleCases:
             for secret in backstage.secrets:
                 assert secret not in text, "a secret was shown"
 
+    async def test_f16_acknowledgement_is_all_that_a_cancel_needs(self, stage: Stage) -> None:
+        """F16: a taken order is ended while neither lists nor streams show it."""
+        async with stage.troubled() as (desk, backstage):
+            async with (
+                during(backstage, FaultKind.SILENCE, _LASTS_S),
+                during(backstage, FaultKind.DELAYED_READ, _LASTS_S),
+            ):
+                await desk.account.submit(desk.limit("f16"))
+                await desk.account.cancel("f16")
+            await desk.settle()
+            assert await desk.open_names() == []
+            await _check_found(desk, "f16", OrderStatus.CANCELED)
+
 
 def _check_unknown(error: VenueError | None) -> None:
     """Check that nobody claims to know what became of an order."""
