@@ -76,7 +76,9 @@ def moves(
         yield Quote(each, now_ns, price, price + 1, size, size, now_ns)
 
 
-async def pass_time(local: Any, watch: Watch, ids: Sequence[InstrumentId], minutes: int) -> Counter:
+async def pass_time(
+    local: Any, watch: Watch, ids: Sequence[InstrumentId], minutes: int
+) -> Counter[str]:
     """Let the market move, lose messages and lines; return how many of each."""
     streams, exchange, chance = local.sandbox.streams, local.sandbox.exchange, random.Random(5)
     done: Counter[str] = Counter()

@@ -94,7 +94,7 @@ def algopioneer_venues() -> Sequence[VenueSpec]:
             factory="algopioneer_coinbase.venue:open_coinbase",
             config="algopioneer_coinbase.config:CoinbaseConfig",
             capabilities=CAPABILITIES,
-            sandbox="algopioneer_coinbase.sandbox_server:command",
+            sandbox="algopioneer_coinbase.sandbox_command:command",
             diagnosis="algopioneer_coinbase.diagnosis:diagnose",
             simulation="algopioneer_coinbase.simulated:SimulatedCoinbase",
         )

@@ -1,10 +1,10 @@
 """Faults of the local Coinbase, on demand: read from a file, played by anyio's clock."""
 
-import json
 from pathlib import Path
-from typing import Final
+from typing import Annotated, Final
 
 import anyio
+import msgspec
 
 from algopioneer_coinbase.sandbox import CoinbaseSandbox
 from algopioneer_core.domain.errors import ConfigError
@@ -35,32 +35,50 @@ _LASTING: Final = (
 )
 SANDBOX_FAULTS: Final = (*_AT_NEXT, *_LASTING, FaultKind.DISCONNECT, FaultKind.GAP)
 """What `apply_fault` knows; draw plans of these kinds only."""
+_MOST_S: Final = 366 * 86_400
+"""Nothing happens later than in a year, or lasts longer."""
+
+
+class _Row(msgspec.Struct, forbid_unknown_fields=True):
+    """An entry of a plan."""
+
+    at_s: Annotated[float, msgspec.Meta(ge=0, le=_MOST_S)]
+    kind: FaultKind
+    duration_s: Annotated[float, msgspec.Meta(ge=0, le=_MOST_S)] = 0
 
 
 def read_plan(path: Path) -> FaultPlan:
     """
-    Read a plan: a JSON list of `{"at_s": 5, "kind": "lost_ack", "duration_s": 0}`.
+    Read a plan: a JSON list of `{"at_s": 5, "kind": "silence", "duration_s": 3}`.
 
     Raises:
-        ConfigError: The file cannot be read, or an entry is not such a fault.
+        ConfigError: The file cannot be read, or an entry is not such a fault: another kind than
+            `SANDBOX_FAULTS`, or one that lasts and does not say for how long.
     """
     try:
-        rows = json.loads(path.read_bytes())
-        return FaultPlan(
-            Fault(
-                int(row["at_s"] * NS_PER_SECOND),
-                FaultKind(row["kind"]),
-                duration_ns=int(row.get("duration_s", 0) * NS_PER_SECOND),
-            )
-            for row in rows
-        ).of(*SANDBOX_FAULTS)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ConfigError(
-            f"it is no plan of faults: {error}",
-            where=str(path),
-            remedy='write a list such as [{"at_s": 5, "kind": "lost_ack"}]; kinds are '
-            + ", ".join(kind.value for kind in SANDBOX_FAULTS),
-        ) from None
+        rows = msgspec.json.decode(path.read_bytes(), type=list[_Row])
+    except (OSError, msgspec.DecodeError) as error:
+        raise _no_plan(path, str(error)) from None
+    return FaultPlan([_fault_of(path, number, row) for number, row in enumerate(rows)])
+
+
+def _fault_of(path: Path, number: int, row: _Row) -> Fault:
+    if row.kind not in SANDBOX_FAULTS:
+        raise _no_plan(path, f"the local exchange has no {row.kind.value} - at `$[{number}].kind`")
+    if row.kind in _LASTING and not row.duration_s:
+        why = f"{row.kind.value} needs a `duration_s` - at `$[{number}]`"
+        raise _no_plan(path, why)
+    at_ns, lasts_ns = (int(each * NS_PER_SECOND) for each in (row.at_s, row.duration_s))
+    return Fault(at_ns, row.kind, duration_ns=lasts_ns)
+
+
+def _no_plan(path: Path, why: str) -> ConfigError:
+    return ConfigError(
+        f"it is no plan of faults: {why}",
+        where=str(path),
+        remedy='write a list such as [{"at_s": 5, "kind": "silence", "duration_s": 3}]; kinds are '
+        + ", ".join(kind.value for kind in SANDBOX_FAULTS),
+    )
 
 
 async def apply_fault(sandbox: CoinbaseSandbox, fault: Fault) -> None:

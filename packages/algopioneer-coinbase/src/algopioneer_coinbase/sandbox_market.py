@@ -11,7 +11,7 @@ from attrs import frozen
 from algopioneer_coinbase.symbols import VENUE
 from algopioneer_core.domain.errors import ConfigError
 from algopioneer_core.domain.instruments import InstrumentId
-from algopioneer_core.domain.market_data import Bar
+from algopioneer_core.domain.market_data import NS_PER_SECOND, Bar
 from algopioneer_core.history.bar_files import open_bars
 from algopioneer_core.history.columns import BarSource
 from algopioneer_core.history.synthetic import SyntheticSource
@@ -104,14 +104,24 @@ def file_market(files: Mapping[str, Path], now_ns: int) -> Market:
         now_ns: The present time.
 
     Raises:
-        ConfigError: The files have bars of different lengths.
+        ConfigError: The files have bars of different lengths, or of no whole minutes.
         DataError: A file cannot be read.
     """
     sources = [open_bars(path, InstrumentId(VENUE, name)) for name, path in files.items()]
     lengths = {source.interval_ns for source in sources}
     if len(lengths) != 1:
-        raise ConfigError("the files have bars of different lengths", where="--bars")
+        raise ConfigError(
+            "the files have bars of different lengths",
+            where="--bars",
+            remedy="give files of one length, for instance all of 1m",
+        )
     (interval_ns,) = lengths
+    if interval_ns % MINUTE_NS:
+        raise ConfigError(
+            f"bars of {interval_ns / NS_PER_SECOND:g} seconds are no whole minutes",
+            where="--bars",
+            remedy="give bars of 1m or longer",
+        )
     source = sources[0]
     middle_ns = source.first_ns + (source.count // 2) * interval_ns
     shift_ns = now_ns - now_ns % interval_ns - middle_ns

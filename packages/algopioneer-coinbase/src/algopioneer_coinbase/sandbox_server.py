@@ -1,5 +1,5 @@
 """
-The local Coinbase on loopback: `algopioneer sandbox coinbase`.
+The local Coinbase on loopback.
 
 REST is served by hypercorn on trio, the websockets by `wire.websocket_server`; both over TLS where
 that is asked for, with a certificate that is made for the occasion.
@@ -7,21 +7,17 @@ that is asked for, with a certificate that is made for the occasion.
 
 import functools
 import json
-import shlex
-import signal
 import socket
 import ssl
-import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 import anyio
-import click
 import trio
 from anyio.abc import ByteStream, Listener, SocketAttribute
 from anyio.streams.tls import TLSListener
-from attrs import evolve, frozen
+from attrs import frozen
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
@@ -39,24 +35,23 @@ from starlette.routing import Route
 from algopioneer_coinbase.sandbox import DEFAULT_CONFIG, CoinbaseSandbox
 from algopioneer_coinbase.sandbox_auth import ApiKey
 from algopioneer_coinbase.sandbox_certificate import make_certificate
-from algopioneer_coinbase.sandbox_faults import apply_fault, read_plan
+from algopioneer_coinbase.sandbox_faults import apply_fault
 from algopioneer_coinbase.sandbox_http import Request
-from algopioneer_coinbase.sandbox_market import Market, file_market, synthetic_market
+from algopioneer_coinbase.sandbox_market import Market
 from algopioneer_coinbase.signing import PrivateKey
 from algopioneer_core.domain.errors import ConfigError
-from algopioneer_core.domain.market_data import NS_PER_SECOND
 from algopioneer_core.ports import Clock
 from algopioneer_core.simulation.paper_config import PaperConfig
 from algopioneer_core.simulation.sandbox_market import drive
 from algopioneer_core.testing.fault_plans import FaultPlan, play
-from algopioneer_core.wire.machine import SystemClock, nonce
+from algopioneer_core.wire.machine import nonce
 from algopioneer_core.wire.tasks import tasks_for_block
 
-__all__ = ["PERMISSIONS", "ServerOptions", "ShiftedClock", "command", "serve"]
+__all__ = ["ALLOWED", "PERMISSIONS", "ServerOptions", "ShiftedClock", "serve"]
 
 PERMISSIONS: Final = ("view", "trade", "transfer")
 """What a key may be allowed."""
-_ALLOWED: Final = ("view", "trade")
+ALLOWED: Final = ("view", "trade")
 """What it is allowed unless somebody says otherwise."""
 _HOST: Final = "127.0.0.1"
 
@@ -75,7 +70,7 @@ class ServerOptions:
     """Whether the key is of that kind; else it is of P-256."""
     config: PaperConfig = DEFAULT_CONFIG
     """Balances and fees."""
-    permissions: tuple[str, ...] = _ALLOWED
+    permissions: tuple[str, ...] = ALLOWED
     """What the key may do, out of `PERMISSIONS`."""
     record: Path | None = None
     """Where everything that clients send is written."""
@@ -113,26 +108,39 @@ async def serve(
         behind: Told before of the exchange that is served, which tests look at.
 
     Raises:
-        ConfigError: A port is in use.
+        ConfigError: A port is in use, or the record cannot be written.
     """
     key = _issued(options)
     sandbox = CoinbaseSandbox(clock, key, config=options.config)
     sandbox.exchange.load(options.market.history, options.market.interval_ns)
     if options.record is not None:
+        _check_writable(options.record)
         sandbox.hear(functools.partial(_append, options.record))
     certificate = make_certificate(clock, _HOST, folder) if options.tls else None
-    listening = _listening(options.port)
     streams, stream_port = await _stream_listener(options.port and options.port + 1, certificate)
-    async with streams, tasks_for_block() as tasks:
-        tasks.start_soon(functools.partial(_serve_rest, sandbox, listening, certificate))
-        tasks.start_soon(sandbox.streams.listen, streams)
-        tasks.start_soon(sandbox.run)
-        tasks.start_soon(_drive, sandbox, options)
-        if options.plan is not None:
-            tasks.start_soon(play, options.plan, functools.partial(apply_fault, sandbox))
-        behind(sandbox)
-        ready(_variables(key, listening.getsockname()[1], stream_port, certificate))
-        await anyio.sleep_forever()
+    async with streams:
+        with _listening(options.port) as listening:
+            async with tasks_for_block() as tasks:
+                tasks.start_soon(functools.partial(_serve_rest, sandbox, listening, certificate))
+                tasks.start_soon(sandbox.streams.listen, streams)
+                tasks.start_soon(sandbox.run)
+                tasks.start_soon(_drive, sandbox, options)
+                if options.plan is not None:
+                    tasks.start_soon(play, options.plan, functools.partial(apply_fault, sandbox))
+                behind(sandbox)
+                ready(_variables(key, listening.getsockname()[1], stream_port, certificate))
+                await anyio.sleep_forever()
+
+
+def _check_writable(path: Path) -> None:
+    try:
+        path.open("a").close()
+    except OSError as error:
+        raise ConfigError(
+            f"it cannot be written: {error.strerror}",
+            where=str(path),
+            remedy="name a file in a folder that is there",
+        ) from error
 
 
 def _append(path: Path, heard: Mapping[str, Any]) -> None:
@@ -161,13 +169,6 @@ def _variables(
     if certificate is not None:
         values |= {"SSL_CERT_FILE": str(certificate), "REQUESTS_CA_BUNDLE": str(certificate)}
     return values
-
-
-def _print(values: Mapping[str, str]) -> None:
-    """Print lines for a shell, then `ready`."""
-    for name, value in values.items():
-        click.echo(f"export {name}={shlex.quote(value)}")
-    click.echo("ready")
 
 
 # --- REST ------------------------------------------------------------------------------------
@@ -236,7 +237,9 @@ async def _stream_listener(port: int, certificate: Path | None) -> tuple[Listene
 
 def _taken(port: int) -> ConfigError:
     return ConfigError(
-        f"port {port} cannot be used", where="--port", remedy="choose another, or 0 for a free one"
+        f"port {port} cannot be used",
+        where="--port",
+        remedy="choose another (the next one is taken too, for the websockets), or 0 for free ones",
     )
 
 
@@ -261,109 +264,3 @@ def _pem(key: PrivateKey) -> str:
     if isinstance(key, ec.EllipticCurvePrivateKey):
         form = PrivateFormat.TraditionalOpenSSL
     return key.private_bytes(Encoding.PEM, form, NoEncryption()).decode()
-
-
-# --- the command -----------------------------------------------------------------------------
-
-
-@click.command()
-@click.option("--synthetic", is_flag=True, help="A synthetic market that ends now; the default.")
-@click.option(
-    "--bars",
-    multiple=True,
-    metavar="PRODUCT=FILE",
-    help="Bars of a product (BTC-USD unless named), played from their middle; may be repeated.",
-)
-@click.option(
-    "--speed",
-    type=click.FloatRange(min=0.01),
-    default=1.0,
-    show_default=True,
-    help="How many times as fast the market moves; at 60 a minute takes a second.",
-)
-@click.option(
-    "--faults",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="JSON list of faults: at_s, kind, duration_s.",
-)
-@click.option(
-    "--balance",
-    multiple=True,
-    metavar="ASSET=AMOUNT",
-    help="What the account starts with, instead of the default; may be repeated.",
-)
-@click.option(
-    "--port",
-    type=click.IntRange(0, 65534),
-    default=0,
-    help="Of REST, and the next one of the websockets; 0 takes free ones.",
-)
-@click.option("--tls", is_flag=True, help="Serve TLS, with a certificate made for the occasion.")
-@click.option("--ed25519", is_flag=True, help="Issue an Ed25519 key; P-256 otherwise.")
-@click.option(
-    "--permission",
-    "permissions",
-    type=click.Choice(PERMISSIONS),
-    multiple=True,
-    help="What the key may do, instead of view and trade; may be repeated.",
-)
-@click.option(
-    "--clock-ahead",
-    metavar="SECONDS",
-    type=float,
-    default=0.0,
-    help="By how much the exchange's clock is ahead of this host's; negative is behind.",
-)
-@click.option(
-    "--record",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Write everything that clients send to this file, as JSON lines.",
-)
-@click.option("--seed", type=int, default=7, show_default=True, help="Of the synthetic market.")
-def command(
-    synthetic: bool,
-    bars: Sequence[str],
-    speed: float,
-    faults: Path | None,
-    balance: tuple[str, ...],
-    port: int,
-    tls: bool,
-    ed25519: bool,
-    permissions: tuple[str, ...],
-    clock_ahead: float,
-    record: Path | None,
-    seed: int,
-) -> None:
-    """Run a local Coinbase: REST and websockets, orders that match, checked signatures."""
-    if synthetic and bars:
-        raise click.UsageError("--synthetic and --bars exclude each other")
-    clock = ShiftedClock(SystemClock(), int(clock_ahead * NS_PER_SECOND))
-    now_ns = clock.now_ns()
-    market = file_market(_files(bars), now_ns) if bars else synthetic_market(now_ns, seed)
-    options = ServerOptions(
-        market=market,
-        speed=speed,
-        plan=read_plan(faults) if faults else None,
-        port=port,
-        tls=tls,
-        ed25519=ed25519,
-        record=record,
-        config=evolve(DEFAULT_CONFIG, balances=balance) if balance else DEFAULT_CONFIG,
-        permissions=permissions or _ALLOWED,
-    )
-    with tempfile.TemporaryDirectory(prefix="algopioneer-sandbox-") as folder:
-        anyio.run(_serve_until_told, options, clock, Path(folder), backend="trio")
-
-
-async def _serve_until_told(options: ServerOptions, clock: Clock, folder: Path) -> None:
-    """Serve until SIGTERM, so that whoever stops the exchange leaves no certificate behind."""
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(serve, options, clock, folder, _print)
-        with anyio.open_signal_receiver(signal.SIGTERM) as signals:
-            async for _ in signals:
-                tasks.cancel_scope.cancel()
-
-
-def _files(bars: Sequence[str]) -> Mapping[str, Path]:
-    named = (text.rpartition("=") for text in bars)
-    return {name or "BTC-USD": Path(path) for name, _, path in named}
