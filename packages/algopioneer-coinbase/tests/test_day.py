@@ -138,7 +138,7 @@ async def test_no_gap_is_missed_and_memory_stays_flat(
     assert done.total() == seen[FeedDown] == seen[FeedUp] > done["lost"]
     # What comes while a line is down is not seen: of trades and of bars the most are.
     assert minutes * products >= seen[Trade] >= minutes * products * 9 // 10
-    assert seen[Bar] >= (minutes // 5 - 1) * products * 2 // 3
+    assert seen[Bar] >= (minutes // 5 - 2) * products * 2 // 3
     if minutes > WARM:
         assert_flat(watch.memory)
 
