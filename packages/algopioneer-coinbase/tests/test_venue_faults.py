@@ -10,7 +10,7 @@ import pytest
 from attrs import define, evolve, field
 
 from algopioneer_coinbase.sandbox import Manners
-from algopioneer_coinbase.venue import CoinbaseVenue, open_coinbase
+from algopioneer_coinbase.venue import CoinbaseVenue
 from algopioneer_core.domain.errors import (
     AuthenticationFailed,
     OrderRejected,
@@ -416,14 +416,6 @@ async def test_data_that_is_held_back_is_said_so(local: Any, desk_of: Any) -> No
         for ask in (desk.venue.execution.open_orders(), desk.venue.execution.fills(0)):
             with pytest.raises(RefusedError, match="confirmed who he is"):
                 await ask
-
-
-async def test_a_clock_that_is_wrong_is_not_accepted(local: Any) -> None:
-    """A token of five minutes ago has run out."""
-    surroundings = evolve(local.surroundings, clock=evolve(local.clock, start_ns=0))
-    with pytest.raises(AuthenticationFailed):
-        async with open_coinbase(local.config, surroundings):
-            pass
 
 
 async def test_a_key_without_permission_to_trade_places_nothing(desk_of: Any) -> None:
