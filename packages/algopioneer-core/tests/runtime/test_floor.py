@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable
 from decimal import Decimal
-from typing import Any
 
 import pytest
 from attrs import evolve
@@ -22,94 +21,14 @@ from algopioneer_core.domain.fills import Side
 from algopioneer_core.domain.market_data import Bar
 from algopioneer_core.domain.orders import Order, OrderIntent, OrderStatus
 from algopioneer_core.engine.exits import ExitVerdict, OpenPosition
-from algopioneer_core.engine.order_ids import order_ids
-from algopioneer_core.engine.order_manager import DEFAULT_RETAINED, PastOrder
-from algopioneer_core.engine.risk import RiskGate
-from algopioneer_core.engine.risk_limits import RiskLimits
+from algopioneer_core.engine.order_manager import DEFAULT_RETAINED
 from algopioneer_core.engine.strategy import StrategyContext
-from algopioneer_core.journal.entries import Entry, EntryKind, StoredEntry
-from algopioneer_core.runtime.floor import Floor
-from algopioneer_core.runtime.journalled_orders import order_as_journalled
 from algopioneer_core.runtime.restart_policy import OnExhausted, RestartPolicy
 from algopioneer_core.testing.domain import BITCOIN
-from algopioneer_core.testing.engine import ScriptedStrategy, fill, make_bar
-from algopioneer_core.testing.sessions import strategy_plan
+from algopioneer_core.testing.engine import ScriptedStrategy, fill
+from algopioneer_core.testing.floors import FloorStage
 
 _BUY = OrderIntent(instrument_id=BITCOIN.id, side=Side.BUY, quantity=Decimal(1))
-
-
-class _Pump:
-    """Keeps what it is given."""
-
-    def __init__(self) -> None:
-        self.submitted: list[Order] = []
-        self.cancelled: list[str] = []
-        self.changes = 0
-
-    def submit(self, order: Order, sequence: int) -> None:
-        assert sequence
-        self.submitted.append(order)
-
-    def cancel(self, order: Order, sequence: int) -> None:
-        assert sequence
-        self.cancelled.append(order.client_order_id)
-
-    def changed(self) -> None:
-        self.changes += 1
-
-
-class _Stage:
-    """A floor with a log, a pump and ears."""
-
-    def __init__(self) -> None:
-        self.entries: list[Entry] = []
-        self.told: list[str] = []
-        self.pump = _Pump()
-        self.floor = Floor(
-            self,
-            RiskGate(RiskLimits(), numeraire="USD"),
-            find_order=self._find,
-            make_ids=lambda name, first: order_ids("test", "test", name, start=first),
-            jitter=lambda *_: 0.5,
-            alarm=self._tell,
-        )
-        self.floor.pumps["sim"] = self.pump
-
-    def _tell(
-        self, ts_ns: int, subject: str, text: str = "", *, strategy: str = "", urgent: bool = False
-    ) -> None:
-        del ts_ns, text, strategy, urgent
-        self.told.append(subject)
-
-    def append(self, entry: Entry) -> int:
-        self.entries.append(entry)
-        return len(self.entries)
-
-    def _find(self, key: str) -> tuple[str, PastOrder] | None:
-        stored = [
-            StoredEntry(number, each, "")
-            for number, each in enumerate(self.entries, 1)
-            if each.key == key
-        ]
-        return order_as_journalled(stored)
-
-    def start(self, name: str, make: Callable[[], Any], **terms: Any) -> None:
-        runner = self.floor.add(strategy_plan(name, make, BITCOIN, **terms))
-        self.floor.supervision.start(runner, 0)
-
-    def bar(self, ts_ns: int, price: str = "100") -> None:
-        self.floor.router.publish(make_bar(price, ts_ns, instrument_id=BITCOIN.id))
-        for runner in tuple(self.floor.runners.values()):
-            self.floor.process(runner)
-
-    def order(self, name: str) -> Order:
-        """Return the strategy's only order, as it is known now."""
-        [key] = [each.key for each in self.entries if self._is_intent(each, name)]
-        return self.floor.current(key)
-
-    @staticmethod
-    def _is_intent(entry: Entry, name: str) -> bool:
-        return entry.kind is EntryKind.INTENT and entry.strategy == name
 
 
 def _buys() -> ScriptedStrategy:
@@ -135,7 +54,7 @@ def _raises(event: Event, context: StrategyContext) -> Iterable[StrategyCommand]
 
 def test_reports_go_to_whose_order_it_is() -> None:
     """Foreign ones are counted, and pumps hear that an order has changed."""
-    stage = _Stage()
+    stage = FloorStage()
     stage.start("one", _buys)
     stage.start("two", ScriptedStrategy)
     stage.bar(1)
@@ -152,7 +71,7 @@ def test_reports_go_to_whose_order_it_is() -> None:
 
 def test_a_fill_that_is_heard_twice_is_journalled_once() -> None:
     """By the stream and by reconciliation, say."""
-    stage = _Stage()
+    stage = FloorStage()
     stage.start("one", _buys)
     stage.bar(1)
     report = fill(stage.order("one"), "100")
@@ -165,7 +84,7 @@ def test_a_fill_that_is_heard_twice_is_journalled_once() -> None:
 
 def test_a_report_that_contradicts_our_books_halts_one_strategy() -> None:
     """The session and the other strategies go on."""
-    stage = _Stage()
+    stage = FloorStage()
     stage.start("one", _buys)
     stage.start("two", _buys)
     stage.bar(1)
@@ -187,7 +106,7 @@ class _Broken:
 
 def test_an_exit_policy_with_a_bug_halts_its_strategy_and_nobody_else() -> None:
     """A person is told, the position stays with the other exits, and the session goes on."""
-    stage = _Stage()
+    stage = FloorStage()
     stage.start("one", _buys, exits=(_Broken(),))
     stage.start("two", _buys)
     stage.bar(1)
@@ -203,13 +122,13 @@ def test_an_exit_policy_with_a_bug_halts_its_strategy_and_nobody_else() -> None:
 
 def test_an_order_that_was_forgotten_comes_back_with_all_its_fills() -> None:
     """It is not counted a second time when its fills are listed again."""
-    stage = _Stage()
+    stage = FloorStage()
     stage.start("one", _buys)
     stage.bar(1)
     order = stage.order("one")
     report = fill(order, "100")
     stage.floor.report(report)
-    again = _Stage()
+    again = FloorStage()
     again.entries = stage.entries
     again.start("one", ScriptedStrategy)
     again.floor.report(report)
@@ -225,9 +144,9 @@ def _buys_always(event: Event, context: StrategyContext) -> Iterable[StrategyCom
     return [_BUY] if isinstance(event, Bar) else ()
 
 
-def _after_many_orders(first: Callable[[_Stage, Order], None]) -> tuple[_Stage, Order]:
+def _after_many_orders(first: Callable[[FloorStage, Order], None]) -> tuple[FloorStage, Order]:
     """Return a stage on which so many orders have ended that the first one is forgotten."""
-    stage = _Stage()
+    stage = FloorStage()
     stage.start("one", lambda: ScriptedStrategy(_buys_always))
     stage.bar(1)
     [order] = stage.pump.submitted
@@ -237,7 +156,7 @@ def _after_many_orders(first: Callable[[_Stage, Order], None]) -> tuple[_Stage, 
     return stage, order
 
 
-def _forget(stage: _Stage) -> None:
+def _forget(stage: FloorStage) -> None:
     """Let orders end until none of those that ended before is remembered."""
     begun = len(stage.pump.submitted)
     for number in range(DEFAULT_RETAINED):
@@ -245,7 +164,7 @@ def _forget(stage: _Stage) -> None:
         stage.floor.report(OrderCanceled(stage.pump.submitted[-1].client_order_id, 9))
 
 
-def _held(stage: _Stage) -> Decimal:
+def _held(stage: FloorStage) -> Decimal:
     return stage.floor.runners["one"].engine.portfolio.quantity(BITCOIN.id)
 
 
@@ -267,7 +186,7 @@ def test_a_fill_of_a_forgotten_order_is_booked_once() -> None:
 def test_a_fill_of_a_forgotten_order_is_taken_back_once() -> None:
     """The venue says twice that it busted it, and lists it again besides."""
 
-    def corrected(stage: _Stage, order: Order) -> None:
+    def corrected(stage: FloorStage, order: Order) -> None:
         stage.floor.report(report := fill(order, "100"))
         changed = evolve(report.fill, price=Decimal(90))
         stage.floor.report(FillCorrected(report.fill, changed, 3))
@@ -294,7 +213,7 @@ def test_a_cancel_of_a_forgotten_order_is_no_mistake() -> None:
 
 def test_what_the_account_pays_reaches_who_trades() -> None:
     """Funding is booked by the strategy that holds the position."""
-    stage = _Stage()
+    stage = FloorStage()
     stage.start("one", _buys)
     stage.bar(1)
     stage.floor.report(fill(stage.order("one"), "100"))
@@ -306,7 +225,7 @@ def test_what_the_account_pays_reaches_who_trades() -> None:
 
 def test_a_strategy_that_halts_itself_is_told() -> None:
     """A halt is an alert."""
-    stage = _Stage()
+    stage = FloorStage()
     stage.start("one", lambda: ScriptedStrategy([(), [Halt("enough")]]))
     stage.bar(1)
 
@@ -315,7 +234,7 @@ def test_a_strategy_that_halts_itself_is_told() -> None:
 
 def test_a_strategy_that_was_removed_hears_nothing_more() -> None:
     """Reports about its orders are nobody's."""
-    stage = _Stage()
+    stage = FloorStage()
     stage.start("one", _buys)
     stage.bar(1)
     key = stage.order("one").client_order_id
@@ -343,7 +262,7 @@ def test_a_spent_budget_does_what_the_policy_says(
     policy: OnExhausted, halted: list[str], orders: int
 ) -> None:
     """Halt this one, halt all, or close its position; its engine goes on in any case."""
-    stage, made = _Stage(), [_buys(), ScriptedStrategy(_raises)]
+    stage, made = FloorStage(), [_buys(), ScriptedStrategy(_raises)]
     stage.start("one", lambda: made[0], restarts=RestartPolicy(budget=0), on_exhausted=policy)
     stage.start("two", ScriptedStrategy)
     stage.bar(1)
@@ -359,7 +278,7 @@ def test_a_spent_budget_does_what_the_policy_says(
 
 def test_a_crashed_strategy_is_made_anew_after_its_pause() -> None:
     """Not before; and it is told that it was."""
-    stage, made = _Stage(), list[ScriptedStrategy]()
+    stage, made = FloorStage(), list[ScriptedStrategy]()
 
     def make() -> ScriptedStrategy:
         made.append(ScriptedStrategy(_raises if not made else ()))
@@ -380,7 +299,7 @@ def test_a_crashed_strategy_is_made_anew_after_its_pause() -> None:
 
 def test_a_strategy_that_blocked_the_process_is_left_out() -> None:
     """Quarantine is a spent budget."""
-    stage = _Stage()
+    stage = FloorStage()
     stage.start("one", _buys)
     stage.floor.supervision.quarantine(stage.floor.runners["one"], 1)
     stage.bar(2)

@@ -273,6 +273,7 @@ async def running_session(
     *,
     notes: Notes | None = None,
     nonce: str = "nonce",
+    control: ControlBox | None = None,
 ) -> AsyncIterator[RunningSession]:
     """Run a session for the block, which begins once it is open; a stop is asked at its end."""
     running = RunningSession(notes=notes or Notes())
@@ -282,7 +283,14 @@ async def running_session(
 
     async def run() -> None:
         running.ran = await run_session(
-            plan, venue, disk, notes=running.notes, stop=running.stop, nonce=nonce, watch=note
+            plan,
+            venue,
+            disk,
+            notes=running.notes,
+            stop=running.stop,
+            nonce=nonce,
+            control=control,
+            watch=note,
         )
 
     async with anyio.create_task_group() as tasks:
