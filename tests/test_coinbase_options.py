@@ -1,7 +1,8 @@
 """
 Every option of the commands that trade, with `--exchange coinbase`, over a local exchange.
 
-Its market is made so that each bar of a second closes on the other side of the last one.
+Its market is made so that each bar, of a fifth of a second or of a second, closes on the other side
+of the last one.
 """
 
 import csv
@@ -28,7 +29,7 @@ from tests.local_coinbase import go_to, local_coinbase
 
 KEYS = ("COINBASE_API_KEY", "COINBASE_API_SECRET")
 PRICES = {"BTC-USD": (6_000_000, 6_060_000), "BIT-27DEC30-CDE": (6_000_000, 6_000_000)}
-"""In cents, in turn for a second each."""
+"""In cents, in turn for a fifth of a second each."""
 COMMON = (
     *("--exchange", "coinbase", "--venue", "silence_s=9", "--env-file", "keys.env", "--json"),
     *("--journal", "it.journal", "--record", "it.csv", "--record", "it.jsonl"),
@@ -40,8 +41,8 @@ TRADE = (
 )
 LEGS = ("BTC-USD", "BIT-27DEC30-CDE")
 DUAL_LEG = (
-    *("dual-leg", *COMMON, *ON_PAPER, "--for", "5s", "--strategy", "pairs"),
-    *("--symbols", ",".join(LEGS), "--interval", "1s", "--order-size", "2000"),
+    *("dual-leg", *COMMON, *ON_PAPER, "--for", "2s", "--strategy", "pairs"),
+    *("--symbols", ",".join(LEGS), "--interval", "200ms", "--order-size", "2000"),
     *("--set", "window=3", "--set", "z_entry=0.5", "--set", "z_exit=0"),
     *("--set", "legs.short_mode=derivative"),
     *("--max-tick-age-ms", "5000", "--execution-timeout-ms", "5000"),
@@ -49,8 +50,8 @@ DUAL_LEG = (
     *("--throttle-interval-secs", "1"),
 )
 PORTFOLIO = (
-    *("portfolio", *COMMON, *ON_PAPER, "--for", "5s", "--config", "pairs.json"),
-    *("--interval", "1s"),
+    *("portfolio", *COMMON, *ON_PAPER, "--for", "2s", "--config", "pairs.json"),
+    *("--interval", "200ms"),
 )
 RUN = ("run", "--config", "s.toml", "--live", "--json")
 COMMANDS: Mapping[click.Command, tuple[str, ...]] = {
@@ -69,7 +70,7 @@ PAIR = {
 }
 SESSION = """
 [session]
-for = "5s"
+for = "3s"
 
 [journal]
 path = "it.journal"
@@ -80,7 +81,7 @@ paper = false
 [[strategy]]
 kind = "moving-average"
 instruments = ["coinbase:BTC-USD"]
-interval = "1s"
+interval = "200ms"
 quantity = 0.02
 short_window = 1
 long_window = 2
@@ -92,7 +93,7 @@ path = "it.csv"
 
 
 def _bar(product: str, number: int, ts_ns: int) -> Bar:
-    price = PRICES[product][number // 4 % 2]
+    price = PRICES[product][number % 2]
     return Bar(
         InstrumentId("coinbase", product), ts_ns, price, price, price, price, 40, 2, 0, ts_ns
     )
@@ -112,9 +113,9 @@ def _market() -> Market:
 
 @pytest.fixture(scope="module")
 def coinbase(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, str]]:
-    """Serve it: a minute takes a quarter of a second."""
+    """Serve it: a minute takes a fifth of a second."""
     folder = tmp_path_factory.mktemp("coinbase")
-    with local_coinbase(folder, market=_market(), speed=240.0) as variables:
+    with local_coinbase(folder, market=_market(), speed=300.0) as variables:
         yield variables
 
 
@@ -172,6 +173,7 @@ def test_trade_on_paper(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     _recorded_alike(here, rows)
 
 
+@pytest.mark.long
 def test_trade_live(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """With the key of the file, and the fees of its tier."""
     rows = _traded(here, capsys, *TRADE, "--live")
