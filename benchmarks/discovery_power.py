@@ -33,7 +33,7 @@ PLANTED: Final = 5
 SECTOR: Final = 4
 """Symbols of a sector; the first two of each are a pair."""
 RULE: Final = LagRule(LagCriterion.AIC)
-BARS: Final = (250, 500, 1000, 2000, 4000)
+BARS: Final = (250, 500, 1000, 2000)
 HALF_LIVES: Final = (5, 10, 20, 40)
 COLOURS: Final = ("#c0392b", "#d68910", "#1e8449", "#1f618d")
 
@@ -145,7 +145,7 @@ def _panel(number: int, curves: Sequence[Sequence[Found]]) -> list[str]:
     return parts
 
 
-def figure(universes: int = 60) -> str:
+def figure(universes: int = 40) -> str:
     """Return the figure as SVG: power against length of history, one curve a half-life."""
     looks = [[look(bars, half_life, universes) for bars in BARS] for half_life in HALF_LIVES]
     parts = [text(LEFT, 16, "planted pairs found, by closes in the history; half-life", "start")]

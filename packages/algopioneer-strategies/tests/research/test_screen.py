@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from algopioneer_core.domain.errors import ConfigError, RefusedError
+from algopioneer_strategies.research import screen as screen_module
 from algopioneer_strategies.research.cointegration import all_pairs, engle_granger
 from algopioneer_strategies.research.lag_choice import LagCriterion, LagRule
 from algopioneer_strategies.research.multiple_testing import benjamini_hochberg, two_looks
@@ -140,6 +141,15 @@ def test_a_price_that_never_changes_is_refused_by_name(walks: Walks) -> None:
     found[1, :100] = found[1, 0]
     with pytest.raises(RefusedError, match="B: its price never changes"):
         screen(closes(found).between(0, 100), ScreenRule())
+
+
+def test_more_pairs_than_memory_holds_are_refused(
+    walks: Walks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before anything is made room for."""
+    monkeypatch.setattr(screen_module, "MOST_PAIRS", 5)
+    with pytest.raises(RefusedError, match="4 symbols are 6 pairs, more than 5"):
+        screen(closes(walks(4, 100)), ScreenRule())
 
 
 def test_a_terminal_gets_a_table(planted: AlignedCloses) -> None:

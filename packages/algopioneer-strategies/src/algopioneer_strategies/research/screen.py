@@ -40,6 +40,8 @@ __all__ = ["Screen", "ScreenRule", "screen"]
 Floats = NDArray[np.float64]
 Places = NDArray[np.intp]
 
+MOST_PAIRS: Final = 30_000_000
+"""Pairs whose results alone take some four gigabytes."""
 NAIVE_LEVEL: Final = 0.05
 """What one looks at who does not count the tests."""
 
@@ -145,8 +147,10 @@ def screen(
 
     Raises:
         NotEnoughData: There are too few closes for the lags.
-        RefusedError: No pair is left to test, or a price never changes.
+        RefusedError: No pair is left to test, a price never changes, or there are more pairs than
+            memory should be filled with.
     """
+    _refuse_too_many(len(closes.symbols))
     _refuse_constant(closes)
     groups = tuple(sectors or (None,) * len(closes.symbols))
     rule.lags.most(len(closes))
@@ -157,6 +161,16 @@ def screen(
         tests = _tested(closes, family, rule, watch, kept)
     found = _judged(closes, rule, groups, correlations, family, tests)
     return _with_survivors(found)
+
+
+def _refuse_too_many(symbols: int) -> None:
+    pairs = symbols * (symbols - 1) // 2
+    if pairs > MOST_PAIRS:
+        raise RefusedError(
+            f"{symbols:,} symbols are {pairs:,} pairs, more than {MOST_PAIRS:,}",
+            where="--symbols",
+            remedy="screen them in several runs, for instance a sector in each",
+        )
 
 
 def _refuse_constant(closes: AlignedCloses) -> None:
