@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from algopioneer_core.cli.progress import ProgressSink
+from algopioneer_core.cli.progress import ProgressSink, StageProgress
 from algopioneer_core.domain.instruments import InstrumentId
 from algopioneer_core.history.columns import BarColumns
 from algopioneer_core.history.joined import JointColumns
@@ -40,3 +40,15 @@ def test_progress_is_shown_on_slow_runs_of_a_terminal_only(is_terminal: bool) ->
         progress.bars(JointColumns((chunk,)), column.astype(np.float64), [])
 
     assert is_terminal is ("bars" in console.file.getvalue())
+
+
+def test_each_part_of_something_slow_has_a_bar() -> None:
+    """With how much of it is done."""
+    console = _SlowConsole(is_terminal=True)
+    assert isinstance(console.file, io.StringIO)
+    with StageProgress(console) as progress:
+        progress.move("journal", 1024, 2000)
+        progress.move("strategies", 1, 2)
+    shown = console.file.getvalue()
+    assert "journal" in shown
+    assert "1024/2000" in shown

@@ -1,7 +1,7 @@
 """From a session file and its journal to the backtest of each strategy, and to what differs."""
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Final
@@ -31,12 +31,14 @@ from algopioneer_core.runtime.resume import Resume
 from algopioneer_core.settings import nearest
 from algopioneer_core.simulation.replay import ReplayMarket
 
-__all__ = ["HISTORY", "JOURNAL", "session_parity"]
+__all__ = ["HISTORY", "JOURNAL", "ParityWatcher", "session_parity"]
 
 HISTORY: Final = "history"
 """Bars as the venues have them now: finished, and without gaps of our own."""
 JOURNAL: Final = "journal"
 """Bars as the session saw them."""
+ParityWatcher = Callable[[str, int, int], None]
+"""Told of a part of the comparison (`journal`, `strategies`) how much of how much is done."""
 
 
 def session_parity(
@@ -46,6 +48,7 @@ def session_parity(
     journal: Path | None = None,
     strategies: Sequence[str] = (),
     bars: str = HISTORY,
+    watch: ParityWatcher = lambda *_: None,
 ) -> tuple[Verdict, ...]:
     """
     Run a recorded session in the backtester and compare it, strategy by strategy.
@@ -58,6 +61,7 @@ def session_parity(
         journal: The file; that of the session unless given.
         strategies: Names of those to compare; all of the session unless given.
         bars: `HISTORY` or `JOURNAL`: what the backtester is given.
+        watch: Told how far it is.
 
     Raises:
         RefusedError: The session did not record its inputs, has another strategy, or cannot be
@@ -70,11 +74,11 @@ def session_parity(
     wanted = _wanted(checked, strategies)
     path = Path(config.journal_path) if journal is None else journal
     with SqliteStorage(path, read_only=True) as storage:
-        recorded = recorded_sessions(storage)
+        recorded = recorded_sessions(storage, watch=functools.partial(watch, "journal"))
     _check_names(recorded, wanted, str(path))
     if not strategies:
         _check_all_known(recorded, wanted, checked)
-    return run_waiting(functools.partial(_compared, checked, wanted, recorded, bars))
+    return run_waiting(functools.partial(_compared, checked, wanted, recorded, bars, watch))
 
 
 def _wanted(checked: CheckedSession, names: Sequence[str]) -> list[str]:
@@ -113,7 +117,11 @@ def _check_all_known(
 
 
 async def _compared(
-    checked: CheckedSession, names: Sequence[str], recorded: Mapping[str, Recorded], bars: str
+    checked: CheckedSession,
+    names: Sequence[str],
+    recorded: Mapping[str, Recorded],
+    bars: str,
+    watch: ParityWatcher,
 ) -> tuple[Verdict, ...]:
     async with AsyncExitStack() as stack:
         opened = _Opened()
@@ -122,12 +130,13 @@ async def _compared(
         # With the legs' patience of a replay: there is no deadline that a bar could meet.
         plan = await session_plan(evolve(checked, resume=Resume.CURSOR), opened.venues)
         plans = {each.name: each for each in plan.strategies}
-        return tuple(
-            [
+        verdicts: list[Verdict] = []
+        for name in names:
+            watch("strategies", len(verdicts), len(names))
+            verdicts.append(
                 await _verdict(checked, plan, plans[name], recorded[name], opened, bars)
-                for name in names
-            ]
-        )
+            )
+        return tuple(verdicts)
 
 
 class _Opened:

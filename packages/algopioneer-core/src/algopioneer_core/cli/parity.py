@@ -63,11 +63,14 @@ def parity(
     """
     from algopioneer_core.bootstrap.host import load_host
     from algopioneer_core.bootstrap.parity import session_parity
+    from algopioneer_core.cli.progress import StageProgress
 
     session = read_configured(file, env_file)
-    verdicts = session_parity(
-        session, load_host(session.allow), journal=path, strategies=strategies, bars=bars
-    )
+    host = load_host(session.allow)
+    with StageProgress() as progress:
+        verdicts = session_parity(
+            session, host, journal=path, strategies=strategies, bars=bars, watch=progress.move
+        )
     is_equal = all(each.divergence is None for each in verdicts)
     if as_json:
         print_json({"equal": is_equal, "strategies": [_verdict(each) for each in verdicts]})

@@ -19,7 +19,7 @@ from algopioneer_core.domain.round_trips import RoundTrip
 from algopioneer_core.history.joined import JointColumns
 from algopioneer_core.simulation.sinks import Float64Array, Holding
 
-__all__ = ["DownloadProgress", "ProgressSink"]
+__all__ = ["DownloadProgress", "ProgressSink", "StageProgress"]
 
 _PATIENCE_S: Final = 1.0
 """Runs shorter than this show nothing."""
@@ -68,19 +68,27 @@ class _Bars:
             self._shown = True
 
 
-class DownloadProgress(_Bars):
-    """How far a download is: a bar for each instrument."""
+class StageProgress(_Bars):
+    """How far something of several parts is: a bar for each of them."""
 
     def __init__(self, console: Console | None = None) -> None:
         super().__init__(console)
-        self._tasks: dict[InstrumentId, TaskID] = {}
+        self._tasks: dict[str, TaskID] = {}
+
+    def move(self, part: str, done: int, total: int) -> None:
+        """Show that *done* of *total* of a part are done."""
+        if part not in self._tasks:
+            self._tasks[part] = self._progress.add_task(part)
+        self._progress.update(self._tasks[part], completed=done, total=total)
+        self._show_if_late()
+
+
+class DownloadProgress(StageProgress):
+    """How far a download is: a bar for each instrument."""
 
     def watch(self, instrument_id: InstrumentId, done: int, total: int) -> None:
         """Show that *done* of *total* bars of an instrument were asked for."""
-        if instrument_id not in self._tasks:
-            self._tasks[instrument_id] = self._progress.add_task(str(instrument_id))
-        self._progress.update(self._tasks[instrument_id], completed=done, total=total)
-        self._show_if_late()
+        self.move(instrument_id, done, total)
 
 
 class ProgressSink(_Bars):

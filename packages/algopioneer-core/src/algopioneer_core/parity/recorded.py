@@ -1,6 +1,6 @@
 """What a journal has of one strategy's session: its bars, its decisions, what happened to it."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any, Final
 
 from attrs import field, frozen
@@ -60,6 +60,8 @@ _CAUSES: Final[dict[type, Cause]] = {
 }
 """Of a divergence that comes after such an event."""
 
+_TELL_EVERY: Final = 1024
+
 
 @frozen
 class Recorded:
@@ -101,19 +103,28 @@ class Recorded:
         return {each.ts_event for each in self.shown_later}
 
 
-def recorded_sessions(storage: Storage) -> dict[str, Recorded]:
+def recorded_sessions(
+    storage: Storage, *, watch: Callable[[int, int], None] = lambda *_: None
+) -> dict[str, Recorded]:
     """
     Return what a journal has of each of its strategies that decided on a bar, by name.
+
+    Args:
+        storage: The journal; it is only read.
+        watch: Told now and then how many of how many entries were read.
 
     Raises:
         RefusedError: A session in it did not record its inputs.
         JournalCorrupt: It is empty, or an entry cannot be read.
     """
-    if storage.heading() is None:
+    heading = storage.heading()
+    if heading is None:
         raise JournalCorrupt("is empty: no session has begun it", where=storage.name)
     reader = _Reader(storage.name)
     for row in storage.rows(Query()):
         reader.read(entry_of(row, where=storage.name).entry)
+        if not row.sequence % _TELL_EVERY:
+            watch(row.sequence, heading.sequence)
     return {name: each for name, each in reader.found.items() if each.bars}
 
 
