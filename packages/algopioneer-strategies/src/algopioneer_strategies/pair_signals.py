@@ -10,7 +10,7 @@ error) of a level, the integers of that one window decide, exactly as they do ba
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Final
 
@@ -112,7 +112,8 @@ class Scores:
         self._window = window
         self.z = _rolling_z(units, window)
         self.z[:first] = np.nan
-        self._guard = max(GUARD, _error(window))
+        self.guard = max(GUARD, _error(window))
+        """Distance from a level below which the float z does not decide."""
 
     @staticmethod
     def fits(units: NDArray[np.int64], window: int) -> bool:
@@ -126,21 +127,10 @@ class Scores:
             part = slice(start, start + _CHUNK)
             distance = self.z[part] - level.approximate
             sides[part] = (distance > 0).view(np.int8) - (distance < 0).view(np.int8)
-            near = np.abs(distance, out=distance) < self._guard
+            near = np.abs(distance, out=distance) < self.guard
             for bar in np.flatnonzero(near).tolist():
                 exact = self.exact(start + bar)
                 sides[start + bar] = compare(*exact, level.numerator, level.denominator)
-        return sides
-
-    def sides(self, levels: Sequence[Level]) -> NDArray[np.int8]:
-        """Return `side` of each level, a row for each; quicker for many levels of few bars."""
-        values = np.array([level.approximate for level in levels])
-        distance = self.z - values[:, np.newaxis]
-        sides: NDArray[np.int8] = (distance > 0).view(np.int8) - (distance < 0).view(np.int8)
-        near = np.abs(distance, out=distance) < self._guard
-        for row, bar in np.argwhere(near).tolist():
-            exact, level = self.exact(bar), levels[row]
-            sides[row, bar] = compare(*exact, level.numerator, level.denominator)
         return sides
 
     def exact(self, bar: int) -> tuple[int, int]:

@@ -36,8 +36,8 @@ __all__ = ["GridResult", "cell_trades", "run_cells", "run_grid"]
 
 _TILE_VALUES: Final = 1 << 20
 """Cells times bars that are walked at once."""
-_BLOCK_VALUES: Final = 1 << 16
-"""Cells times bars whose equity is made at once: half a megabyte for each array."""
+_BLOCK_VALUES: Final = 1 << 17
+"""Cells times bars whose equity is made at once: a megabyte for each array."""
 _CONSTANT: Final = (HedgeMethod.FIXED, HedgeMethod.FITTED)
 
 

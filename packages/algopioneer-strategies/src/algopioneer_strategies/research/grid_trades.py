@@ -7,7 +7,7 @@ to follow these tables, one step for a whole column of cells. Levels are decided
 bar (`pair_signals.Scores`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Final, Self
 
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from algopioneer_core.domain.errors import RefusedError
 from algopioneer_strategies.pair_signals import Scores
 from algopioneer_strategies.pairs_config import PairsConfig
-from algopioneer_strategies.zscore import Level
+from algopioneer_strategies.zscore import Level, compare
 
 __all__ = ["WAIT", "GridTrades", "constant_trades"]
 
@@ -27,6 +27,8 @@ WAIT: Final = 1
 _STEPS: Final = 16
 """Steps between two looks at whether all cells have come to the end."""
 _Places = NDArray[np.intp]
+_Row = tuple[int, Decimal]
+"""A window, and a level."""
 
 
 @frozen(eq=False, kw_only=True)
@@ -79,19 +81,19 @@ def constant_trades(
     Raises:
         RefusedError: The spreads are too large for the arithmetic.
     """
-    tables = _Tables(units)
-    for window, start in {cell.window: at for cell, at in zip(cells, first, strict=True)}.items():
-        of_window = [cell for cell in cells if cell.window == window]
-        tables.add(of_window, window, start)
-    entry_rows = np.array([tables.entries[cell.window, cell.z_entry] for cell in cells])
-    exit_rows = np.array([tables.exits[cell.window, cell.z_exit] for cell in cells])
-    bars, leaves = len(units), np.concatenate(tables.leaves)
-    signals, outs = _follow(np.concatenate(tables.enters), leaves, entry_rows, exit_rows, bars)
-    made = (signals < bars).T
+    scores = _scores(units, {cell.window for cell in cells})
+    starts = dict(zip((cell.window for cell in cells), first, strict=True))
+    entries = _rows([(cell.window, cell.z_entry) for cell in cells])
+    exits = _rows([(cell.window, cell.z_exit) for cell in cells])
+    enters = _enters(_Table(scores, entries), starts)
+    leaves, sides = _leaves(_Table(scores, exits))
+    entry_rows = np.array([entries[cell.window, cell.z_entry] for cell in cells])
+    exit_rows = np.array([exits[cell.window, cell.z_exit] for cell in cells])
+    signals, outs = _follow(enters, leaves, entry_rows, exit_rows, len(units))
+    made = (signals < len(units)).T
     cell, _ = np.nonzero(made)
     signal, out = signals.T[made], outs.T[made]
-    side = np.concatenate(tables.sides)[exit_rows[cell], signal]
-    return GridTrades(cell=cell, signal=signal, side=side, out=out)
+    return GridTrades(cell=cell, signal=signal, side=sides[exit_rows[cell], signal], out=out)
 
 
 def _follow(
@@ -112,60 +114,73 @@ def _follow(
     return np.array(signals), np.array(outs)
 
 
-class _Tables:
-    """From each bar to the next entry and to the exit of an entry there; rows shared by cells."""
-
-    def __init__(self, units: NDArray[np.int64]) -> None:
-        self._units = units
-        self._bars = len(units)
-        self.entries: dict[tuple[int, Decimal], int] = {}
-        """Row of `enters` by window and level."""
-        self.exits: dict[tuple[int, Decimal], int] = {}
-        """Row of `leaves` and `sides` by window and level."""
-        self.enters: list[_Places] = []
-        """The next bar from each on that enters; stacked blocks of rows."""
-        self.leaves: list[_Places] = []
-        """The bar in which the exit of an entry at each bar is filled."""
-        self.sides: list[NDArray[np.float64]] = []
-        """The side of an entry at each bar."""
-
-    def add(self, cells: Sequence[PairsConfig], window: int, first: int) -> None:
-        """Add the rows of *cells* of a window, which decide no entry before the bar *first*."""
-        if not Scores.fits(self._units, window):
+def _scores(units: NDArray[np.int64], windows: Iterable[int]) -> dict[int, Scores]:
+    found = {}
+    for window in windows:
+        if not Scores.fits(units, window):
             raise RefusedError(
                 "spreads are too large for the arithmetic of a grid",
                 where=f"window {window}",
                 remedy="use prices of a usual size, or a shorter window",
             )
-        scores = Scores(self._units, window, window - 1)
-        for rows, values in (
-            (self.entries, dict.fromkeys(cell.z_entry for cell in cells)),
-            (self.exits, dict.fromkeys(cell.z_exit for cell in cells)),
-        ):
-            rows |= {(window, value): len(rows) + at for at, value in enumerate(values)}
-        self._add_entries(scores, [Level(v) for w, v in self.entries if w == window], first)
-        self._add_exits(scores, [Level(v) for w, v in self.exits if w == window])
-
-    def _add_entries(self, scores: Scores, levels: Sequence[Level], first: int) -> None:
-        beyond = (scores.sides(levels) > 0) | (scores.sides(_mirrored(levels)) < 0)
-        beyond[:, :first] = False
-        beyond[:, self._bars - WAIT :] = False  # what is ordered there is never filled
-        self.enters.append(_next(beyond))
-
-    def _add_exits(self, scores: Scores, levels: Sequence[Level]) -> None:
-        long = scores.z < 0  # who enters below the mean, buys the spread
-        leaves_long = _next(scores.sides(_mirrored(levels)) > 0)
-        leaves_short = _next(scores.sides(levels) < 0)
-        # An entry is filled in the bar after its signal, and may be left from there on.
-        decided = np.where(long, leaves_long[:, WAIT:], leaves_short[:, WAIT:])
-        out = np.full((len(levels), self._bars + 1), self._bars)
-        np.minimum(decided + WAIT, self._bars, out=out[:, :-1])
-        self.leaves.append(out)
-        self.sides.append(np.broadcast_to(np.where(long, 1.0, -1.0), decided.shape))
+        found[window] = Scores(units, window, window - 1)
+    return found
 
 
-def _mirrored(levels: Sequence[Level]) -> list[Level]:
-    return [level.mirrored for level in levels]
+def _rows(wanted: Sequence[_Row]) -> dict[_Row, int]:
+    """Return the number of each different row; cells share many."""
+    return {row: number for number, row in enumerate(dict.fromkeys(wanted))}
+
+
+class _Table:
+    """z at each bar (column) for windows and levels (rows), and its exact place to the level."""
+
+    def __init__(self, scores: Mapping[int, Scores], rows: Mapping[_Row, int]) -> None:
+        self._scores = [scores[window] for window, _ in rows]
+        self.windows = [window for window, _ in rows]
+        self._levels = [Level(value) for _, value in rows]
+        self.z = np.array([each.z for each in self._scores])
+        self._values = np.array([[level.approximate] for level in self._levels])
+        self._guard = max(each.guard for each in self._scores)
+
+    def sides(self, sign: int | None = None) -> NDArray[np.int8]:
+        """
+        Return 1 where a number is above its row's level, -1 below, 0 on it or without z.
+
+        Args:
+            sign: The number is z times this, 1 or -1; without it, the size of z.
+        """
+        distance = (np.abs(self.z) if sign is None else sign * self.z) - self._values
+        sides: NDArray[np.int8] = (distance > 0).view(np.int8) - (distance < 0).view(np.int8)
+        near = np.abs(distance, out=distance) < self._guard
+        for row, bar in np.argwhere(near).tolist():
+            deviation, variance = self._scores[row].exact(bar)
+            turned = abs(deviation) if sign is None else sign * deviation
+            level = self._levels[row]
+            sides[row, bar] = compare(turned, variance, level.numerator, level.denominator)
+        return sides
+
+
+def _enters(table: _Table, starts: Mapping[int, int]) -> _Places:
+    """Return for each bar the next that enters: |z| is above the level."""
+    beyond = table.sides() > 0
+    for row, window in enumerate(table.windows):
+        beyond[row, : starts[window]] = False
+    beyond[:, beyond.shape[1] - WAIT :] = False  # what is ordered there is never filled
+    return _next(beyond)
+
+
+def _leaves(table: _Table) -> tuple[_Places, NDArray[np.float64]]:
+    """Return the bar in which the exit of an entry at each bar is filled, and the entry's side."""
+    bars = table.z.shape[1]
+    long = table.z < 0  # who enters below the mean, buys the spread
+    # A short spread leaves where z < exit, a long one where z > -exit: where -z < exit.
+    leaves_short, leaves_long = (_next(table.sides(sign) < 0) for sign in (1, -1))
+    # An entry is filled in the bar after its signal, and may be left from there on.
+    decided = np.where(long, leaves_long[:, WAIT:], leaves_short[:, WAIT:])
+    out = np.full((len(long), bars + 1), bars)
+    np.minimum(decided + WAIT, bars, out=out[:, :-1])
+    return out, np.where(long, 1.0, -1.0)
 
 
 def _next(flags: NDArray[np.bool_]) -> _Places:
