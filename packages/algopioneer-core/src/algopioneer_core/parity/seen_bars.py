@@ -12,7 +12,9 @@ from decimal import Decimal
 from algopioneer_core.domain.events import Event
 from algopioneer_core.domain.instruments import InstrumentId
 from algopioneer_core.domain.market_data import Bar, JointBar
+from algopioneer_core.domain.money import plain
 from algopioneer_core.domain.times import iso_utc
+from algopioneer_core.journal.words import describe
 from algopioneer_core.parity.causes import Cause, Fact
 
 __all__ = ["Series", "bar_facts", "series_of"]
@@ -42,8 +44,16 @@ def bar_facts(seen: Series, there: Series, only_shown: Collection[int] = ()) -> 
     return tuple(
         fact
         for ts_ns in sorted({*seen, *there})
+        if ts_ns in only_shown or not _are_alike(seen.get(ts_ns), there.get(ts_ns))
         for fact in _facts_at(ts_ns, seen.get(ts_ns), there.get(ts_ns), late=ts_ns in only_shown)
     )
+
+
+def _are_alike(seen: tuple[Bar, ...] | None, there: tuple[Bar, ...] | None) -> bool:
+    """Return whether bars are the same as they stand, which nearly all are: a look saves time."""
+    if seen is None or there is None:
+        return False
+    return all(ours[:-1] == theirs[:-1] for ours, theirs in zip(seen, there, strict=True))
 
 
 def _facts_at(
@@ -67,13 +77,13 @@ def _unlike(ts_ns: int, seen: tuple[Bar, ...], there: tuple[Bar, ...]) -> Iterat
         if _figures(ours) == _figures(theirs):
             continue
         of = f"the bar of {ours.instrument_id} until {iso_utc(ts_ns)}"
-        told = f"{of} is {_said(ours)} in the session and {_said(theirs)} in the backtest"
         ids = frozenset((ours.instrument_id,))
         if _may_have_become(ours, theirs):
-            text = f"the session saw {of} before it was finished: {told}"
-            yield Fact(ts_ns, Cause.UNFINISHED_BAR, text, ids)
+            text = f"the session saw {of} before it was finished, at {_said(ours)}"
+            yield Fact(ts_ns, Cause.UNFINISHED_BAR, f"{text}; it became {_said(theirs)}", ids)
         else:
-            yield Fact(ts_ns, Cause.CONFIGURATION, f"these are other data: {told}", ids)
+            text = f"{of} is {_said(ours)} in the session and {_said(theirs)} in the backtest"
+            yield Fact(ts_ns, Cause.CONFIGURATION, f"these are other data: {text}", ids)
 
 
 def _figures(bar: Bar) -> tuple[InstrumentId, Decimal, Decimal, Decimal, Decimal, Decimal]:
@@ -92,4 +102,5 @@ def _may_have_become(early: Bar, late: Bar) -> bool:
 
 
 def _said(bar: Bar) -> str:
-    return f"{bar.open} {bar.high} {bar.low} {bar.close} (volume {bar.volume})"
+    prices = describe(bar).partition(": ")[2]
+    return f"{prices}, volume {plain(bar.volume)}"
