@@ -66,6 +66,17 @@ class Spender:
         """Remember nothing."""
 
 
+class Plunger(Spender):
+    """Sells more than it can buy back, once."""
+
+    def on_event(self, event: Event, context: StrategyContext) -> Iterable[StrategyCommand]:
+        """Decide on the first bar."""
+        if not isinstance(event, Bar) or event.ts_event != BARS[0].ts_event:
+            return []
+        quantity = Decimal(40_000)
+        return [OrderIntent(instrument_id=A.id, side=Side.SELL, quantity=quantity)]
+
+
 class Stumbler(Flipper):
     """Fails once, for good, when it is shown the price of one bar."""
 
@@ -228,6 +239,15 @@ async def test_a_limit_that_only_one_of_them_has_is_configuration() -> None:
         assert verdict.divergence is not None
         assert verdict.divergence.cause is Cause.CONFIGURATION
         assert "max_order_notional" in verdict.divergence.why
+
+
+async def test_an_account_that_is_ruined_in_one_of_them_is_configuration() -> None:
+    """A backtest ends there; a paper account without margin rules goes on."""
+    plan = strategy_plan("short", lambda: Plunger(A.id), A)
+    verdict = judged(plan, await record(plan, [BARS]))
+    diverges(verdict, Cause.CONFIGURATION, DecisionKind.FILL)
+    assert verdict.divergence is not None
+    assert "nothing was left of the account" in verdict.divergence.why
 
 
 async def test_a_halt_by_hand_is_an_intervention(tmp_path: Path) -> None:

@@ -122,7 +122,7 @@ def test_a_fill_that_never_comes_says_what_became_of_its_order() -> None:
         ([wanted, refusal], [wanted, filled], Cause.INTERVENTION, "session's order was rejected"),
         ([wanted, filled], [wanted, refusal], Cause.INTERVENTION, "backtest's order was rejected"),
         ([wanted], [wanted, filled], Cause.LATENCY, "had not traded by the end"),
-        ([], [filled], Cause.UNEXPLAINED, "no such order"),
+        ([], [filled], Cause.CONFIGURATION, "the session went on"),
     ):
         found = compare("ma", session, backtest, EVIDENCE).divergence
         assert found is not None

@@ -119,7 +119,10 @@ def _never(number: int | None, row: Row, *, in_session: bool) -> Explanation:
             why = f": {each.note}" if each.note else ""
             return Cause.INTERVENTION, f"the {where}'s order was {each.body}{why}"
     if _order_of(number, row) is None:
-        return Cause.UNEXPLAINED, f"the {where} has no such order"
+        return (
+            Cause.CONFIGURATION,
+            f"nothing was left of the account: one of them closed everything, the {where} went on",
+        )
     return Cause.LATENCY, f"the {where}'s order had not traded by the end"
 
 
