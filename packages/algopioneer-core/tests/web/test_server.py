@@ -1,7 +1,6 @@
 """Pages over a real socket: on both backends, until the end, and where the port is taken."""
 
 import socket
-from typing import Any
 
 import anyio
 import httpx
@@ -19,12 +18,16 @@ async def _page(_: Request) -> JSONResponse:
     return JSONResponse({"well": True})
 
 
-PAGES = Starlette(routes=[Route("/", _page)])
+async def _broken(_: Request) -> JSONResponse:
+    raise LookupError("no such figure")
 
 
-async def _ask(url: str) -> Any:
+PAGES = Starlette(routes=[Route("/", _page), Route("/broken", _broken)])
+
+
+async def _ask(url: str, path: str = "/") -> httpx.Response:
     async with httpx.AsyncClient(base_url=url, trust_env=False) as client:
-        return (await client.get("/")).json()
+        return await client.get(path)
 
 
 @pytest.mark.parametrize("backend", ["trio", "asyncio"])
@@ -35,7 +38,7 @@ def test_pages_are_served_over_loopback_until_the_block_ends(backend: str) -> No
         listening = listen("127.0.0.1", 0, where="web")
         url = url_of(listening)
         async with serving(PAGES, listening, failures.append):
-            assert await _ask(url) == {"well": True}
+            assert (await _ask(url)).json() == {"well": True}
         with pytest.raises(httpx.ConnectError):
             await _ask(url)
         return url
@@ -43,6 +46,25 @@ def test_pages_are_served_over_loopback_until_the_block_ends(backend: str) -> No
     failures: list[Exception] = []
     assert anyio.run(run, backend=backend).startswith("http://127.0.0.1:")
     assert failures == []
+
+
+@pytest.mark.parametrize("backend", ["trio", "asyncio"])
+def test_a_page_that_fails_is_logged_and_the_others_are_served(
+    backend: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whoever asks gets a 500 without the reason; the reason is in the log."""
+
+    async def run() -> tuple[httpx.Response, httpx.Response]:
+        listening = listen("127.0.0.1", 0, where="web")
+        url = url_of(listening)
+        async with serving(PAGES, listening, failures.append):
+            return await _ask(url, "/broken"), await _ask(url)
+
+    failures: list[Exception] = []
+    broken, well = anyio.run(run, backend=backend)
+    assert (broken.status_code, well.status_code, failures) == (500, 200, [])
+    assert "no such figure" not in broken.text
+    assert "no such figure" in caplog.text
 
 
 def test_a_port_that_is_taken_is_told_in_one_line_with_the_remedy() -> None:

@@ -6,12 +6,14 @@ anything trades. The server gets a trigger for its end, and so leaves the signal
 alone. It is never the reason for a session to end: if it fails, that is said, and trading goes on.
 """
 
+import logging
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Final
 
 import anyio
+import anyio.abc
 import hypercorn.asyncio.run
 import hypercorn.trio.run
 import trio
@@ -84,7 +86,8 @@ async def serving(
     """
     ended = anyio.Event()
 
-    async def serve() -> None:
+    async def serve(*, task_status: anyio.abc.TaskStatus[None]) -> None:
+        task_status.started()  # the socket listens already: whoever asks waits
         try:
             await _serve(application, listening, ended)
         except Exception as error:  # whatever it is, it is no reason to stop trading
@@ -92,7 +95,7 @@ async def serving(
 
     with listening:
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(serve)
+            await tasks.start(serve)
             try:
                 yield
             finally:
@@ -101,7 +104,7 @@ async def serving(
 
 async def _serve(application: Starlette, listening: socket.socket, ended: anyio.Event) -> None:
     config = Config()
-    config.errorlog = None
+    config.errorlog = logging.getLogger("hypercorn.error")  # from there it comes into our log
     config.include_server_header = False
     config.graceful_timeout = _GOODBYE_S
     on_trio = trio.lowlevel.in_trio_run()
