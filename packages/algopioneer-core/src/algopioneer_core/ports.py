@@ -344,21 +344,10 @@ class Recorder(Protocol):
 
 
 class StateStore(Protocol):
-    """
-    Keeps states under keys: JSON values and objects of the domain, as strategies' snapshots are.
-
-    `algopioneer_core.testing.contracts.StateStoreContract` says what else holds.
-    """
+    """Keeps states under keys; `testing.contracts.StateStoreContract` says what else holds."""
 
     async def save(self, key: str, state: Mapping[str, object]) -> None:
-        """
-        Replace what is kept under *key*, wholly or not at all; return when it is kept.
-
-        A cancellation leaves the old state or the new one.
-
-        Raises:
-            AlgopioneerError: The state cannot be written, or the place refused it.
-        """
+        """Replace what is kept under *key*, wholly or, with an `AlgopioneerError`, not at all."""
 
     async def load(self, key: str) -> Mapping[str, object] | None:
         """Return what is kept under *key*; None when there is nothing."""
