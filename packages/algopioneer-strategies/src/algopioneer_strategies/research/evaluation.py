@@ -10,7 +10,9 @@ headline. The parameters to trade next are then chosen by the same rule on the l
 import math
 from typing import Final
 
-from attrs import frozen
+import numpy as np
+from attrs import evolve, frozen
+from numpy.typing import NDArray
 
 from algopioneer_core.domain.errors import ConfigError
 from algopioneer_core.domain.money import Money
@@ -94,13 +96,15 @@ class PairSearch:
     """The grid on the bars that the screen saw: where figures look best, and mean least."""
 
     grid: GridResult | None
-    """None where no cell can be tried: the fitted hedge is not positive."""
-    overfitting: Overfitting | None
-
-    @property
-    def best(self) -> int | None:
-        """Number of the best cell; None where none traded."""
-        return None if self.grid is None else self.grid.best()
+    """Without the returns, of which there are too many to keep for every pair of a search; None
+    where no cell can be tried: the fitted hedge is not positive."""
+    best: int | None = None
+    """Number of the best cell; None where none traded."""
+    winner: NDArray[np.float64] | None = None
+    """Its returns."""
+    effective: int = 0
+    """Different trials among the cells, by clustering."""
+    overfitting: Overfitting | None = None
 
 
 def search_grid(spec: GridSpec, joint: JointColumns, market: GridMarket, split: int) -> PairSearch:
@@ -111,9 +115,16 @@ def search_grid(spec: GridSpec, joint: JointColumns, market: GridMarket, split: 
         NotEnoughData: There are fewer bars than the slowest cell needs.
     """
     grid, _ = formation_grid(spec, joint.slice(0, split), market, keep_returns=True)
-    returns = None if grid is None else grid.returns
-    found = None if returns is None else overfitting_probability(returns)
-    return PairSearch(grid, found)
+    if grid is None or grid.returns is None:
+        return PairSearch(None)
+    best = grid.best()
+    return PairSearch(
+        grid=evolve(grid, returns=None),
+        best=best,
+        winner=None if best is None else grid.returns[best].copy(),
+        effective=effective_trials(grid.returns),
+        overfitting=overfitting_probability(grid.returns),
+    )
 
 
 @frozen(kw_only=True)
@@ -207,17 +218,14 @@ def evaluate(
 
 
 def _honesty(search: PairSearch, trials: int, confirmed: Confirmation) -> Honesty:
-    grid, best = search.grid, search.best
-    returns = None if grid is None else grid.returns
-    effective, recorded, clustered = 0, None, None
-    if grid is not None and returns is not None and best is not None:
-        effective = effective_trials(returns)
-        recorded = deflate(returns[best], grid.sharpe, trials)
-        clustered = deflate(returns[best], grid.sharpe, effective)
+    grid, winner, recorded, clustered = search.grid, search.winner, None, None
+    if grid is not None and winner is not None:
+        recorded = deflate(winner, grid.sharpe, trials)
+        clustered = deflate(winner, grid.sharpe, search.effective)
     shape = ReturnShape.of(confirmed.returns)
     return Honesty(
         trials=trials,
-        effective=effective,
+        effective=search.effective,
         by_recorded=recorded,
         by_effective=clustered,
         overfitting=search.overfitting.probability if search.overfitting else None,

@@ -17,7 +17,7 @@ from algopioneer_strategies.research.screen import Screen, ScreenRule, screen
 from algopioneer_strategies.research.search import FoundPair
 from algopioneer_strategies.research.universe import AlignedCloses
 
-__all__ = ["heat_map", "pair_figure"]
+__all__ = ["heat_map", "pair_figure", "thinned"]
 
 _NS_PER_MS: Final = 1_000_000
 _POINTS: Final = 1500
@@ -71,7 +71,7 @@ def _line(
     **more: object,
 ) -> Plotly:
     """Return a line in the panel *axis*, thinned where the screen has no room; NaN is a gap."""
-    places = _thinned(values)
+    places = thinned(values)
     return {
         "type": "scatter",
         "mode": "lines",
@@ -85,8 +85,8 @@ def _line(
     }
 
 
-def _thinned(values: NDArray[np.float64]) -> NDArray[np.intp]:
-    """Return the places of the lowest and highest value of each stretch, in order."""
+def thinned(values: NDArray[np.float64]) -> NDArray[np.intp]:
+    """Return the places of the lowest and highest value of each stretch, in order; all of few."""
     if len(values) <= _POINTS:
         return np.arange(len(values))
     chosen: set[int] = set()
@@ -111,10 +111,10 @@ class _Drawn:
         evaluation = self.evaluation
         out = evaluation.confirmed
         lines = [_line(out.ts_ns, out.equity, "Out of sample", _BLUE, 1)]
-        grid, best = evaluation.search.grid, evaluation.search.best
-        if grid is None or best is None or grid.returns is None:
+        winner = evaluation.search.winner
+        if winner is None:
             return lines
-        inside = np.cumprod(grid.returns[best] + 1.0) * float(out.equity[0])
+        inside = np.cumprod(winner + 1.0, dtype=np.float64) * float(out.equity[0])
         ts_ns = evaluation.joint.ts_ns[evaluation.split - len(inside) : evaluation.split]
         return [_line(ts_ns, inside, "In sample", _GREY, 1), *lines]
 
