@@ -129,6 +129,17 @@ def test_published_consumption_and_income() -> None:
     assert tests.p_values[0, 0] == pytest.approx(0.61495, abs=1e-5)
 
 
+def test_seeded_series_have_the_statistic_of_stata() -> None:
+    """`egranger`, four lags, a constant: -5.760696844656."""
+    draw = np.random.RandomState(123)
+    unit = draw.randn(200).cumsum()
+    found = draw.randn(200, 4)
+    found[:, :2] += unit[:, None]
+    found = np.round(found + np.array([1, 0, 0.5, 0]), 4)
+    tests = engle_granger(found[:, :2].T, all_pairs(2), LagRule(LagCriterion.FIXED, 4))
+    assert tests.statistics[0, 0] == pytest.approx(-5.760696844656, abs=1e-9)
+
+
 def test_the_screen_never_imports_statsmodels() -> None:
     """Two polynomials and an error function are all it takes."""
     code = (
