@@ -10,9 +10,12 @@ from algopioneer_core.testing.clocks import wait_all_blocked
 async def test_rings_before_the_wait_wake_once() -> None:
     """Any number of them is one."""
     bell = Wake()
+    assert not bell.is_rung
     bell.ring()
     bell.ring()
+    assert bell.is_rung
     await bell.wait()
+    assert not bell.is_rung
     with anyio.move_on_after(1) as scope:
         await bell.wait()
 

@@ -40,7 +40,7 @@ from algopioneer_core.runtime.winding_down import wind_down
 
 __all__ = ["LiveDriver"]
 
-_ALL_STATES_S: Final = 60
+_ALL_STATES_S: Final = 300
 """How often the state of strategies that saw something and did nothing is saved too, so that
 restarts re-read few bars."""
 

@@ -106,6 +106,7 @@ class Session:
         self._nonce = ""
         self.trades = 0
         """Round trips finished in this session."""
+        self._announced = 0
         self._saver = Saver(journal, self._venues)
         log = journal if plan.resume is Resume.CURSOR else self._saver
         self.alarm = AlarmBell(log, notifiers or {}, say=say)
@@ -349,6 +350,9 @@ class Session:
             self._asked.ring()
 
     def _ring_recorders(self) -> None:
+        if self.trades == self._announced:
+            return
+        self._announced = self.trades
         for pump in self.recording:
             pump.bell.ring()
 

@@ -144,6 +144,8 @@ class StrategyTasks:
         bell = self._bells[runner.name]
         with scope:
             while not scope.cancel_called and not self._is_gone(runner):
+                if bell.is_rung:  # else the wait lets others run
+                    await anyio.lowlevel.checkpoint()
                 with anyio.move_on_after(self._until_next(runner)):
                     await bell.wait()
                 await self._fill_gap(runner)
@@ -152,7 +154,6 @@ class StrategyTasks:
                 self._floor.process(runner, now_ns)
                 self._floor.fire_timers(runner, now_ns)
                 self._floor.supervision.look(runner, now_ns)
-                await anyio.lowlevel.checkpoint()
 
     def _until_next(self, runner: StrategyRunner) -> float | None:
         """

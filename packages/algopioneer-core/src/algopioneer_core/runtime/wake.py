@@ -14,6 +14,11 @@ class Wake:
         self._event: anyio.Event | None = None
         self._rung = False
 
+    @property
+    def is_rung(self) -> bool:
+        """Whether the next `wait` returns at once, without letting others run."""
+        return self._rung
+
     def ring(self) -> None:
         """Wake all who wait now, or else the next who comes."""
         self._rung = True
