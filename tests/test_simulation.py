@@ -145,6 +145,22 @@ def test_shrinking_leaves_the_incident_that_matters(monkeypatch: pytest.MonkeyPa
     assert replay_command(seed, 6, [number]).endswith(f"--jobs 1 --only {number}")
 
 
+def test_most_days_are_calm_and_no_hour_is() -> None:
+    """A part of a history is as calm as the whole."""
+    days = [draw_history(seed, 360) for seed in range(200)]
+    assert 180 < sum(each.is_calm and each.only([0]).is_calm for each in days) < 200
+    assert not any(draw_history(seed, 60).is_calm for seed in range(200))
+
+
+@pytest.mark.slow
+def test_a_calm_day_trades_and_holds() -> None:
+    """Six hours with few quotes."""
+    day = run_seed(7, 360)
+    assert isinstance(day, Outcome)
+    assert day.orders > 20
+    assert day.simulated_s > 6 * 3_600
+
+
 def test_shrinking_finds_incidents_that_only_fail_together() -> None:
     """Neither of the two can be left out, and everything else is."""
     asked: list[Sequence[int]] = []

@@ -1,113 +1,61 @@
-"""What the book-keeper of a simulation calls uneven for too long, on scripted histories."""
-
-from decimal import Decimal
-from typing import cast
+"""What is looked at only where something changed finds what a look at everything finds."""
 
 import pytest
-from attrs import define, field
 
-from algopioneer_core.domain.market_data import NS_PER_SECOND, Quote
-from algopioneer_core.engine.leg_states import LegState
+from algopioneer_core.engine.leg_manager import LegManager
 from algopioneer_core.runtime.floor import Floor
-from algopioneer_core.testing.clocks import VIRTUAL_START_NS, VirtualClock
-from algopioneer_core.testing.journal_storage import MemoryDisk
-from algopioneer_core.testing.simulated_reference import SimulatedReference
-from algopioneer_core.testing.simulation_books import BookKeeper, InvariantBroken
-from algopioneer_core.testing.simulation_market import REFERENCE
+from algopioneer_core.testing.simulate import Failure, run_seed
+from algopioneer_core.testing.simulation import Outcome
+from algopioneer_core.testing.simulation_books import BookKeeper
 
-PAIR = "pairs"
-ALLOWED_S = 45 + 3
-"""Seconds without a correction: a rule's deadline and a step of the market, and what three orders
-take that this venue has to be asked about."""
-LONG_S = 3_600
-"""Seconds that no rule allows."""
+_MINUTES = 6
 
 
-@define
-class Legs:
-    """The state of a pair."""
+def _look_at_everything(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let each check look at all legs and count all fills again."""
 
-    state: LegState
+    def everything(self: BookKeeper, _: Floor | None) -> list[str]:
+        return list(self.venue.traded.spreads)
 
+    check, audit = BookKeeper.check, BookKeeper.audit
 
-@define
-class Engine:
-    """What the book-keeper reads of an engine: its legs, and orders of which there are none."""
+    def whole(self: BookKeeper, floor: Floor | None, now_ns: int) -> None:
+        with monkeypatch.context() as inner:
+            inner.setattr(BookKeeper, "check", check)
+            audit(self, floor, now_ns)
 
-    legs: Legs
-    working: dict[str, object] = field(factory=dict)
-
-    @property
-    def orders(self) -> "Engine":
-        """Its orders."""
-        return self
+    monkeypatch.setattr(BookKeeper, "_spreads_to_check", everything)
+    monkeypatch.setattr(BookKeeper, "check", whole)
 
 
-@define
-class Runner:
-    """A strategy at work."""
-
-    name: str
-    engine: Engine
+def _forget_legs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Plant a leg manager that corrects nothing."""
+    monkeypatch.setattr(LegManager, "review", lambda *_: ())
 
 
-@define
-class Strategies:
-    """A session whose only strategy is a pair in some state."""
-
-    runners: dict[str, Runner]
-
-
-class History:
-    """A venue at which one leg of a pair is held and the other is not, from the first second."""
-
-    def __init__(self) -> None:
-        venue = SimulatedReference(VirtualClock(), lambda: 0.0)
-        price, size = Decimal(100), Decimal(5)
-        for each in REFERENCE:
-            venue.push(Quote(each.id, VIRTUAL_START_NS, price, price, size, size, VIRTUAL_START_NS))
-        self.books = BookKeeper(venue, MemoryDisk(), None)
-        self.books.held[PAIR, REFERENCE.coin.id] = Decimal(10)
-
-    def look(self, second: int, state: LegState | None) -> None:
-        """Have the books checked at *second*; None for *state* while no session runs."""
-        floor = None
-        if state is not None:
-            floor = Strategies({PAIR: Runner(PAIR, Engine(Legs(state)))})
-        self.books.check(cast("Floor | None", floor), VIRTUAL_START_NS + second * NS_PER_SECOND)
+def test_nothing_escapes_the_quick_look_where_all_is_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a count of everything at each event the same history holds, with as many checks."""
+    quick = run_seed(3, _MINUTES)
+    _look_at_everything(monkeypatch)
+    assert isinstance(quick, Outcome)
+    assert quick == run_seed(3, _MINUTES)
 
 
-def test_legs_that_nobody_corrects_break_an_invariant() -> None:
-    """Uneven for longer than the rules allow, the pair is named with what its legs are worth."""
-    history = History()
-    history.look(0, LegState.UNWINDING)
-    history.look(ALLOWED_S, LegState.UNWINDING)
-    with pytest.raises(InvariantBroken, match=r"pairs are 1000\.0 and 0\.0 for 49 s"):
-        history.look(ALLOWED_S + 1, LegState.UNWINDING)
+def test_both_find_the_same_where_legs_are_left_uneven(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same words of the same moment."""
+    _forget_legs(monkeypatch)
+    found = next(each for n in range(1, 20) if isinstance(each := run_seed(n, 12), Failure))
+    _look_at_everything(monkeypatch)
+    again = run_seed(found.seed, 12)
+    assert isinstance(again, Failure)
+    assert "the legs of" in found.broken[0]
+    assert again.broken == found.broken
 
 
-def test_halted_pair_may_be_uneven_for_as_long_as_people_leave_it() -> None:
-    """That it needs them was said; no rule makes it even."""
-    history = History()
-    for second in (0, LONG_S, 2 * LONG_S):
-        history.look(second, LegState.HALTED)
-
-
-def test_time_begins_when_a_pair_leaves_halted() -> None:
-    """The time it was halted is not held against it; the time after is."""
-    history = History()
-    history.look(0, LegState.UNWINDING)
-    history.look(LONG_S, LegState.HALTED)
-    history.look(LONG_S + 5, LegState.RECONCILING)
-    history.look(LONG_S + 5 + ALLOWED_S, LegState.UNWINDING)
-    with pytest.raises(InvariantBroken, match="for 49 s"):
-        history.look(LONG_S + 6 + ALLOWED_S, LegState.UNWINDING)
-
-
-def test_time_in_which_no_session_runs_is_nobodys() -> None:
-    """The count begins with the session that finds the legs uneven."""
-    history = History()
-    history.look(0, LegState.UNWINDING)
-    history.look(LONG_S, None)
-    history.look(2 * LONG_S, LegState.RECONCILING)
-    history.look(2 * LONG_S + ALLOWED_S, LegState.UNWINDING)
+def test_the_audit_counts_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fills that were left out of the count are found at the next audit."""
+    monkeypatch.setattr(BookKeeper, "_book", lambda *_: None)
+    monkeypatch.setattr(BookKeeper, "_check_engines", lambda *_: None)
+    result = run_seed(1, 10)
+    assert isinstance(result, Failure)
+    assert "was counted, and" in result.broken[0]

@@ -226,6 +226,11 @@ class PaperExchange:
         """Return the orders that may still trade, oldest first."""
         return list(self._working.values())
 
+    @property
+    def has_working(self) -> bool:
+        """Whether an order may still trade."""
+        return bool(self._working)
+
     # --- the market --------------------------------------------------------------------------
 
     def match(self, events: Sequence[MarketDataEvent]) -> Iterator[ExecutionReport]:

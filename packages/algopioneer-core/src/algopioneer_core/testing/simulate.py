@@ -50,7 +50,7 @@ REFERENCE_VENUE: Final = "reference"
 """The venue in memory, without a wire."""
 _OVER_WIRES: Final = 40
 _LONGEST_S: Final = 120
-"""How long a seed may take, and a second for each simulated minute: it takes a fiftieth."""
+"""How long a seed may take, and a second for each simulated minute: it takes a thousandth."""
 
 
 @frozen
@@ -218,7 +218,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog=f"python -m {_MODULE}", description=__doc__)
     parser.add_argument("--seeds", type=_positive, default=200, help="how many (200)")
     parser.add_argument("--first-seed", type=int, default=1, help="the first of them (1)")
-    parser.add_argument("--minutes", type=_positive, default=60, help="simulated, of each (60)")
+    parser.add_argument("--minutes", type=_positive, default=360, help="simulated, of each (360)")
     parser.add_argument(
         "--jobs", type=_positive, default=os.cpu_count() or 1, help="processes (one for each core)"
     )

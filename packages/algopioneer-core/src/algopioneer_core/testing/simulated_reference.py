@@ -91,8 +91,7 @@ class SimulatedReference:
 
     def line(self, clock: Clock, draw: Callable[[], float]) -> Line:
         """Return the line of a new life."""
-        del draw  # nothing here is left to chance
-        return Line(self.venue, clock)
+        return Line(self.venue, clock, draw)
 
     def push(self, event: Quote | Bar) -> None:
         """Let *event* happen."""

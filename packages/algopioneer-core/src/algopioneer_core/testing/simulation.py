@@ -11,6 +11,7 @@ what must hold through all of it.
 
 import hashlib
 from collections.abc import Callable, Iterable
+from typing import Final
 
 import anyio
 from attrs import frozen
@@ -29,6 +30,8 @@ from algopioneer_core.testing.simulation_venue import MakeVenue
 from algopioneer_core.testing.simulation_world import World
 
 __all__ = ["Outcome", "simulate"]
+
+_HOUR_NS: Final = 3_600 * NS_PER_SECOND
 
 
 @frozen(kw_only=True)
@@ -79,7 +82,8 @@ def simulate(
     """
     if history is None:
         history = draw_history(seed, minutes, strategies=strategies_of(host))
-    return run_virtual(_simulate, World(seed, host, venue), history, keep, seed=seed)
+    world = World(seed, host, venue, is_calm=history.is_calm)
+    return run_virtual(_simulate, world, history, keep, seed=seed)
 
 
 async def _simulate(
@@ -89,7 +93,7 @@ async def _simulate(
     async with world.venue.serving(), anyio.create_task_group() as tasks:
         tasks.start_soon(world.move_market)
         tasks.start_soon(play, history.plan, world.befall)
-        tasks.start_soon(_resume_at_last, world, history.duration_ns)
+        tasks.start_soon(_resume_every_hour, world, history.duration_ns)
         await world.process.live(history.all_lives)
         world.check()
         tasks.cancel_scope.cancel()
@@ -99,9 +103,11 @@ async def _simulate(
     return _outcome(world, history, keep)
 
 
-async def _resume_at_last(world: World, at_ns: int) -> None:
-    await anyio.sleep(at_ns / NS_PER_SECOND)
-    world.resume_everything()
+async def _resume_every_hour(world: World, until_ns: int) -> None:
+    """Let somebody look in who lifts all halts, the last time when nothing goes wrong any more."""
+    for at_ns in (*range(_HOUR_NS, until_ns, _HOUR_NS), until_ns):
+        await anyio.sleep_until(at_ns / NS_PER_SECOND)
+        world.resume_everything()
 
 
 def _living() -> int:

@@ -72,6 +72,8 @@ class BookKeeper:
     disturbed: dict[InstrumentId, None] = field(factory=dict)
     """Instruments that such orders, or somebody else's, have traded: to be told of."""
     checks: int = 0
+    _marked_ns: int = 0
+    _moved: dict[str, None] = field(factory=dict)
     _rows: int = 0
     _lost_rows: int = 0
     _foreign_fills: int = 0
@@ -102,8 +104,44 @@ class BookKeeper:
             self._book(fill)
         if floor is not None:
             self._check_engines(floor)
+        for name in self._spreads_to_check(floor):
+            self._check_legs(name, self.venue.traded.spreads[name], floor, now_ns)
+        self._moved.clear()
+
+    def _spreads_to_check(self, floor: Floor | None) -> list[str]:
+        """Return those of which something changed, or that are uneven, so that time counts."""
+        spreads, marked_ns = self.venue.traded.spreads, self.venue.books.now_ns
+        if marked_ns != self._marked_ns or floor is None:
+            self._marked_ns = marked_ns
+            return list(spreads)
+        return [name for name in spreads if name in self._moved or name in self._uneven_since]
+
+    def audit(self, floor: Floor | None, now_ns: int) -> None:
+        """
+        Count everything again from the beginning, and check all of it.
+
+        `check` looks only at what has changed; this says that nothing has escaped it.
+
+        Raises:
+            InvariantBroken: Something does not hold, or was not counted when it happened.
+        """
+        self.check(floor, now_ns)
+        held: dict[tuple[str, InstrumentId], Quantity] = dict.fromkeys(self.held, ZERO)
+        for fill in self.venue.executed:
+            if fill.client_order_id not in self.lost:
+                place = self.intents[fill.client_order_id][0], fill.instrument_id
+                held[place] = add(held.get(place, ZERO), fill.signed_quantity)
+        if held != self.held:
+            raise InvariantBroken(f"{self.held} is what was counted, and {held} was executed")
+        on_disk = {row.key for row in self.disk.rows(0) if row.kind == EntryKind.INTENT.value}
+        for client_order_id in self.venue.accepted:
+            if client_order_id not in self.lost and client_order_id not in on_disk:
+                raise InvariantBroken(f"order {client_order_id} is not on the disk any more")
         for name, legs in self.venue.traded.spreads.items():
             self._check_legs(name, legs, floor, now_ns)
+
+    def _at(self, place: tuple[str, InstrumentId]) -> Quantity:
+        return self.held.get(place, ZERO)
 
     # --- what nobody can know ----------------------------------------------------------------
 
@@ -117,7 +155,8 @@ class BookKeeper:
                 strategy, order = self.intents.pop(row.key, (row.strategy, decode(row.body)))
                 executed = mul(self._executed.get(row.key, ZERO), order.intent.side.sign)
                 place = strategy, order.intent.instrument_id
-                self.held[place] = sub(self.held.get(place, ZERO), executed)
+                self.held[place] = sub(self._at(place), executed)
+                self._moved[strategy] = None
                 self.disturbed[order.intent.instrument_id] = None
 
     # --- orders ------------------------------------------------------------------------------
@@ -191,7 +230,8 @@ class BookKeeper:
             return
         self._executed[key] = add(self._executed.get(key, ZERO), fill.quantity)
         place = self.intents[key][0], fill.instrument_id
-        self.held[place] = add(self.held.get(place, ZERO), fill.signed_quantity)
+        self.held[place] = add(self._at(place), fill.signed_quantity)
+        self._moved[place[0]] = None
 
     def _check_engines(self, floor: Floor) -> None:
         for runner in floor.runners.values():
@@ -224,6 +264,11 @@ class BookKeeper:
         if late:
             seconds = (now_ns - since) // NS_PER_SECOND
             raise InvariantBroken(f"the legs of {name} are {first} and {second} for {seconds} s")
+
+    @property
+    def is_uneven(self) -> bool:
+        """Whether the legs of a spread differ by more than they should."""
+        return bool(self._uneven_since)
 
     def position_of(self, strategy: str) -> Mapping[InstrumentId, Quantity]:
         """Return what the executed orders of *strategy* add up to, flat ones left out."""

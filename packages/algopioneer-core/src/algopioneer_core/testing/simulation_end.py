@@ -41,6 +41,7 @@ def check_end(
     """
     entries = [entry_of(row, where=storage.name) for row in storage.rows(Query())]
     check_journal(storage)
+    books.audit(None, books.venue.books.now_ns)
     _check_fills(books, entries)
     _check_ledgers(books, floor)
     _check_orders(books, floor, entries)

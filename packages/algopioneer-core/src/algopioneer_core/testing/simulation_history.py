@@ -25,6 +25,9 @@ _QUIET_NS: Final = 6 * _MINUTE_NS
 """How long nothing goes wrong before the end: everything unknown is known by then."""
 _LONGEST_FAULT_NS: Final = 45 * NS_PER_SECOND
 _LONGEST_AWAY_NS: Final = 3 * _MINUTE_NS
+_DAY: Final = 120
+"""Minutes from which on a history may be calm; a shorter one would pass without a trade."""
+_OFTEN_BUSY: Final = 0.02
 _STORM_NS: Final = 10 * NS_PER_SECOND
 _HALF: Final = 0.5
 _AT_VENUE: Final = {
@@ -93,6 +96,8 @@ class History:
     """One after the other, but for the last."""
     duration_ns: int
     """How long things go wrong; a quiet time follows."""
+    is_calm: bool = False
+    """Whether quotes are few and strategies trade a few times an hour, as on most days."""
 
     @property
     def incidents(self) -> tuple[Fault | Life, ...]:
@@ -143,16 +148,21 @@ def draw_history(
     duration_ns = minutes * _MINUTE_NS
     has_foreigners = numbers(seed, "foreigners")() < _HALF
     at_venue = _without({} if has_foreigners else {FaultKind.FOREIGN_ORDER}, _AT_VENUE)
+    is_calm = minutes >= _DAY and numbers(seed, "pace")() >= _OFTEN_BUSY
+    busy = max(minutes // 4, 1) if is_calm else minutes
     draw = numbers(seed, "faults")
     faults = [
-        *_drawn(draw, duration_ns, [venue], int(draw() * minutes * 2), at_venue),
-        *_drawn(draw, duration_ns, strategies, int(draw() * minutes / 4), _AT_STRATEGIES),
-        *_drawn(draw, duration_ns, [""], int(draw() * minutes / 15), _AT_MACHINE),
+        *_drawn(draw, duration_ns, [venue], int(draw() * busy * 2), at_venue),
+        *_drawn(draw, duration_ns, strategies, int(draw() * busy / 4), _AT_STRATEGIES),
+        *_drawn(draw, duration_ns, [""], int(draw() * busy / 15), _AT_MACHINE),
         *_storms(numbers(seed, "storms"), duration_ns, (venue, strategies), at_venue),
-        *_by_people(numbers(seed, "people"), duration_ns, minutes, strategies),
+        *_by_people(numbers(seed, "people"), duration_ns, busy, strategies),
     ]
     return History(
-        FaultPlan(faults).faults, _lives(numbers(seed, "lives"), duration_ns), duration_ns
+        FaultPlan(faults).faults,
+        _lives(numbers(seed, "lives"), duration_ns),
+        duration_ns,
+        is_calm,
     )
 
 
@@ -200,7 +210,7 @@ def _storms(
 def _by_people(
     draw: Callable[[], float], duration_ns: int, minutes: int, strategies: Sequence[str]
 ) -> tuple[Fault, ...]:
-    """Return what somebody does who looks in every few minutes; in half of the seeds nobody is."""
+    """Return what somebody does who cannot leave it alone; in half of the seeds there is nobody."""
     count = int(draw() * minutes / 3) if draw() < _HALF else 0
     return _drawn(draw, duration_ns, ["", *strategies], count, _BY_PEOPLE)
 

@@ -7,10 +7,11 @@ left of the process reaches the venue any more. What was on the wire arrives.
 """
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
-from typing import TypeVar
+from contextlib import asynccontextmanager, suppress
+from typing import Final, TypeVar
 
 import anyio
+from anyio.streams.memory import MemoryObjectReceiveStream
 
 from algopioneer_core.domain.capabilities import Capabilities
 from algopioneer_core.domain.errors import Outcome, VenueUnavailable
@@ -35,6 +36,7 @@ from algopioneer_core.simulation.ending_stream import EndingStream
 __all__ = ["Line"]
 
 _T = TypeVar("_T")
+_OFTEN_TOGETHER: Final = 0.9
 
 
 class Line:
@@ -44,11 +46,13 @@ class Line:
     Args:
         venue: At the other end.
         clock: Of the machine at our end: says when a market event has arrived.
+        draw: Numbers in [0, 1): whether what was sent together arrives together.
     """
 
-    def __init__(self, venue: Venue, clock: Clock) -> None:
+    def __init__(self, venue: Venue, clock: Clock, draw: Callable[[], float]) -> None:
         self.venue = venue
         self._clock = clock
+        self._draw = draw
         self.is_dead = False
         """Whether the power is off at our end."""
         self._breaks = 0
@@ -124,7 +128,7 @@ class Line:
     ) -> "AsyncIterator[_Stream[_T]]":
         """Give *inner* as a stream that ends with this line; *arrived* sees what comes."""
         self._opened += 1
-        number, stream = self._opened, _Stream(inner, arrived)
+        number, stream = self._opened, _Stream(inner, arrived, self._draw)
         self._streams[number] = stream  # type: ignore[assignment]  # only ever cancelled
         try:
             yield stream
@@ -133,11 +137,17 @@ class Line:
 
 
 class _Stream(EndingStream[_T]):
-    """A stream that may break while it is waited for."""
+    """A stream that may break while it is waited for; mostly, what is there is read in one go."""
 
-    def __init__(self, inner: ReceiveStream[_T], arrived: Callable[[_T], _T]) -> None:
+    def __init__(
+        self, inner: ReceiveStream[_T], arrived: Callable[[_T], _T], draw: Callable[[], float]
+    ) -> None:
         self._inner = inner
         self._arrived = arrived
+        self._draw = draw
+        self._at_hand = (
+            inner.receive_nowait if isinstance(inner, MemoryObjectReceiveStream) else None
+        )
         self._is_broken = False
         self._waiting: anyio.CancelScope | None = None
 
@@ -148,6 +158,9 @@ class _Stream(EndingStream[_T]):
 
     async def receive(self) -> _T:
         if not self._is_broken:
+            if self._at_hand is not None and self._draw() < _OFTEN_TOGETHER:
+                with suppress(anyio.WouldBlock):
+                    return self._arrived(self._at_hand())
             with anyio.CancelScope() as self._waiting:
                 return self._arrived(await self._inner.receive())
         raise VenueUnavailable("the connection was lost", outcome=Outcome.NOT_PLACED)

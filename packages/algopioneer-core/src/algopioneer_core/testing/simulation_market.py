@@ -5,7 +5,7 @@ The twin strays from the coin and comes back, and so does the perpetual, fast en
 basis trade every few minutes; the coin wanders, for moving averages. Prices are integers of cents.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator, Sequence
 from decimal import Decimal
 from typing import Final
 
@@ -71,7 +71,7 @@ _PERPETUAL: Final = Instrument(
 REFERENCE: Final = Traded(_COIN, _TWIN, _PERPETUAL)
 """At the reference venue."""
 STEP_NS: Final = 5 * NS_PER_SECOND
-"""Time between two quotes of an instrument."""
+"""How often prices move, and time between two quotes of an instrument while they are streamed."""
 INTERVAL_NS: Final = 60 * NS_PER_SECOND
 """Length of the bars."""
 _START: Final = 10_000
@@ -94,29 +94,50 @@ class _Stray:
 @define
 class PriceWalk:
     """
-    Prices in cents, step after step.
+    Prices in cents; they move whether anybody looks or not.
 
     Args:
-        draw: Numbers in [0, 1).
+        draw: Numbers in [0, 1) that move prices.
+        draw_size: Those that decide what is on offer.
         traded: What has the prices.
     """
 
     _draw: Callable[[], float]
+    _draw_size: Callable[[], float]
     _traded: Traded
+    _moved_ns: int | None = None
     _coin: int = _START * _PPM
     _strays: tuple[_Stray, ...] = field(factory=lambda: (_Stray(900), _Stray(700)))
-    _seen: dict[InstrumentId, list[int]] = field(factory=dict)
+    _seen: list[tuple[int, ...]] = field(factory=list)
 
-    def step(self, now_ns: int) -> Iterator[Quote | Bar]:
-        """Yield what happens at *now_ns*: a quote of each instrument, then its finished bar."""
-        self._coin += self._coin * int((self._draw() + self._draw() - 1) * 500) // _PPM
-        mids = [self._coin // _PPM, *(self._strayed(each) for each in self._strays)]
-        for instrument, mid in zip(self._traded, mids, strict=True):
-            self._seen.setdefault(instrument.id, []).append(mid)
-            yield self._quote(instrument.id, mid, now_ns)
+    def show(
+        self, now_ns: int, quoted: Container[InstrumentId] | None = None
+    ) -> Iterator[Quote | Bar]:
+        """
+        Yield what is seen at *now_ns*: quotes, then finished bars.
+
+        Call it at each whole minute, at least.
+
+        Args:
+            now_ns: When.
+            quoted: What is quoted; None for everything.
+        """
+        self._move_to(now_ns)
+        for instrument, mid in zip(self._traded, self._seen[-1], strict=True):
+            if quoted is None or instrument.id in quoted:
+                yield self._quote(instrument.id, mid, now_ns)
         if now_ns % INTERVAL_NS == 0:
-            for instrument in self._traded:
-                yield _bar(instrument.id, self._seen.pop(instrument.id), now_ns)
+            seen, self._seen = self._seen, []
+            for instrument, mids in zip(self._traded, zip(*seen, strict=True), strict=True):
+                yield _bar(instrument.id, mids, now_ns)
+
+    def _move_to(self, now_ns: int) -> None:
+        steps = 1 if self._moved_ns is None else (now_ns - self._moved_ns) // STEP_NS
+        for _ in range(steps):
+            self._coin += self._coin * int((self._draw() + self._draw() - 1) * 500) // _PPM
+            strayed = (self._strayed(each) for each in self._strays)
+            self._seen.append((self._coin // _PPM, *strayed))
+        self._moved_ns = now_ns
 
     def _strayed(self, stray: _Stray) -> int:
         return self._coin * (_PPM + stray.step(self._draw)) // _PPM // _PPM
@@ -128,11 +149,11 @@ class PriceWalk:
 
     def _size(self) -> Decimal:
         """Return a size on offer: mostly more than anybody wants, now and then less."""
-        thin = self._draw() < 0.15
-        return from_scaled(int(self._draw() * 4_000) + 1, 3) if thin else Decimal(5_000)
+        thin = self._draw_size() < 0.15
+        return from_scaled(int(self._draw_size() * 4_000) + 1, 3) if thin else Decimal(5_000)
 
 
-def _bar(instrument_id: InstrumentId, mids: list[int], now_ns: int) -> Bar:
+def _bar(instrument_id: InstrumentId, mids: Sequence[int], now_ns: int) -> Bar:
     return Bar(
         instrument_id, now_ns, mids[0], max(mids), min(mids), mids[-1], len(mids), 2, 0, now_ns
     )

@@ -36,12 +36,17 @@ class Quoter:
         instrument: What it trades.
         quantity: How much, base units.
         cents: How far from the close its orders rest.
+        every: At every how many bars it enters.
     """
 
-    def __init__(self, instrument: Instrument, quantity: Decimal, cents: int) -> None:
+    def __init__(
+        self, instrument: Instrument, quantity: Decimal, cents: int, every: int = 1
+    ) -> None:
         self._instrument = instrument
         self._quantity = quantity
         self._away = from_scaled(cents, 2)
+        self._every = every
+        self._bars = 0
         self._held_bars = 0
 
     def requirements(self) -> Requirements:
@@ -56,7 +61,8 @@ class Quoter:
             return ()
         held = context.quantity(self._instrument.id)
         self._held_bars = self._held_bars + 1 if held else 0
-        if context.has_working_orders:
+        self._bars += 1
+        if context.has_working_orders or not (held or self._bars % self._every == 0):
             return ()
         order = self._entry(event.close) if not held else self._exit(held, event.close)
         return order, SetTimer(_GIVE_UP, context.now_ns + _REST_NS)
@@ -90,9 +96,9 @@ class Quoter:
         )
 
     def snapshot(self) -> Mapping[str, object]:
-        """Return how long it has held something."""
-        return {"held_bars": self._held_bars}
+        """Return how long it has held something, and how many bars it saw."""
+        return {"held_bars": self._held_bars, "bars": self._bars}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Become what `snapshot` described."""
-        self._held_bars = state["held_bars"]
+        self._held_bars, self._bars = state["held_bars"], state["bars"]

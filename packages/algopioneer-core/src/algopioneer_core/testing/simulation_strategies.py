@@ -9,11 +9,11 @@ import enum
 import functools
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
 from attrs import evolve
 
-from algopioneer_core.domain.instruments import Instrument
+from algopioneer_core.domain.instruments import Instrument, InstrumentId
 from algopioneer_core.domain.money import ONE
 from algopioneer_core.domain.spreads import ShortMode
 from algopioneer_core.engine.exit_policies import StopLoss, StopLossConfig
@@ -35,7 +35,8 @@ _E = TypeVar("_E", bound=enum.Enum)
 LEG_NOTIONAL: Final = Decimal(1_000)
 """What each leg of a spread is worth when it is entered, USD."""
 _QUOTER: Final = "quoter"
-_SETTINGS: Final[Mapping[str, tuple[Mapping[str, Any], Mapping[str, Any]]]] = {
+_Settings: TypeAlias = Mapping[str, tuple[Mapping[str, Any], ...]]
+_BUSY: Final[_Settings] = {
     "moving-average": (
         {"short_window": 2, "long_window": 4, "quantity": Decimal(8), "allow_short": True},
         {"short_window": 3, "long_window": 5, "quantity": Decimal(6), "allow_short": False},
@@ -52,17 +53,40 @@ _SETTINGS: Final[Mapping[str, tuple[Mapping[str, Any], Mapping[str, Any]]]] = {
         {"quantity": Decimal(4), "cents": 3},
         {"quantity": Decimal(3), "cents": 5},
     ),
-}
-STRATEGIES: Final = tuple(_SETTINGS)
-"""Names of those that always trade; those of plugins are the plugins'."""
-_STRANGERS: Final[Mapping[str, tuple[Mapping[str, Any], Mapping[str, Any]]]] = {
     "breakout": (
         {"entry_window": 3, "exit_window": 2, "position_size": Decimal("0.1")},
         {"entry_window": 4, "exit_window": 1, "position_size": Decimal("0.05")},
     ),
 }
-"""Settings with which strangers trade often and little; others have those of their own."""
+"""Configurations that trade every few minutes."""
+_CALM: Final[_Settings] = {
+    "moving-average": (
+        {"short_window": 9, "long_window": 30, "quantity": Decimal(8), "allow_short": True},
+        {"short_window": 12, "long_window": 40, "quantity": Decimal(6), "allow_short": False},
+    ),
+    "pairs": (
+        {"window": 40, "z_entry": Decimal("2.2"), "z_exit": Decimal("0.2")},
+        {"window": 30, "z_entry": Decimal(2), "z_exit": Decimal(0)},
+    ),
+    "basis": (
+        {"entry_bps": Decimal(24), "exit_bps": Decimal(2), "allow_reverse": True},
+        {"entry_bps": Decimal(27), "exit_bps": Decimal(1), "allow_reverse": True},
+    ),
+    _QUOTER: (
+        {"quantity": Decimal(4), "cents": 3, "every": 12},
+        {"quantity": Decimal(3), "cents": 5, "every": 9},
+    ),
+    "breakout": (
+        {"entry_window": 30, "exit_window": 15, "position_size": Decimal("0.1")},
+        {"entry_window": 40, "exit_window": 10, "position_size": Decimal("0.05")},
+    ),
+}
+"""Configurations that trade a few times an hour."""
+_OFTEN_BUSY: Final = 0.04
 _AS_THEY_ARE: Final[tuple[Mapping[str, Any], ...]] = ({}, {})
+"""Settings of strangers that are not known here: those that they come with."""
+STRATEGIES: Final = ("moving-average", "pairs", "basis", _QUOTER)
+"""Names of those that always trade; those of plugins are the plugins'."""
 _OWN: Final = "algopioneer-"
 _HOLDINGS: Final = Decimal(100)
 """What is set aside of each instrument that cannot be sold short; more than any leg needs."""
@@ -82,11 +106,6 @@ def strategies_of(host: PluginHost) -> tuple[str, ...]:
     return (*STRATEGIES, *(name for name in strangers if name not in STRATEGIES))
 
 
-def _settings(name: str, variant: int) -> dict[str, Any]:
-    found = _SETTINGS.get(name) or _STRANGERS.get(name) or _AS_THEY_ARE
-    return dict(found[variant])
-
-
 def _instruments(name: str, traded: Traded) -> tuple[Instrument, ...]:
     single = traded.twin if name == _QUOTER else traded.coin
     return traded.spreads.get(name, (single,))
@@ -101,6 +120,7 @@ class Configuration:
         venue: Where they trade.
         moods: Of the strategies.
         numbers: Returns the numbers in [0, 1) that choose the policies of a strategy, by its name.
+        is_calm: Whether most of them trade a few times an hour, instead of every few minutes.
     """
 
     def __init__(
@@ -109,6 +129,8 @@ class Configuration:
         venue: SimulatedVenue,
         moods: Moods,
         numbers: Callable[[str], Callable[[], float]],
+        *,
+        is_calm: bool = False,
     ) -> None:
         self._host = host
         self._traded = venue.traded
@@ -118,6 +140,12 @@ class Configuration:
         self.names = strategies_of(host)
         """Of all strategies, whether they are in or not."""
         self._variants = dict.fromkeys(self.names, 0)
+        draw = numbers("pace")
+        self._settings = {
+            name: (_CALM if is_calm and draw() >= _OFTEN_BUSY else _BUSY).get(name, _AS_THEY_ARE)
+            for name in self.names
+        }
+        self._often_from_quotes = 0.15 if is_calm else 0.25
 
     def change(self, strategy: str, draw: Callable[[], float]) -> None:
         """Take *strategy* out, or put it in; or, one time in two, configure it otherwise."""
@@ -144,6 +172,16 @@ class Configuration:
             self._plan(name, self._variants[name]) for name in self.names if name in self._variants
         )
 
+    @property
+    def built_from_quotes(self) -> dict[InstrumentId, None]:
+        """The instruments whose bars a strategy makes of quotes."""
+        return {
+            key: None
+            for plan in self.plans()
+            for key, origin in plan.origins.items()
+            if origin is BarOrigin.QUOTES
+        }
+
     def _plan(self, name: str, variant: int) -> StrategyPlan:
         draw, instruments = self._numbers(name), _instruments(name, self._traded)
         plan = StrategyPlan(
@@ -164,10 +202,11 @@ class Configuration:
         if name == _QUOTER:
             stop = StopLoss(StopLossConfig(loss_fraction=Decimal("0.002")))
             plan = evolve(plan, exits=(stop,), exit_on_quotes=True)
-        return _from_quotes(plan) if draw() < 1 / 4 else plan
+        return _from_quotes(plan) if draw() < self._often_from_quotes else plan
 
     def _make(self, name: str, variant: int) -> Strategy:
-        settings, instruments = _settings(name, variant), _instruments(name, self._traded)
+        settings = dict(self._settings[name][variant])
+        instruments = _instruments(name, self._traded)
         if name == _QUOTER:
             return Moody(Quoter(instruments[0], **settings), name, self._moods)
         if len(instruments) > 1:

@@ -5,14 +5,16 @@ process that lives and dies among them.
 Only the venue, its books, the disk, the configuration and the recorder outlast a life.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from decimal import Decimal
 from typing import Final
 
 import anyio
 
-from algopioneer_core.domain.events import RiskHalted, RiskResumed
+from algopioneer_core.domain.events import Event, RiskHalted, RiskResumed
+from algopioneer_core.domain.instruments import InstrumentId
 from algopioneer_core.domain.market_data import NS_PER_SECOND
+from algopioneer_core.domain.orders import Order
 from algopioneer_core.engine.risk_limits import RiskLimits
 from algopioneer_core.plugins.manager import PluginHost
 from algopioneer_core.runtime.runner import StrategyRunner
@@ -20,7 +22,7 @@ from algopioneer_core.testing.clocks import VIRTUAL_START_NS, VirtualClock
 from algopioneer_core.testing.fault_plans import Fault, FaultKind
 from algopioneer_core.testing.simulation_books import BookKeeper, InvariantBroken
 from algopioneer_core.testing.simulation_history import numbers
-from algopioneer_core.testing.simulation_market import STEP_NS, PriceWalk
+from algopioneer_core.testing.simulation_market import INTERVAL_NS, STEP_NS, PriceWalk
 from algopioneer_core.testing.simulation_moods import Moods
 from algopioneer_core.testing.simulation_process import DRIFT, Process
 from algopioneer_core.testing.simulation_strategies import Configuration
@@ -36,6 +38,9 @@ __all__ = ["World"]
 
 _HALF: Final = 0.5
 _OFTEN_DISHONEST: Final = 0.15
+_OFTEN_QUOTED: Final = 0.2
+_WAITED_FOR_NS: Final = 2 * STEP_NS
+"""How soon the next quotes come where somebody waits for them."""
 _UNSYNCED: Final = 6
 _UNHEARD: Final = (FaultKind.SILENCE, FaultKind.STALL, FaultKind.HALF_OPEN)
 """Faults in which orders end and nobody is told: that is found by comparing, every now and then."""
@@ -50,9 +55,12 @@ class World:
         seed: Decides everything but the incidents.
         host: Where the strategies are found.
         make_venue: Makes the venue.
+        is_calm: Whether quotes are few and most strategies trade seldom.
     """
 
-    def __init__(self, seed: int, host: PluginHost, make_venue: MakeVenue) -> None:
+    def __init__(
+        self, seed: int, host: PluginHost, make_venue: MakeVenue, *, is_calm: bool = False
+    ) -> None:
         self.seed = seed
         self.clock = VirtualClock()
         """The true time."""
@@ -64,7 +72,11 @@ class World:
             self.venue.books.account.mark, lambda name: self.process.end_blocked(name)
         )
         self.configuration = Configuration(
-            host, self.venue, self.moods, lambda name: self.numbers(f"plan/{name}")
+            host,
+            self.venue,
+            self.moods,
+            lambda name: self.numbers(f"plan/{name}"),
+            is_calm=is_calm,
         )
         self.process = Process(
             seed,
@@ -77,6 +89,14 @@ class World:
         self.process.disk.honest = draw() >= _OFTEN_DISHONEST
         self.process.disk.unsynced = _UNSYNCED
         self.books = BookKeeper(self.venue, self.process.disk, max_gross)
+        self._streams = not is_calm
+        self._quoted = self._always_quoted(draw)
+        self._audited = 0
+        """How many lives have begun with an audit."""
+        self._accepted = 0
+        self._stirred_until_ns = 0
+        self._pause: anyio.CancelScope | None = None
+        """Until the next minute; None while quotes come at each step."""
 
     def numbers(self, name: str) -> Callable[[], float]:
         """Return numbers in [0, 1) of their own for one purpose."""
@@ -84,26 +104,73 @@ class World:
 
     def check(self) -> None:
         """
-        Look at every invariant.
+        Look at every invariant; at the beginning of a life, count everything anew for it.
 
         Raises:
             InvariantBroken: One does not hold.
         """
         process = self.process
         floor = process.session.floor if process.line and process.session else None
-        self.books.check(floor, self.clock.now_ns())
+        now_ns = self.clock.now_ns()
+        look = self.books.check if process.lives == self._audited else self.books.audit
+        self._audited = process.lives
+        look(floor, now_ns)
         if self.moods.misled:
             raise InvariantBroken(self.moods.misled[0])
+        if self._pause is not None and self._is_waited_for(now_ns):
+            self._pause.deadline = _seconds(_next(now_ns, _WAITED_FOR_NS))
+            self._pause = None
+
+    # --- the market --------------------------------------------------------------------------
 
     async def move_market(self) -> None:
         """Push quotes and bars, step after step, until cancelled."""
-        walk = PriceWalk(self.numbers("prices"), self.venue.traded)
+        walk = PriceWalk(self.numbers("prices"), self.numbers("sizes"), self.venue.traded)
         while True:
             now_ns = self.clock.now_ns()
-            for event in walk.step(now_ns):
+            for event in walk.show(now_ns, self._quoted_now(now_ns)):
                 self.venue.push(event)
             self.check()
-            await anyio.sleep_until((now_ns + STEP_NS - VIRTUAL_START_NS) / NS_PER_SECOND)
+            await self._until_next_quotes(now_ns)
+
+    async def _until_next_quotes(self, now_ns: int) -> None:
+        every_ns = STEP_NS if self._streams else INTERVAL_NS
+        waited_for = not self._streams and self._is_waited_for(now_ns)
+        with anyio.CancelScope() as scope:
+            scope.deadline = _seconds(_next(now_ns, _WAITED_FOR_NS if waited_for else every_ns))
+            self._pause = None if self._streams or waited_for else scope
+            await anyio.sleep_forever()
+
+    def _quoted_now(self, now_ns: int) -> Container[InstrumentId] | None:
+        """Return what is quoted at this step; None for everything."""
+        if self._streams or (self._is_waited_for(now_ns) and not self._rests_only):
+            return None
+        working = (each.intent.instrument_id for each in self.venue.books.working())
+        return {**self._quoted, **dict.fromkeys(working)}
+
+    @property
+    def _rests_only(self) -> bool:
+        """Whether what works are orders that wait for their price, and nothing else is open."""
+        orders = self.venue.books.working()
+        return bool(orders) and not self.books.is_uneven and all(_rests(each) for each in orders)
+
+    def _is_waited_for(self, now_ns: int) -> bool:
+        """
+        Return whether the next quotes matter to somebody.
+
+        They do while orders work or legs are uneven, and at the next step after an order: what a
+        venue holds back, or a fill that overtakes a cancel, comes with it.
+        """
+        accepted = len(self.venue.accepted)
+        if accepted != self._accepted or self.venue.books.has_working:
+            self._accepted, self._stirred_until_ns = accepted, now_ns + _WAITED_FOR_NS
+        return now_ns <= self._stirred_until_ns or self.books.is_uneven
+
+    def _always_quoted(self, draw: Callable[[], float]) -> dict[InstrumentId, None]:
+        """Return what is quoted at each minute, though nobody waits for it."""
+        built = self.configuration.built_from_quotes if self.venue.pushes_bars else None
+        ids = [each.id for each in self.venue.traded]
+        return {key: None for key in ids if draw() < _OFTEN_QUOTED or built is None or key in built}
 
     # --- incidents ---------------------------------------------------------------------------
 
@@ -163,13 +230,17 @@ class World:
     # --- people ------------------------------------------------------------------------------
 
     async def _order(self, fault: Fault, _: Callable[[], float]) -> None:
+        if fault.kind is FaultKind.RESUME and not fault.target:
+            self.resume_everything()
+            return
         for runner in self._at_work():
             if fault.target in ("", runner.name):
                 self._order_one(fault.kind, runner)
 
     def resume_everything(self) -> None:
-        """Let people see to it, at the end, that nothing is halted by hand."""
+        """Let people lift all halts, and start again what was given up."""
         for runner in self._at_work():
+            self._deliver(runner, RiskResumed(self._now_ns()))
             self._order_one(FaultKind.RESUME, runner)
 
     def _at_work(self) -> tuple[StrategyRunner, ...]:
@@ -183,8 +254,7 @@ class World:
 
     def _order_one(self, kind: FaultKind, runner: StrategyRunner) -> None:
         assert self.process.session is not None
-        floor, name = self.process.session.floor, runner.name
-        now_ns = max(floor.now_ns, self.machine.now_ns())
+        floor, name, now_ns = self.process.session.floor, runner.name, self._now_ns()
         if kind is FaultKind.RESUME:
             floor.deliver(runner, RiskResumed(now_ns, name))
             floor.supervision.revive(runner, now_ns)
@@ -193,11 +263,32 @@ class World:
         if kind is FaultKind.FLATTEN:
             floor.flatten(runner, now_ns, "flatten")
 
+    def _deliver(self, runner: StrategyRunner, event: Event) -> None:
+        assert self.process.session is not None
+        self.process.session.floor.deliver(runner, event)
+
+    def _now_ns(self) -> int:
+        assert self.process.session is not None
+        return max(self.process.session.floor.now_ns, self.machine.now_ns())
+
     async def _reload(self, fault: Fault, draw: Callable[[], float]) -> None:
         names = self.configuration.names
         name = fault.target or names[int(draw() * len(names))]
         self.configuration.change(name, draw)
         self.process.reload.ring()
+
+
+def _rests(order: Order) -> bool:
+    return order.intent.limit_price is not None
+
+
+def _next(now_ns: int, every_ns: int) -> int:
+    return now_ns - now_ns % every_ns + every_ns
+
+
+def _seconds(now_ns: int) -> float:
+    """Return a time as anyio's clock shows it."""
+    return (now_ns - VIRTUAL_START_NS) / NS_PER_SECOND
 
 
 _BY_KIND: Final = {
