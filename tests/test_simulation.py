@@ -90,6 +90,21 @@ def test_runner_tells_how_it_went(capsys: pytest.CaptureFixture[str]) -> None:
     assert "1 seeds held, 0 failed" in capsys.readouterr().out
 
 
+@pytest.mark.slow
+def test_seeds_are_played_by_several_processes_and_told_in_order(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Chunks of them; each journal is what one process alone writes."""
+    alone, shared = tmp_path / "alone", tmp_path / "shared"
+    for folder, jobs in ((alone, "1"), (shared, "2")):
+        options = ["--seeds", "4", "--minutes", "5", "--venue", "reference", "--jobs", jobs]
+        assert main([*options, "--journals", str(folder)]) == 0
+    assert "s of processor time a seed" in capsys.readouterr().out
+    texts = [each.read_bytes() for each in sorted(alone.iterdir())]
+    assert texts == [each.read_bytes() for each in sorted(shared.iterdir())]
+    assert len(texts) == 4
+
+
 def test_failure_names_the_seed_and_the_command_that_replays_it(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

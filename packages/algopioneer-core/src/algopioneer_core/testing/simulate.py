@@ -13,14 +13,14 @@ import re
 import signal
 import sys
 import traceback
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Final
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from algopioneer_core.bootstrap.host import load_host
 from algopioneer_core.bootstrap.surroundings import SystemClock
@@ -49,6 +49,8 @@ _MODULE: Final = "algopioneer_core.testing.simulate"
 REFERENCE_VENUE: Final = "reference"
 """The venue in memory, without a wire."""
 _OVER_WIRES: Final = 40
+_CHUNK: Final = 16
+"""Seeds that a process is given at a time, at most."""
 _LONGEST_S: Final = 120
 """How long a seed may take, and a second for each simulated minute: it takes a thousandth."""
 
@@ -92,11 +94,19 @@ def run_seed(
             (journals / f"seed-{seed}.txt").write_text(text, encoding="utf-8")
 
     try:
+        make, began_s = _venues()[venue], _processor_s()
         with _within(_LONGEST_S + minutes):
-            return simulate(seed, _host(), history=history, venue=_venues()[venue], keep=keep)
+            outcome = simulate(seed, _host(), history=history, venue=make, keep=keep)
+        return evolve(outcome, processor_s=_processor_s() - began_s)
     except Exception as error:
         broken = dict.fromkeys(f"{type(each).__name__}: {each}" for each in _leaves(error))
         return Failure(seed, tuple(broken), traceback.format_exc())
+
+
+def _processor_s() -> float:
+    """Return the processor time that this process has used, of itself and for it."""
+    times = os.times()
+    return times.user + times.system
 
 
 @contextmanager
@@ -260,12 +270,25 @@ def _played(seeds: Sequence[int], options: argparse.Namespace) -> Iterator[Outco
         journals=options.journals,
         venue=options.venue,
     )
-    if options.jobs == 1:
-        yield from (_told(play(seed), options) for seed in seeds)
+    for number, result in enumerate(_in_order(play, seeds, options.jobs), 1):
+        yield _told(result, options)
+        _progress(f"{number:,} of {len(seeds):,} seeds")
+    _progress("")
+
+
+def _in_order(
+    play: Callable[[int], Outcome | Failure], seeds: Sequence[int], jobs: int
+) -> Iterator[Outcome | Failure]:
+    """Yield what *play* makes of each seed, in their order; processes load plugins once."""
+    if jobs == 1:
+        yield from map(play, seeds)
         return
-    with ProcessPoolExecutor(options.jobs, mp_context=get_context("spawn")) as pool:
-        for result in pool.map(play, seeds):
-            yield _told(result, options)
+    chunk = max(1, min(_CHUNK, len(seeds) // (4 * jobs)))
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        try:
+            yield from pool.map(play, seeds, chunksize=chunk)
+        finally:  # whoever wants no more waits for no more than what is being played
+            pool.shutdown(wait=False, cancel_futures=True)
 
 
 def up_to_failure(results: Iterable[Outcome | Failure]) -> Iterator[Outcome | Failure]:
@@ -294,6 +317,7 @@ def _told(result: Outcome | Failure, options: argparse.Namespace) -> Outcome | F
 
 def _summary(outcomes: Sequence[Outcome], failed: int, seconds: float) -> str:
     simulated = sum(each.simulated_s for each in outcomes)
+    busy = sum(each.processor_s for each in outcomes)
     return (
         f"{len(outcomes)} seeds held, {failed} failed: "
         f"{sum(each.orders for each in outcomes):,} orders, "
@@ -304,13 +328,22 @@ def _summary(outcomes: Sequence[Outcome], failed: int, seconds: float) -> str:
         f"{sum(each.lives - 1 for each in outcomes):,} restarts; "
         f"{sum(each.checks for each in outcomes):,} checks; "
         f"{simulated / 3600:.1f} simulated hours in {seconds:.0f} s "
-        f"({simulated / 60 / max(seconds, 1e-9):.0f} minutes a second)"
+        f"({simulated / 60 / max(seconds, 1e-9):.0f} minutes a second), "
+        f"{busy / max(len(outcomes), 1):.2f} s of processor time a seed"
     )
 
 
 def _say(text: str) -> None:
+    _progress("")
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
+
+
+def _progress(text: str) -> None:
+    """Show one line of progress in place of the last, where somebody sits before a terminal."""
+    if sys.stderr.isatty():
+        sys.stderr.write(f"\r\033[K{text}")
+        sys.stderr.flush()
 
 
 if __name__ == "__main__":

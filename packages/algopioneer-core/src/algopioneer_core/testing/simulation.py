@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 import anyio
-from attrs import frozen
+from attrs import field, frozen
 
 from algopioneer_core.domain.market_data import NS_PER_SECOND
 from algopioneer_core.journal.verify import export
@@ -53,6 +53,8 @@ class Outcome:
     simulated_s: int
     digest: str
     """SHA-256 of the canonical export of the journal."""
+    processor_s: float = field(default=0.0, eq=False)
+    """What it cost; not part of what happened."""
 
 
 def simulate(
