@@ -18,6 +18,7 @@ from algopioneer_core.testing.simulate import (
     replay_command,
     run_seed,
     shrunk,
+    usual_minutes,
     usual_venue,
 )
 from algopioneer_core.testing.simulation import Outcome, simulate
@@ -97,12 +98,12 @@ def test_seeds_are_played_by_several_processes_and_told_in_order(
     """Chunks of them; each journal is what one process alone writes."""
     alone, shared = tmp_path / "alone", tmp_path / "shared"
     for folder, jobs in ((alone, "1"), (shared, "2")):
-        options = ["--seeds", "4", "--minutes", "5", "--venue", "reference", "--jobs", jobs]
+        options = ["--seeds", "2", "--minutes", "3", "--venue", "reference", "--jobs", jobs]
         assert main([*options, "--journals", str(folder)]) == 0
     assert "s of processor time a seed" in capsys.readouterr().out
     texts = [each.read_bytes() for each in sorted(alone.iterdir())]
     assert texts == [each.read_bytes() for each in sorted(shared.iterdir())]
-    assert len(texts) == 4
+    assert len(texts) == 2
 
 
 def test_failure_names_the_seed_and_the_command_that_replays_it(
@@ -158,6 +159,12 @@ def test_shrinking_leaves_the_incident_that_matters(monkeypatch: pytest.MonkeyPa
     assert isinstance(again, Failure)
     assert again.broken == failure.broken
     assert replay_command(seed, 6, [number]).endswith(f"--jobs 1 --only {number}")
+
+
+def test_a_history_over_a_wire_lasts_an_hour() -> None:
+    """Unless somebody says otherwise; one in memory lasts six."""
+    assert usual_minutes(usual_venue(1)) == 360
+    assert usual_minutes(usual_venue(0)) == 60
 
 
 def test_most_days_are_calm_and_no_hour_is() -> None:

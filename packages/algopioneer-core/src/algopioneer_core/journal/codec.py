@@ -64,6 +64,8 @@ _VOCABULARY: Final = (
 )
 _TAG: Final = "$"
 _PLAIN: Final = frozenset((str, int, bool, type(None)))
+_MAPPINGS: Final = (dict, Mapping)
+"""A dict is found out much sooner than by asking whether it is some mapping."""
 
 
 def _is_word(found: object) -> bool:
@@ -130,10 +132,19 @@ def _tagged(value: object) -> object:
     tag = _TAGS.get(kind)
     if tag is not None:
         return {tag: value}
-    if isinstance(value, Mapping):
-        return {_key(key): _tagged(part) for key, part in value.items()}
+    # Most parts are plain and most keys are text: they are looked at without a call for each.
+    if isinstance(value, _MAPPINGS):
+        return {
+            key if type(key) is str and key[:1] != _TAG else _key(key): (
+                part if type(part) in _PLAIN else _tagged(part)
+            )
+            for key, part in value.items()
+        }
     if kind in (list, tuple, collections.deque):
-        return [_tagged(part) for part in value]  # type: ignore[attr-defined]  # checked above
+        return [
+            part if type(part) in _PLAIN else _tagged(part)
+            for part in value  # type: ignore[attr-defined]  # checked above
+        ]
     if kind is float and math.isfinite(value):  # type: ignore[arg-type]
         return value
     raise TypeError(f"{value!r} ({kind.__name__}) has no canonical text")

@@ -146,8 +146,7 @@ class StrategyTasks:
             while not scope.cancel_called and not self._is_gone(runner):
                 if bell.is_rung:  # else the wait lets others run
                     await anyio.lowlevel.checkpoint()
-                with anyio.move_on_after(self._until_next(runner)):
-                    await bell.wait()
+                await _rung_within(bell, self._until_next(runner))
                 await self._fill_gap(runner)
                 now_ns = self._clock.now_ns()
                 runner.expire(now_ns)
@@ -167,3 +166,12 @@ class StrategyTasks:
         others = (runner.restart_ns, runner.next_close_ns(now_ns))
         times = [*runner.timers.values(), *(each for each in others if each is not None)]
         return max(0, min(times) - now_ns) / NS_PER_SECOND if times else None
+
+
+async def _rung_within(bell: Wake, seconds: float | None) -> None:
+    """Wait for *bell*, but no longer than that; None for as long as it takes."""
+    if seconds is None:  # nearly always, and then no scope is made for each event
+        await bell.wait()
+        return
+    with anyio.move_on_after(seconds):
+        await bell.wait()

@@ -42,6 +42,7 @@ __all__ = [
     "run_seed",
     "shrunk",
     "up_to_failure",
+    "usual_minutes",
     "usual_venue",
 ]
 
@@ -49,6 +50,8 @@ _MODULE: Final = "algopioneer_core.testing.simulate"
 REFERENCE_VENUE: Final = "reference"
 """The venue in memory, without a wire."""
 _OVER_WIRES: Final = 40
+_DAY: Final = 360
+_OVER_A_WIRE: Final = 60
 _CHUNK: Final = 16
 """Seeds that a process is given at a time, at most."""
 _LONGEST_S: Final = 120
@@ -68,7 +71,7 @@ class Failure:
 
 def run_seed(
     seed: int,
-    minutes: int,
+    minutes: int | None = None,
     only: Sequence[int] | None = None,
     journals: Path | None = None,
     venue: str | None = REFERENCE_VENUE,
@@ -78,12 +81,13 @@ def run_seed(
 
     Args:
         seed: Decides everything.
-        minutes: How long things go wrong, simulated.
+        minutes: How long things go wrong, simulated; None for as long as is usual at the venue.
         only: The numbers of the incidents that happen; None for all of them.
         journals: A folder for the canonical export of the journal, `seed-N.txt`.
         venue: Where it happens; None for where the seed says.
     """
     venue = venue or usual_venue(seed)
+    minutes = minutes or usual_minutes(venue)
     history = _history(seed, minutes, venue)
     if only is not None:
         history = history.only(only)
@@ -136,11 +140,16 @@ def usual_venue(seed: int) -> str:
     """
     Return the venue at which *seed* happens when nobody says where.
 
-    Each fortieth is at an installed venue, over its wire: that costs ten times as much.
+    Each fortieth is at an installed venue, over its wire: a minute there costs many times as much.
     """
     others = [name for name in _venues() if name != REFERENCE_VENUE]
     turn, rest = divmod(seed, _OVER_WIRES)
     return REFERENCE_VENUE if rest or not others else others[turn % len(others)]
+
+
+def usual_minutes(venue: str) -> int:
+    """Return how long a history is where nobody says it: six hours, or one over a wire."""
+    return _DAY if venue == REFERENCE_VENUE else _OVER_A_WIRE
 
 
 def shrunk(
@@ -228,7 +237,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog=f"python -m {_MODULE}", description=__doc__)
     parser.add_argument("--seeds", type=_positive, default=200, help="how many (200)")
     parser.add_argument("--first-seed", type=int, default=1, help="the first of them (1)")
-    parser.add_argument("--minutes", type=_positive, default=360, help="simulated, of each (360)")
+    parser.add_argument(
+        "--minutes", type=_positive, help="simulated, of each (360; over a wire 60)"
+    )
     parser.add_argument(
         "--jobs", type=_positive, default=os.cpu_count() or 1, help="processes (one for each core)"
     )
@@ -305,12 +316,13 @@ def _told(result: Outcome | Failure, options: argparse.Namespace) -> Outcome | F
         for line in result.broken:
             _say(f"  {line}")
         only, venue = options.only, options.venue or usual_venue(result.seed)
+        minutes = options.minutes or usual_minutes(venue)
         if options.shrink:
-            only = shrunk(result, options.minutes, only, venue)
-            incidents = _history(result.seed, options.minutes, venue).incidents
+            only = shrunk(result, minutes, only, venue)
+            incidents = _history(result.seed, minutes, venue).incidents
             for number in only:
                 _say(f"  incident {number}: {incidents[number]}")
-        _say(f"  again: {replay_command(result.seed, options.minutes, only, venue)}")
+        _say(f"  again: {replay_command(result.seed, minutes, only, venue)}")
         _say(result.details)
     return result
 

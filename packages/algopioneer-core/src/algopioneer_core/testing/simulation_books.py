@@ -95,7 +95,8 @@ class BookKeeper:
             InvariantBroken: Something does not.
         """
         self.checks += 1
-        self._note_lost_rows()
+        if len(self.disk.lost) != self._lost_rows:
+            self._note_lost_rows()
         for client_order_id in self._new_orders():
             if client_order_id not in self.lost:
                 self._check_accepted(client_order_id)

@@ -149,7 +149,7 @@ def draw_history(
     has_foreigners = numbers(seed, "foreigners")() < _HALF
     at_venue = _without({} if has_foreigners else {FaultKind.FOREIGN_ORDER}, _AT_VENUE)
     is_calm = minutes >= _DAY and numbers(seed, "pace")() >= _OFTEN_BUSY
-    busy = max(minutes // 4, 1) if is_calm else minutes
+    busy = max(minutes // 6, 1) if is_calm else minutes
     draw = numbers(seed, "faults")
     faults = [
         *_drawn(draw, duration_ns, [venue], int(draw() * busy * 2), at_venue),

@@ -8,7 +8,6 @@ the message says, and starts it again.
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager, suppress
-from decimal import Decimal
 from typing import Final
 
 import anyio
@@ -23,7 +22,6 @@ from algopioneer_core.journal.rows import Heading, Row, SnapshotRow, StorageFail
 from algopioneer_core.ports import Venue
 from algopioneer_core.recorders.memory import MemoryRecorder
 from algopioneer_core.runtime.plan import SessionPlan
-from algopioneer_core.runtime.reconciliation import DriftRules
 from algopioneer_core.runtime.session import Chance, Session
 from algopioneer_core.runtime.stopping import StopRequest
 from algopioneer_core.runtime.wake import Wake
@@ -35,15 +33,13 @@ from algopioneer_core.testing.simulation_strategies import Configuration
 from algopioneer_core.testing.simulation_troubles import MachineClock
 from algopioneer_core.testing.simulation_venue import SimulatedLine, SimulatedVenue
 
-__all__ = ["DRIFT", "Process"]
+__all__ = ["Process"]
 
 _PLENTY: Final = 1_000_000
 _RESTART_S: Final = 5
 """How long it takes until somebody has looked, and starts it again."""
 _OPENING_S: Final = 30
 """How long a session waits for a venue that does not answer when it is started."""
-DRIFT: Final = DriftRules(every_s=Decimal(60))
-"""How often venue and books are compared."""
 
 
 class Process:
@@ -184,7 +180,7 @@ class Process:
             limits=self._limits,
             grace_ns=2 * NS_PER_SECOND,
             max_tick_age_ns=60 * NS_PER_SECOND,
-            drift=DRIFT,
+            drift=self._configuration.drift,
         )
 
     # --- ends --------------------------------------------------------------------------------

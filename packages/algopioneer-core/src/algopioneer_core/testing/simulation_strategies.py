@@ -23,6 +23,7 @@ from algopioneer_core.engine.strategy import Strategy
 from algopioneer_core.plugins.manager import PluginHost
 from algopioneer_core.runtime.bar_intake import BarOrigin
 from algopioneer_core.runtime.plan import StrategyPlan
+from algopioneer_core.runtime.reconciliation import DriftRules
 from algopioneer_core.runtime.restart_policy import OnExhausted, OnRemove, RestartPolicy
 from algopioneer_core.testing.simulation_market import INTERVAL_NS, Traded
 from algopioneer_core.testing.simulation_moods import Moods, Moody
@@ -145,6 +146,8 @@ class Configuration:
             name: (_CALM if is_calm and draw() >= _OFTEN_BUSY else _BUSY).get(name, _AS_THEY_ARE)
             for name in self.names
         }
+        self.drift = DriftRules(every_s=Decimal(120 if is_calm else 60))
+        """How often venue and books are compared."""
         self._often_from_quotes = 0.15 if is_calm else 0.25
 
     def change(self, strategy: str, draw: Callable[[], float]) -> None:

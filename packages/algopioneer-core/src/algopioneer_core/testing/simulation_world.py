@@ -24,7 +24,7 @@ from algopioneer_core.testing.simulation_books import BookKeeper, InvariantBroke
 from algopioneer_core.testing.simulation_history import numbers
 from algopioneer_core.testing.simulation_market import INTERVAL_NS, STEP_NS, PriceWalk
 from algopioneer_core.testing.simulation_moods import Moods
-from algopioneer_core.testing.simulation_process import DRIFT, Process
+from algopioneer_core.testing.simulation_process import Process
 from algopioneer_core.testing.simulation_strategies import Configuration
 from algopioneer_core.testing.simulation_troubles import (
     MachineClock,
@@ -188,7 +188,7 @@ class World:
     def _excuse(self, fault: Fault) -> None:
         until_ns = self.clock.now_ns() + fault.duration_ns
         if fault.kind in _UNHEARD:
-            until_ns += int(DRIFT.every_s * NS_PER_SECOND)
+            until_ns += int(self.configuration.drift.every_s * NS_PER_SECOND)
         self.books.excused_until_ns = max(self.books.excused_until_ns, until_ns)
 
     async def _break_line(self, fault: Fault) -> None:
