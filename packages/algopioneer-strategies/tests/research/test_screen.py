@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 from rich.console import Console
 
-from algopioneer_core.domain.errors import ConfigError, RefusedError
+from algopioneer_core.domain.errors import ConfigError, NotEnoughData, RefusedError
 from algopioneer_strategies.research import screen as screen_module
 from algopioneer_strategies.research.cointegration import all_pairs, engle_granger
 from algopioneer_strategies.research.lag_choice import LagCriterion, LagRule
@@ -141,6 +141,13 @@ def test_a_price_that_never_changes_is_refused_by_name(walks: Walks) -> None:
     found[1, :100] = found[1, 0]
     with pytest.raises(RefusedError, match="B: its price never changes"):
         screen(closes(found).between(0, 100), ScreenRule())
+
+
+def test_the_shortest_history_is_screened(walks: Walks) -> None:
+    """Thirty closes with one lag; one fewer is refused with its number."""
+    assert 1 == screen(closes(walks(2, 30)), ScreenRule(lags=FIXED)).test_count
+    with pytest.raises(NotEnoughData, match="there are 29 joint closes"):
+        screen(closes(walks(2, 29)), ScreenRule(lags=FIXED))
 
 
 def test_more_pairs_than_memory_holds_are_refused(

@@ -50,6 +50,10 @@ class LagRule:
                 "a fixed number of lags is not given", where="lags", remedy="give --lags 1"
             )
 
+    def wanted(self, bars: int) -> int:
+        """Return the largest number of lags that the rule asks for, be there room for it or not."""
+        return schwert_lags(bars) if self.lags is None else self.lags
+
     def most(self, bars: int) -> int:
         """
         Return the largest number of lags for *bars* closes.
@@ -57,7 +61,7 @@ class LagRule:
         Raises:
             NotEnoughData: There are too few closes for it.
         """
-        lags = schwert_lags(bars) if self.lags is None else self.lags
+        lags = self.wanted(bars)
         needed = max(FEWEST_BARS, 2 * lags + 4)
         if bars < needed:
             raise NotEnoughData(

@@ -40,7 +40,7 @@ __all__ = ["Screen", "ScreenRule", "screen"]
 Floats = NDArray[np.float64]
 Places = NDArray[np.intp]
 
-MOST_PAIRS: Final = 30_000_000
+MOST_PAIRS: Final = 20_000_000
 """Pairs whose results alone take some four gigabytes."""
 NAIVE_LEVEL: Final = 0.05
 """What one looks at who does not count the tests."""

@@ -86,14 +86,11 @@ def unit_root(series: Floats, rule: LagRule, *, terms: int) -> UnitRoot:
     Regress the differences of *series* on its level and lagged differences.
 
     Args:
-        series: Not constant.
-        rule: Number of lags.
+        series: Not constant, of some ten values at least.
+        rule: Number of lags; less where the series is too short for it.
         terms: 0 for no constant, as for a residual; 1 for a constant; 2 for a trend as well.
-
-    Raises:
-        NotEnoughData: There are too few values for that many lags.
     """
-    lags = min(rule.most(len(series)), len(series) // 2 - 1 - terms)
+    lags = min(rule.wanted(len(series)), len(series) // 2 - 1 - terms)
     is_tied = False
     if rule.criterion is not LagCriterion.FIXED:
         factor = _factor(_columns(series, lags, terms))
