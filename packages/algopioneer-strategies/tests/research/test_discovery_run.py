@@ -250,6 +250,9 @@ def test_a_screen_alone_writes_nothing_but_the_ledger(
     [
         (("--windows", "20,x"), "'x' is no number"),
         (("--entries", "2,"), "'' is no number"),
+        (("--exits", "nan"), "'nan' is no number"),
+        (("--windows", "1"), "window"),
+        (("--output", ""), "it is a folder"),
         (("--hedges", "kalman"), "'kalman' is no hedge that can be tried"),
         (("--formation", "600"), "do not fit into the 490 bars"),
         (("--windows", "489"), "needs 489 bars"),
@@ -273,6 +276,8 @@ def test_options_make_the_grid_and_the_market() -> None:
     assert plan.market.fee == Decimal("0.0012")
     assert plan.market.slippage == 0
     assert len(plan.spec.cells) == 4 * 6 * 4
+    twice = trading_of(TradingOptions(windows="20,40,20", entries="2", exits="0", hedges="fixed"))
+    assert [cell.window for cell in twice.spec.cells] == [20, 40]
     with pytest.raises(ConfigError, match="holdout"):
         TradingOptions(holdout=Decimal(1))
 

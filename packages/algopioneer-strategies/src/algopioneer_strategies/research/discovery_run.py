@@ -17,6 +17,7 @@ from algopioneer_strategies.research.discovery import Discovery, discover
 from algopioneer_strategies.research.ledger import ExperimentLedger
 from algopioneer_strategies.research.options import DiscoveryOptions
 from algopioneer_strategies.research.pairs_output import (
+    check_place,
     evaluation_values,
     pairs_file,
     pairs_text,
@@ -68,6 +69,9 @@ def run_discovery(
     """
     plan = trading_of(trading)
     holdout = ZERO if screen_only else trading.holdout
+    if not screen_only:
+        for place in (trading.output, trading.report):
+            check_place(Path(place))
     with ScreenProgress() as progress:
         discovery = discover(options, holdout=holdout, watch=progress.watch)
     with ExperimentLedger(Path(trading.ledger)) as ledger:

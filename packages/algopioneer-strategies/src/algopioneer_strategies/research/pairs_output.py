@@ -11,7 +11,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
-from algopioneer_core.domain.errors import cannot_write
+from algopioneer_core.domain.errors import OutputError, cannot_write
 from algopioneer_core.domain.money import divide_half_even, plain
 from algopioneer_core.domain.times import iso_utc
 from algopioneer_core.history.intervals import format_interval
@@ -21,7 +21,14 @@ from algopioneer_strategies.research.overfitting import Deflation
 from algopioneer_strategies.research.search import FoundPair
 from algopioneer_strategies.research.trading_options import TradingOptions
 
-__all__ = ["evaluation_values", "honesty_values", "pairs_file", "pairs_text", "write_file"]
+__all__ = [
+    "check_place",
+    "evaluation_values",
+    "honesty_values",
+    "pairs_file",
+    "pairs_text",
+    "write_file",
+]
 
 _LEGS: Final = 2
 _CENT_PLACES: Final = 2
@@ -68,6 +75,7 @@ def write_file(path: Path, text: str) -> None:
     Raises:
         OutputError: It cannot be written.
     """
+    check_place(path)
     draft = path.with_name(f".{path.name}.part")
     try:
         draft.write_text(text, encoding="utf-8")
@@ -75,6 +83,20 @@ def write_file(path: Path, text: str) -> None:
     except OSError as error:
         draft.unlink(missing_ok=True)
         raise cannot_write(path, error, remedy="name a file that can be written") from error
+
+
+def check_place(path: Path) -> None:
+    """
+    Refuse a place where no file can be, before hours of work are lost to it.
+
+    Raises:
+        OutputError: It is a folder, or lies in none.
+    """
+    reason = "it is a folder" if path.is_dir() else "there is no such folder"
+    if path.is_dir() or not path.parent.is_dir():
+        raise OutputError(
+            f"cannot write here: {reason}", where=str(path), remedy="name a file in a folder"
+        )
 
 
 def pairs_text(found: Sequence[FoundPair], options: TradingOptions) -> str:

@@ -156,7 +156,7 @@ def trade_pairs(
     Raises:
         NotEnoughData: There are too few bars for the grid or for a test window.
     """
-    log = _Log(ledger, ts_ns)
+    log = _Log(ledger, ts_ns, code_version())
     bars = [pair_bars(closes, pair.leg1, pair.leg2) for pair in pairs]
     searches = [search_grid(trading.spec, joint, trading.market, split) for joint in bars]
     for pair, joint, search in zip(pairs, bars, searches, strict=True):
@@ -204,6 +204,7 @@ class _Log:
 
     ledger: ExperimentLedger
     ts_ns: int
+    code: str
 
     def grid(
         self, pair: ScreenedPair, joint: JointColumns, trading: PairTrading, search: PairSearch
@@ -268,7 +269,7 @@ class _Log:
                 ts_ns=self.ts_ns,
                 subject=f"{pair.leg1} / {pair.leg2}",
                 data_hash=_hash(joint),
-                code_version=code_version(),
+                code_version=self.code,
                 trials=trials,
                 parameters=parameters,
                 result=result,

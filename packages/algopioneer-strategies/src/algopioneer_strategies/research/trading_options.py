@@ -1,5 +1,6 @@
 """What a user says about trading what a screen finds; light, because `--help` reads it."""
 
+import math
 from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
 from typing import Final, TypeVar
@@ -27,20 +28,22 @@ _T = TypeVar("_T", int, Decimal)
 
 def numbers(text: str, kind: Callable[[str], _T], *, where: str) -> tuple[_T, ...]:
     """
-    Return the numbers of a text that separates them by commas.
+    Return the numbers of a text that separates them by commas, each once.
 
     Raises:
-        ConfigError: One of them is no number.
+        ConfigError: One of them is no number, or not finite.
     """
-    found = []
-    for word in text.split(","):
-        try:
-            found.append(kind(word.strip()))
-        except (ValueError, InvalidOperation):
-            raise ConfigError(
-                f"{word.strip()!r} is no number", where=where, remedy="write 1.5,2,2.5"
-            ) from None
-    return tuple(found)
+    return tuple(dict.fromkeys(_number(word.strip(), kind, where) for word in text.split(",")))
+
+
+def _number(word: str, kind: Callable[[str], _T], where: str) -> _T:
+    try:
+        number = kind(word)
+    except (ValueError, InvalidOperation):
+        number = None
+    if number is None or not math.isfinite(number):
+        raise ConfigError(f"{word!r} is no number", where=where, remedy="write 1.5,2,2.5")
+    return number
 
 
 @frozen(kw_only=True)
