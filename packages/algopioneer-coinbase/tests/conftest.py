@@ -59,21 +59,24 @@ class Local:
     network: Network = field(factory=lambda: Network(random.Random(1).random))
     sandbox: CoinbaseSandbox = field(init=False)
     config: CoinbaseConfig = CONFIG
+    minutes: int = field(kw_only=True)
+    """How long the history of the market is, in bars of a minute."""
 
     def __attrs_post_init__(self) -> None:
         self.renew()
 
     def renew(self) -> None:
-        """Begin with a new exchange that has a history of more than a page, until now."""
+        """Begin with a new exchange that has a history until now."""
         key = ApiKey(KEY_NAME, read_private_key(SECRET))
         money = evolve(DEFAULT_CONFIG, balances=("USD=100000",))
         self.sandbox = CoinbaseSandbox(self.clock, key, config=money, manners=self.manners)
         self.load(BITCOIN)
 
     def load(self, instrument_id: InstrumentId) -> None:
-        """Give an instrument a history of more than a page, until now."""
-        first = VIRTUAL_START_NS - 400 * MINUTE_NS
-        bars = [minute(first + each * MINUTE_NS, 100 + each % 3) for each in range(1, 401)]
+        """Give an instrument a history until now."""
+        first = VIRTUAL_START_NS - self.minutes * MINUTE_NS
+        numbers = range(1, self.minutes + 1)
+        bars = [minute(first + each * MINUTE_NS, 100 + each % 3) for each in numbers]
         self.sandbox.exchange.load(
             (each._replace(instrument_id=instrument_id) for each in bars), MINUTE_NS
         )
@@ -255,9 +258,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture
-def local() -> Local:
+def history_minutes() -> int:
+    """How long the history of the market is; most tests want little of it."""
+    return 15
+
+
+@pytest.fixture
+def local(history_minutes: int) -> Local:
     """A local Coinbase of one test."""
-    return Local()
+    return Local(minutes=history_minutes)
 
 
 @pytest.fixture

@@ -10,6 +10,9 @@ import pytest
 from algopioneer_coinbase.sandbox import Manners
 from algopioneer_core.domain.market_data import NS_PER_SECOND
 
+pytestmark = pytest.mark.parametrize("virtual_backend", ["trio"], indirect=True)
+"""What is decided without waiting does not depend on the event loop."""
+
 FUTURE = "BIT-27DEC30-CDE"
 LIMIT = {"base_size": "1", "limit_price": "90"}
 STOP = {

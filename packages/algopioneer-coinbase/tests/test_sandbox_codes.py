@@ -23,6 +23,9 @@ from algopioneer_core.domain.orders import Order, OrderIntent, OrderStatus, Orde
 from algopioneer_core.testing.clocks import VIRTUAL_START_NS
 from algopioneer_core.wire.websocket_client import open_websocket
 
+pytestmark = pytest.mark.parametrize("virtual_backend", ["trio"], indirect=True)
+"""What is decided without waiting does not depend on the event loop."""
+
 BITCOIN, FUTURE = (InstrumentId("coinbase", each) for each in ("BTC-USD", "BIT-27DEC30-CDE"))
 LIMIT = {"base_size": "1", "limit_price": "90"}
 STOP = {**LIMIT, "stop_price": "95", "stop_direction": "STOP_DIRECTION_STOP_UP"}

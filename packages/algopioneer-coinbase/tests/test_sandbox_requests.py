@@ -12,6 +12,9 @@ from algopioneer_core.domain.instruments import InstrumentId
 from algopioneer_core.domain.market_data import Quote
 from algopioneer_core.testing.clocks import VIRTUAL_START_NS
 
+pytestmark = pytest.mark.parametrize("virtual_backend", ["trio"], indirect=True)
+"""What is decided without waiting does not depend on the event loop."""
+
 FUTURE = InstrumentId("coinbase", "BIT-27DEC30-CDE")
 START_S = VIRTUAL_START_NS // 10**9
 

@@ -50,6 +50,12 @@ FUTURE = Instrument(
 )
 
 
+@pytest.fixture
+def history_minutes() -> int:
+    """More than a page."""
+    return 400
+
+
 class TestCoinbase(VenueContract):
     @pytest.fixture
     def open_venue(self, open_local: Callable[[], AbstractAsyncContextManager[Venue]]) -> OpenVenue:
