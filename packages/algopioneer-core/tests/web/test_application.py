@@ -126,14 +126,15 @@ async def test_metrics_are_those_of_the_status_and_of_the_counts(
 ) -> None:
     """By strategy, venue, instrument and reason."""
     pages.status = statuses.session()
-    pages.counts(LogEvent.ORDER_SUBMITTED, strategy="trend", instrument="sim:COIN-USD")
-    pages.counts(LogEvent.ORDER_REJECTED, strategy="trend")
+    coin = {"strategy": "trend", "order": "o", "instrument": "sim:COIN-USD"}
+    pages.counts(LogEvent.ORDER_SUBMITTED, **coin)
+    pages.counts(LogEvent.ORDER_REJECTED, strategy="trend", order="o")
     pages.counts(LogEvent.ORDER_FILLED, strategy="trend", instrument="sim:COIN-USD")
     pages.counts(LogEvent.STRATEGY_RESTARTED, strategy="trend")
     found = await pages.metrics()
     expected = {
         "healthy": {(): 1},
-        "orders_total": {("submitted", "trend"): 1, ("rejected", "trend"): 1},
+        "orders_total": {("submitted", "trend", "sim"): 1, ("rejected", "trend", "sim"): 1},
         "fills_total": {("trend", "sim"): 1},
         "strategy_restarts_total": {("trend",): 1},
         "strategy_equity": {("trend",): 10250.25},

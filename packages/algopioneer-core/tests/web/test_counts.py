@@ -4,24 +4,36 @@ from algopioneer_core.telemetry.events import LogEvent
 from algopioneer_core.web.counts import OUTCOMES, SessionCounts
 
 
-def test_each_outcome_of_an_order_is_counted_by_strategy() -> None:
-    """Every line goes on as it came."""
+def test_each_outcome_of_an_order_is_counted_by_strategy_and_venue() -> None:
+    """The venue is known from the order's first line; every line goes on as it came."""
     said: list[tuple[LogEvent, dict[str, object]]] = []
 
     def say(event: LogEvent, /, **fields: object) -> None:
         said.append((event, fields))
 
     counts = SessionCounts(say)
-    for event in OUTCOMES:
+    counts(LogEvent.ORDER_SUBMITTED, strategy="trend", order="o", instrument="sim:A-USD")
+    for event in list(OUTCOMES)[1:]:
         counts(event, strategy="trend", order="o")
     counts(LogEvent.ORDER_REJECTED, strategy="pair", order="p")
 
     assert counts.orders == {
-        **{("trend", outcome): 1 for outcome in OUTCOMES.values()},
-        ("pair", "rejected"): 1,
+        **{("trend", "sim", outcome): 1 for outcome in OUTCOMES.values()},
+        ("pair", "", "rejected"): 1,
     }
     assert said[-1] == (LogEvent.ORDER_REJECTED, {"strategy": "pair", "order": "p"})
     assert len(said) == len(OUTCOMES) + 1
+
+
+def test_the_venues_of_the_latest_orders_are_remembered_and_no_more() -> None:
+    """Memory stays flat over months; what was ordered long ago is counted without a venue."""
+    counts = SessionCounts(lambda *_, **__: None)
+    for number in range(10_001):
+        counts(LogEvent.ORDER_SUBMITTED, strategy="s", order=number, instrument="sim:A-USD")
+    for number in (0, 1, 10_000):
+        counts(LogEvent.ORDER_CANCELED, strategy="s", order=number)
+    assert counts.orders["s", "", "canceled"] == 1
+    assert counts.orders["s", "sim", "canceled"] == 2
 
 
 def test_fills_are_counted_by_strategy_and_venue() -> None:

@@ -6,6 +6,7 @@ log, so they are counted there. What a replay derives again is not said again, a
 """
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import Final
 
 from algopioneer_core.runtime.announcements import Say
@@ -30,6 +31,10 @@ _STREAMS: Final = {
 }
 
 
+_REMEMBERED: Final = 10_000
+"""Orders whose venue is remembered, for what is heard of them later."""
+
+
 class SessionCounts:
     """
     A `Say` that counts lines and hands them on.
@@ -40,8 +45,8 @@ class SessionCounts:
 
     def __init__(self, say: Say) -> None:
         self._say = say
-        self.orders: Counter[tuple[str, str]] = Counter()
-        """By strategy and outcome."""
+        self.orders: Counter[tuple[str, str, str]] = Counter()
+        """By strategy, venue (empty where it is not known any more) and outcome."""
         self.fills: Counter[tuple[str, str]] = Counter()
         """By strategy and venue."""
         self.crashes: Counter[str] = Counter()
@@ -52,15 +57,15 @@ class SessionCounts:
         """Venues whose market data does not flow, and why."""
         self.feeds: dict[str, None] = {}
         """Venues whose market data was said to be up or down."""
+        self._venues: dict[object, str] = {}  # of the latest orders, by id
 
     def __call__(self, event: LogEvent, /, **fields: object) -> None:
         """Count *event*, and hand it on."""
         strategy = str(fields.get("strategy", ""))
         if event in OUTCOMES:
-            self.orders[strategy, OUTCOMES[event]] += 1
+            self.orders[strategy, self._venue(fields), OUTCOMES[event]] += 1
         elif event is LogEvent.ORDER_FILLED:
-            venue, _, _ = str(fields["instrument"]).partition(":")
-            self.fills[strategy, venue] += 1
+            self.fills[strategy, self._venue(fields)] += 1
         elif event is LogEvent.STRATEGY_CRASHED:
             self.crashes[strategy] += 1
         elif event is LogEvent.STRATEGY_RESTARTED:
@@ -68,6 +73,18 @@ class SessionCounts:
         elif event in _STREAMS:
             self._note_feed(str(fields["venue"]), str(fields.get("reason", "")), _STREAMS[event])
         self._say(event, **fields)
+
+    def _venue(self, fields: Mapping[str, object]) -> str:
+        """Return the venue of an order; only some of the lines about it name the instrument."""
+        order = fields.get("order")
+        if "instrument" not in fields:
+            return self._venues.get(order, "")
+        venue, _, _ = str(fields["instrument"]).partition(":")
+        self._venues.pop(order, None)
+        self._venues[order] = venue
+        if len(self._venues) > _REMEMBERED:
+            del self._venues[next(iter(self._venues))]
+        return venue
 
     def _note_feed(self, venue: str, reason: str, is_up: bool) -> None:
         self.feeds[venue] = None

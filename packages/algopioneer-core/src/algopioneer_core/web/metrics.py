@@ -93,7 +93,8 @@ def _amounts(amounts: Iterable[tuple[str, Money | None]]) -> _Rows:
 
 def _counted(counts: SessionCounts) -> Iterator[Metric]:
     orders = [(key, float(count)) for key, count in counts.orders.items()]
-    yield _counter("orders", "Orders by what became of them.", ("strategy", "outcome"), orders)
+    labels = ("strategy", "venue", "outcome")
+    yield _counter("orders", "Orders by what became of them.", labels, orders)
     fills = [(key, float(count)) for key, count in counts.fills.items()]
     yield _counter("fills", "Executions.", ("strategy", "venue"), fills)
     crashes, restarts = _by_name(counts.crashes), _by_name(counts.restarts)
