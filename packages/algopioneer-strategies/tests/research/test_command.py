@@ -94,6 +94,13 @@ def test_johansens_trace_is_added_on_demand(run: Run, planted: Path) -> None:
     assert tested["trace"][0] > 19.96 > 9.24 > tested["trace"][1]
 
 
+def test_without_cointegration_pairs_are_only_measured(run: Run, planted: Path) -> None:
+    """No test, no q-value, nothing to check once more."""
+    found = answer(run, "--data", str(planted), "--no-cointegration", "--max-half-life", "10")
+    assert (0, 1, None) == (found["tests"], found["survivors"], found["recheck"])
+    assert ("B", "D", None) == tuple(found["pairs"][0][key] for key in ("leg1", "leg2", "q_value"))
+
+
 def test_no_survivor_is_a_result(run: Run, walks: Walks, tmp_path: Path) -> None:
     """Exit code 0, and a sentence."""
     path = wide_file(tmp_path / "closes.csv", "ABC", walks(3, 200))

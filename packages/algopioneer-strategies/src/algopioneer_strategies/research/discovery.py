@@ -142,7 +142,7 @@ def screen_rule(options: DiscoveryOptions) -> ScreenRule:
         fdr=float(options.fdr),
         min_correlation=None if least is None else float(least),
         same_sector=options.same_sector,
-        cointegration=not options.no_cointegration,
+        cointegration=options.cointegration,
         min_half_life=float(options.min_half_life),
         max_half_life=None if longest is None else float(longest),
     )

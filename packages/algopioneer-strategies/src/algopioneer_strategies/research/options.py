@@ -114,8 +114,10 @@ class DiscoveryOptions:
         validator=[optional(at_least(-1)), optional(at_most(1))],
     )
     same_sector: bool = option(False, help="Test pairs of one sector only.", section=_TEST)
-    no_cointegration: bool = option(
-        False, help="Test nothing; judge pairs by correlation and half-life.", section=_TEST
+    cointegration: bool = option(
+        True,
+        help="Test for cointegration; without, pairs are judged by correlation and half-life.",
+        section=_TEST,
     )
     fdr: Decimal = option(
         Decimal("0.10"),
