@@ -50,7 +50,7 @@ def test_same_seeds_give_the_same_journals_whatever_the_hash_seed(tmp_path: Path
 @pytest.mark.slow
 def test_the_same_seed_gives_the_same_journal_over_a_wire(tmp_path: Path) -> None:
     """With Coinbase's adapter, tokens, requests and websockets in between, too."""
-    over_wire = "--venue coinbase --first-seed 2 --seeds 1 --minutes 4"
+    over_wire = "--venue coinbase --first-seed 2 --seeds 1 --minutes 2"
     first, second = (_journals(tmp_path / each, each, over_wire) for each in ("1", "2"))
     assert len(first["seed-2.txt"]) > 10_000
     assert first == second
@@ -59,8 +59,9 @@ def test_the_same_seed_gives_the_same_journal_over_a_wire(tmp_path: Path) -> Non
 @pytest.mark.slow
 def test_invariants_hold_with_coinbases_adapter_over_a_wire_that_fails() -> None:
     """The adapter as it trades with money, and the books of the exchange behind it."""
-    played = [run_seed(seed, 10, venue="coinbase") for seed in (6, 8)]
-    assert all(isinstance(each, Outcome) and each.fills > 5 for each in played), played
+    played = run_seed(8, 8, venue="coinbase")
+    assert isinstance(played, Outcome), played
+    assert played.fills > 5
 
 
 def test_each_fortieth_seed_is_over_a_wire_and_a_replay_tells_where() -> None:
