@@ -1,8 +1,8 @@
 """
 Every option of the commands that trade, with `--exchange coinbase`, over a local exchange.
 
-Its market is made so that each bar, of a fifth of a second or of a second, closes on the other side
-of the last one.
+Its market jumps from one price to the other and back, about once in a second: a bar of a second
+closes on the other side of the last one, however late it is.
 """
 
 import csv
@@ -29,19 +29,19 @@ from tests.local_coinbase import go_to, local_coinbase
 
 KEYS = ("COINBASE_API_KEY", "COINBASE_API_SECRET")
 PRICES = {"BTC-USD": (6_000_000, 6_060_000), "BIT-27DEC30-CDE": (6_000_000, 6_000_000)}
-"""In cents, in turn for a fifth of a second each."""
+"""In cents, in turn for a second each."""
 COMMON = (
     *("--exchange", "coinbase", "--venue", "silence_s=9", "--env-file", "keys.env", "--json"),
     *("--journal", "it.journal", "--record", "it.csv", "--record", "it.jsonl"),
 )
 ON_PAPER = ("--paper", "--paper-account", "taker_fee_bps=20")
 TRADE = (
-    *("trade", *COMMON, "--for", "5s", "--product-id", "BTC-USD", "--duration", "1"),
+    *("trade", *COMMON, "--for", "7s", "--product-id", "BTC-USD", "--duration", "1"),
     *("--order-size", "0.02", "--short-window", "1", "--long-window", "2", "--max-history", "5"),
 )
 LEGS = ("BTC-USD", "BIT-27DEC30-CDE")
 DUAL_LEG = (
-    *("dual-leg", *COMMON, *ON_PAPER, "--for", "2s", "--strategy", "pairs"),
+    *("dual-leg", *COMMON, *ON_PAPER, "--for", "5s", "--strategy", "pairs"),
     *("--symbols", ",".join(LEGS), "--interval", "200ms", "--order-size", "2000"),
     *("--set", "window=3", "--set", "z_entry=0.5", "--set", "z_exit=0"),
     *("--set", "legs.short_mode=derivative"),
@@ -50,7 +50,7 @@ DUAL_LEG = (
     *("--throttle-interval-secs", "1"),
 )
 PORTFOLIO = (
-    *("portfolio", *COMMON, *ON_PAPER, "--for", "2s", "--config", "pairs.json"),
+    *("portfolio", *COMMON, *ON_PAPER, "--for", "5s", "--config", "pairs.json"),
     *("--interval", "200ms"),
 )
 RUN = ("run", "--config", "s.toml", "--live", "--json")
@@ -70,7 +70,7 @@ PAIR = {
 }
 SESSION = """
 [session]
-for = "3s"
+for = "5s"
 
 [journal]
 path = "it.journal"
@@ -93,7 +93,7 @@ path = "it.csv"
 
 
 def _bar(product: str, number: int, ts_ns: int) -> Bar:
-    price = PRICES[product][number % 2]
+    price = PRICES[product][number // 4 % 2]
     return Bar(
         InstrumentId("coinbase", product), ts_ns, price, price, price, price, 40, 2, 0, ts_ns
     )
@@ -113,9 +113,9 @@ def _market() -> Market:
 
 @pytest.fixture(scope="module")
 def coinbase(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, str]]:
-    """Serve it: a minute takes a fifth of a second."""
+    """Serve it: a minute takes a quarter of a second."""
     folder = tmp_path_factory.mktemp("coinbase")
-    with local_coinbase(folder, market=_market(), speed=300.0) as variables:
+    with local_coinbase(folder, market=_market(), speed=240.0) as variables:
         yield variables
 
 
@@ -182,7 +182,13 @@ def test_trade_live(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     _recorded_alike(here, rows)
 
 
-@pytest.mark.parametrize("words", [DUAL_LEG, PORTFOLIO], ids=["dual-leg", "portfolio"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        pytest.param(DUAL_LEG, id="dual-leg"),
+        pytest.param(PORTFOLIO, id="portfolio", marks=pytest.mark.long),
+    ],
+)
 def test_pairs_of_a_coin_and_its_future(
     words: tuple[str, ...], here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -192,6 +198,7 @@ def test_pairs_of_a_coin_and_its_future(
     _recorded_alike(here, rows)
 
 
+@pytest.mark.long
 def test_run_live(
     coinbase: Mapping[str, str],
     here: Path,
