@@ -97,12 +97,23 @@ def test_legs_that_move_against_each_other_are_not_traded(made: Any) -> None:
     both = decide(spec(HedgeMethod.FITTED, HedgeMethod.FIXED), formation, COSTS, min_trades=1)
     assert both is not None
     assert both.cell.beta == 1
+    cells = spec(HedgeMethod.FITTED, HedgeMethod.FIXED).cells
+    assert both.cell == cells[both.place]
     found = walk_forward(spec(HedgeMethod.FITTED), made.pair(400, beta=-1.0), COSTS, RULE)
     assert found.trades == 0
     assert set(found.equity) == {1.0}
     assert found.sharpe is None
     assert found.in_sample_sharpe is None
     assert found.efficiency is None
+
+
+def test_nothing_is_chosen_where_every_cell_loses(made: Any) -> None:
+    """Costs that no trade earns: the best of the losers is not traded either."""
+    dear = evolve(COSTS, fee=Decimal("0.05"))
+    formation = made.pair(300)
+    found = run_cells(spec(HedgeMethod.FIXED).cells, formation, dear, first=29, purge=True)
+    assert np.nanmax(found.sharpe) < 0
+    assert decide(spec(HedgeMethod.FIXED), formation, dear, min_trades=1) is None
 
 
 def test_each_test_window_is_what_the_event_engine_makes_of_the_choice(made: Any) -> None:

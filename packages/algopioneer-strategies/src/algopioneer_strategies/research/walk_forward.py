@@ -126,7 +126,7 @@ class Choice:
     sharpe: float
     """Per bar, in sample."""
     place: int
-    """Number of the cell in the grid."""
+    """Number of the cell among those of the grid's specification."""
 
 
 @frozen(eq=False)
@@ -224,21 +224,24 @@ def decide(
     """
     Choose the cell with the highest Sharpe ratio on *formation* bars; of equals the first.
 
-    A fitted hedge is fitted on all of them. All cells are compared from the bar on at which the
-    slowest can decide. Where the fitted hedge is not positive, cells that use it are left out.
+    Nothing is chosen where even that one is not above zero. A fitted hedge is fitted on all of the
+    bars. All cells are compared from the bar on at which the slowest can decide. Where the fitted
+    hedge is not positive, cells that use it are left out.
 
     Raises:
         NotEnoughData: There are fewer bars than the slowest cell needs.
     """
     found, hedge = formation_grid(spec, formation, market)
     place = found.best(min_trades=min_trades) if found else None
-    if found is None or place is None:
+    if found is None or place is None or found.sharpe[place] <= 0:
         return None
     cell = found.cells[place]
     if cell.hedge is HedgeMethod.FITTED:
         assert hedge is not None
         cell = evolve(cell, hedge=HedgeMethod.FIXED, beta=hedge.decimal, hedge_window=None)
-    return Choice(cell, float(found.sharpe[place]), place)
+    # Cells that were left out are those of some hedges; the others keep their order.
+    number = place if len(found.cells) == len(spec.cells) else spec.cells.index(found.cells[place])
+    return Choice(cell, float(found.sharpe[place]), number)
 
 
 def formation_grid(
