@@ -72,6 +72,13 @@ def test_each_fortieth_seed_is_over_a_wire_and_a_replay_tells_where() -> None:
     assert "--venue coinbase --first-seed 7 " in replay_command(7, 10, venue="coinbase")
 
 
+def test_a_venue_without_a_simulation_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    """The message names those that have one."""
+    with pytest.raises(SystemExit):
+        main(["--venue", "kraken"])
+    assert "'kraken' is none of reference, coinbase" in capsys.readouterr().err
+
+
 def _journals(
     folder: Path, hash_seed: str, what: str = "--first-seed 3 --seeds 3 --minutes 12"
 ) -> dict[str, bytes]:

@@ -11,6 +11,7 @@ import pytest
 
 from algopioneer_coinbase.config import CoinbaseConfig
 from algopioneer_coinbase.plugin import CAPABILITIES
+from algopioneer_coinbase.simulated import SimulatedCoinbase
 from algopioneer_core.domain.capabilities import (
     Capability,
     FillReporting,
@@ -73,11 +74,12 @@ def test_listing_the_plugin_imports_nothing_heavy() -> None:
 
 
 def test_everything_that_the_spec_names_can_be_loaded(spec: VenueSpec) -> None:
-    """The factory, the configuration and the command of the local exchange."""
+    """The factory, the configuration, the command of the local exchange, and the simulation."""
     assert spec.available
     assert callable(spec.load_factory())
     assert spec.load_config() is CoinbaseConfig
     assert isinstance(spec.load_sandbox(), click.Command)
+    assert spec.load_simulation() is SimulatedCoinbase
 
 
 @pytest.mark.parametrize(
