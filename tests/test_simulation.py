@@ -177,9 +177,9 @@ def test_a_history_over_a_wire_lasts_an_hour() -> None:
 
 def test_most_days_are_calm_and_no_hour_is() -> None:
     """A part of a history is as calm as the whole."""
-    days = [draw_history(seed, 360) for seed in range(200)]
-    assert 180 < sum(each.is_calm and each.only([0]).is_calm for each in days) < 200
-    assert not any(draw_history(seed, 60).is_calm for seed in range(200))
+    days = [draw_history(seed, 360) for seed in range(1_200, 1_300)]
+    assert 90 < sum(each.is_calm and each.only([0]).is_calm for each in days) < 100
+    assert not any(draw_history(seed, 60).is_calm for seed in range(1_200, 1_250))
 
 
 @pytest.mark.slow

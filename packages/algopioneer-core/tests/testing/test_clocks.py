@@ -13,6 +13,7 @@ from algopioneer_core.testing.clocks import (
     VIRTUAL_START_NS,
     BackendName,
     VirtualClock,
+    own_time,
     run_virtual,
     virtual_time_backend,
     wait_all_blocked,
@@ -37,6 +38,13 @@ async def test_a_month_of_timers_drifts_by_nanoseconds(virtual_clock: Clock) -> 
     assert VIRTUAL_START_NS + 30 * 86_400_000_000_001 == pytest.approx(
         virtual_clock.now_ns(), abs=30
     )
+
+
+async def test_the_loops_own_clock_is_anyios() -> None:
+    """Read directly, it says the same."""
+    clock = VirtualClock(read=own_time())
+    await anyio.sleep(HOUR_S)
+    assert clock.now_ns() == VirtualClock().now_ns() == VIRTUAL_START_NS + HOUR_S * 10**9
 
 
 async def test_a_year_later_timers_still_end() -> None:

@@ -84,14 +84,16 @@ def simulate(
     """
     if history is None:
         history = draw_history(seed, minutes, strategies=strategies_of(host))
-    world = World(seed, host, venue, is_calm=history.is_calm)
-    return run_virtual(_simulate, world, history, keep, seed=seed)
+    return run_virtual(_simulate, (seed, host, venue), history, keep, seed=seed)
 
 
 async def _simulate(
-    world: World, history: History, keep: Callable[[Iterable[str]], object]
+    made_of: tuple[int, PluginHost, MakeVenue],
+    history: History,
+    keep: Callable[[Iterable[str]], object],
 ) -> Outcome:
     tasks_before = _living()
+    world = World(*made_of, is_calm=history.is_calm)
     async with world.venue.serving(), anyio.create_task_group() as tasks:
         tasks.start_soon(world.move_market)
         tasks.start_soon(play, history.plan, world.befall)

@@ -27,7 +27,7 @@ _LONGEST_FAULT_NS: Final = 45 * NS_PER_SECOND
 _LONGEST_AWAY_NS: Final = 3 * _MINUTE_NS
 _DAY: Final = 120
 """Minutes from which on a history may be calm; a shorter one would pass without a trade."""
-_OFTEN_BUSY: Final = 0.02
+_OFTEN_BUSY: Final = 0.01
 _STORM_NS: Final = 10 * NS_PER_SECOND
 _HALF: Final = 0.5
 _AT_VENUE: Final = {

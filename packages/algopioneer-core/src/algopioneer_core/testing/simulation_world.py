@@ -18,7 +18,7 @@ from algopioneer_core.domain.orders import Order
 from algopioneer_core.engine.risk_limits import RiskLimits
 from algopioneer_core.plugins.manager import PluginHost
 from algopioneer_core.runtime.runner import StrategyRunner
-from algopioneer_core.testing.clocks import VIRTUAL_START_NS, VirtualClock
+from algopioneer_core.testing.clocks import VIRTUAL_START_NS, VirtualClock, own_time
 from algopioneer_core.testing.fault_plans import Fault, FaultKind
 from algopioneer_core.testing.simulation_books import BookKeeper, InvariantBroken
 from algopioneer_core.testing.simulation_history import numbers
@@ -49,7 +49,7 @@ _BREAKS: Final = (FaultKind.DISCONNECT, FaultKind.OUTAGE, FaultKind.HALF_OPEN)
 
 class World:
     """
-    Everything that is there, made from a seed; used for one run.
+    Everything that is there, made from a seed; made and used in one run.
 
     Args:
         seed: Decides everything but the incidents.
@@ -62,7 +62,7 @@ class World:
         self, seed: int, host: PluginHost, make_venue: MakeVenue, *, is_calm: bool = False
     ) -> None:
         self.seed = seed
-        self.clock = VirtualClock()
+        self.clock = VirtualClock(read=own_time())
         """The true time."""
         self.machine = MachineClock(self.clock)
         draw = self.numbers("world")
