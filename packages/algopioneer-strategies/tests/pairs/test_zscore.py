@@ -99,7 +99,7 @@ def test_sums_do_not_drift() -> None:
     assert not drift(200_000)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_sums_do_not_drift_in_ten_million_updates() -> None:
     """After ten million updates they still are."""
     assert not drift(10_000_000)
