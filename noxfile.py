@@ -232,7 +232,9 @@ def tests(session: nox.Session) -> None:
     measured = ("-m", "not slow and not long", "--hypothesis-profile", "measured", "packages")
     coverage("run", *pytest, *measured)
     coverage("combine", "-q")
-    _run_in_workspace(session, "python", *pytest, "-m", "(slow or whole) and not long")
+    # Much of the rest waits for processes it has started: one more at once than processors.
+    rest = ("-n", "3", "-m", "(slow or whole) and not long")
+    _run_in_workspace(session, "python", *pytest, *rest)
     coverage("report", "--fail-under=90")
     coverage("report", f"--include={PURE}", "--fail-under=100")
 
