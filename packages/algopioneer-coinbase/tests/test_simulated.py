@@ -225,3 +225,15 @@ async def test_a_line_that_is_down_refuses_until_it_is_up(exchange: SimulatedCoi
         await life.submit("up")
         assert life.of(FeedUp)
     assert exchange.accepted == ["up"]
+
+
+async def test_what_waits_for_its_occasion_is_forgotten_when_the_quiet_begins(
+    exchange: SimulatedCoinbase,
+) -> None:
+    """No order after that is refused or lost for what was due before."""
+    async with living(exchange) as life:
+        for kind in (FaultKind.REJECT, FaultKind.LOST_REQUEST):
+            await exchange.apply(Fault(0, kind))
+        exchange.be_calm()
+        await life.submit("calm")
+    assert exchange.accepted == ["calm"]

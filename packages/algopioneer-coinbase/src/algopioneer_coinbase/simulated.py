@@ -193,6 +193,11 @@ class SimulatedCoinbase:
         else:
             await apply_fault(self.sandbox, fault)
 
+    def be_calm(self) -> None:
+        """Forget the faults that still wait for their occasion; no other goes on by then."""
+        self.sandbox.exchange.faults.clear()
+        self.sandbox.streams.skipped = 0
+
     async def _close(self, fault: Fault) -> None:
         self._closures += 1
         self._set_trading()

@@ -236,6 +236,10 @@ class ReferenceVenue:
         if not self._account.closures:
             self._market.say_open()
 
+    def be_calm(self) -> None:
+        """Forget the faults that wait for the next occasion; those that last go on."""
+        self._armed.clear()
+
     def befalls(self, kind: FaultKind) -> bool:
         """Return whether *kind* is due; it is then over."""
         if kind not in self._armed:

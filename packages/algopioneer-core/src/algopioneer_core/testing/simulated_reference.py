@@ -108,3 +108,7 @@ class SimulatedReference:
     async def apply(self, fault: Fault) -> None:
         """Have *fault*."""
         await self.venue.apply(fault)
+
+    def be_calm(self) -> None:
+        """Forget the faults that still wait for their occasion."""
+        self.venue.be_calm()

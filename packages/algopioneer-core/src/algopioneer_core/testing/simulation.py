@@ -111,6 +111,8 @@ async def _resume_every_hour(world: World, until_ns: int) -> None:
     """Let somebody look in who lifts all halts, the last time when nothing goes wrong any more."""
     for at_ns in (*range(_HOUR_NS, until_ns, _HOUR_NS), until_ns):
         await anyio.sleep_until(at_ns / NS_PER_SECOND)
+        if at_ns == until_ns:
+            world.venue.be_calm()  # else what waits for an order would befall the last one
         world.resume_everything()
 
 

@@ -119,6 +119,9 @@ class SimulatedVenue(Protocol):
     async def apply(self, fault: Fault) -> None:
         """Have *fault*; return when it is over, or at once where it waits for its occasion."""
 
+    def be_calm(self) -> None:
+        """Forget the faults that still wait for their occasion: the quiet end begins."""
+
 
 MakeVenue: TypeAlias = Callable[[Clock, Callable[[], float]], SimulatedVenue]
 """Makes one, from the true time and from numbers in [0, 1) that decide how it behaves."""
