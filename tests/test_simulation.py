@@ -1,5 +1,6 @@
 """The whole runtime under faults: a few seeds here, hundreds in `nox -s simulate`."""
 
+import gc
 import os
 import signal
 import subprocess
@@ -95,8 +96,10 @@ def _journals(
 
 def test_runner_tells_how_it_went(capsys: pytest.CaptureFixture[str]) -> None:
     """The summary has what was lived through, and the exit code is 0 when everything held."""
+    collects_at = gc.get_threshold()
     assert main(["--seeds", "1", "--first-seed", "2", "--minutes", "3", "--jobs", "1"]) == 0
     assert "1 seeds held, 0 failed" in capsys.readouterr().out
+    assert gc.get_threshold() == collects_at  # seldom while seeds are played, then as before
 
 
 @pytest.mark.slow
