@@ -43,15 +43,15 @@ def _watch(guard: StrategyGuard, *, fatal_after_s: float = 60) -> Iterator[list[
 
 
 def test_a_strategy_that_loops_is_interrupted_in_time() -> None:
-    """Within twice its deadline it has crashed, and the next one goes on."""
-    guard, call = _guard(lambda: _busy(5))
+    """It crashes once its deadline is over, not when it would have ended, and the next goes on."""
+    guard, call = _guard(lambda: _busy(20))
     lasted = 0.0
     for _ in _watch(guard):
         began = time.monotonic()
         call()
         lasted = time.monotonic() - began
 
-    assert DEADLINE_S <= lasted <= 2 * DEADLINE_S + 0.1  # and what a busy machine adds
+    assert DEADLINE_S <= lasted < 10  # twice the deadline, and what a busy machine adds
     assert guard.crash is not None
     assert guard.crash.error.startswith("StrategyBlocked")
 
