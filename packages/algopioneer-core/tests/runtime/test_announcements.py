@@ -7,6 +7,7 @@ from algopioneer_core.domain.execution_reports import OrderRejected, OrderUnknow
 from algopioneer_core.journal.entries import Entry, EntryKind
 from algopioneer_core.journal.journal import Journal
 from algopioneer_core.runtime.announcements import SpokenLog, line_of
+from algopioneer_core.runtime.stopping import STOPPING
 from algopioneer_core.telemetry.events import LogEvent
 
 
@@ -56,8 +57,9 @@ def test_an_event_is_a_line_with_its_own_time() -> None:
 
 
 def test_what_is_of_no_note_is_not_said() -> None:
-    """Timers and decisions are in the journal alone."""
+    """Timers, decisions and the halt of a session that ends are in the journal alone."""
     assert line_of(_event(TimerFired("t", 1))) is None
+    assert line_of(_event(RiskHalted(1, STOPPING))) is None
     assert line_of(Entry(EntryKind.DECISION, 1, "fast", body={"wishes": []})) is None
 
 

@@ -33,6 +33,7 @@ from algopioneer_core.domain.times import iso_utc
 from algopioneer_core.journal.entries import Entry, EntryKind
 from algopioneer_core.journal.journal import Journal
 from algopioneer_core.runtime.gate import Log
+from algopioneer_core.runtime.stopping import STOPPING
 from algopioneer_core.telemetry.events import LogEvent
 
 __all__ = ["Say", "SpokenLog", "line_of", "silent"]
@@ -100,6 +101,8 @@ def line_of(entry: Entry) -> _Line | None:
         }
     if entry.kind is not EntryKind.EVENT or type(entry.body) not in _EVENTS:
         return None
+    if isinstance(entry.body, RiskHalted) and entry.body.reason == STOPPING:
+        return None  # that the session stops is said where it stops; nobody need look at that
     event, fields = _EVENTS[type(entry.body)]
     return event, {"at": iso_utc(entry.ts_ns)} | fields(entry)
 
