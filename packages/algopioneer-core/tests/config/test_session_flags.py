@@ -18,6 +18,7 @@ from algopioneer_core.config.session_flags import (
 )
 from algopioneer_core.domain.errors import ConfigError
 from algopioneer_core.domain.spreads import ShortMode
+from algopioneer_core.runtime.restart_policy import OnRemove
 
 SECOND_NS = 1_000_000_000
 PAIRS = [
@@ -180,3 +181,19 @@ def test_contradictions_of_trade_are_refused() -> None:
         TradeOptions(product_id="A", long_window=300)
     with pytest.raises(ConfigError, match="no paper account with --live"):
         trade_session(TradeOptions(product_id="A", paper_account=("x=1",)), {}, live=True)
+
+
+def test_a_portfolio_is_read_again_with_its_flags(tmp_path: Path) -> None:
+    """From the file as it is then: that is what SIGHUP does."""
+    path = tmp_path / "pairs.json"
+    path.write_text(json.dumps(PAIRS))
+    options = PortfolioOptions(config=str(path), exchange="sim", interval="1h", journal="j")
+    session = portfolio_session(options, {})
+    path.write_text(json.dumps([{**PAIRS[0], "on_remove": "drain"}]))
+
+    assert session.again is not None
+    again = session.again()
+
+    assert ["A-B", "B-C"] == [each.name for each in session.strategies]
+    assert [("A-B", OnRemove.DRAIN)] == [(each.name, each.on_remove) for each in again.strategies]
+    assert (session.name, session.journal_path) == (again.name, again.journal_path)

@@ -96,6 +96,7 @@ async def test_what_no_backtest_knows_is_a_fact_with_a_class() -> None:
         Entry(EntryKind.CONTROL, 5, strategy, body={"action": "halt"})
         for strategy in ("", "ma", "stranger")
     ]
+    asked.append(Entry(EntryKind.CONTROL, 6, "", body={"action": "note"}))  # changes nothing
     found = await read([start(0), event(bar(1), 1), *(event(each, 1) for each, _ in told), *asked])
     facts = found["ma"].facts
     assert [each.cause for each in facts[:4]] == [cause for _, cause in told]

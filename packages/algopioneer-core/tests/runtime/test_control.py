@@ -119,6 +119,18 @@ async def test_one_strategy_is_halted_and_resumed_by_name(tmp_path: Path) -> Non
     ]
 
 
+async def test_a_note_is_kept_and_changes_nothing(tmp_path: Path) -> None:
+    """Who reads the journal later finds why something was done."""
+    async with _desk(tmp_path) as desk:
+        assert await desk.ask(ControlAction.NOTE, reason="a better pair") == (
+            "done: note all strategies"
+        )
+        assert [desk.halted(name) for name in ("buys", "looks")] == [None, None]
+    assert desk.running.ran is not None
+    (kept,) = [row.entry for row in desk.running.ran.rows if row.entry.kind is EntryKind.CONTROL]
+    assert ("note", "a better pair") == (kept.body["action"], kept.body["reason"])
+
+
 async def test_a_request_without_a_name_means_all_of_them(tmp_path: Path) -> None:
     """Without a reason it says that a hand did it."""
     async with _desk(tmp_path) as desk:
@@ -188,4 +200,4 @@ async def test_what_was_asked_before_the_start_is_obeyed_at_the_start(
             await desk.bar()
             held = desk.running.engine("buys").portfolio.quantity(BITCOIN.id)
         assert early.answer_to(number) == f"done: {action.value} buys"
-    assert held == (1 if action is ControlAction.RESUME else 0)
+    assert held == (1 if action in (ControlAction.RESUME, ControlAction.NOTE) else 0)

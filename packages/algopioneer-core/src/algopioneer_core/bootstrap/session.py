@@ -181,17 +181,23 @@ async def _reload(checked: CheckedSession, venues: Mapping[str, Venue], session:
     """Read the session's file again and bring its strategies to it; what is wrong is told."""
     log = get_logger(session=checked.config.name)
     try:
-        if checked.config.path is None:
-            raise RefusedError(
-                "there is no file to read again", remedy="start with: algopioneer run --config FILE"
-            )
-        again = read_session(checked.config.path, checked.config.environment)
+        again = _read_again(checked.config)
         _refuse_other_venues(checked.config, again)
         plan = await session_plan(check_session(again, load_host(again.allow)), venues)
         require_strategies(plan)
         log.info(LogEvent.CONFIG_RELOADED, done=await session.reload(plan))
     except AlgopioneerError as error:
         log.error(LogEvent.CONFIG_REFUSED, error=str(error))
+
+
+def _read_again(config: SessionConfig) -> SessionConfig:
+    if config.again is not None:
+        return config.again()
+    if config.path is None:
+        raise RefusedError(
+            "there is no file to read again", remedy="start with: algopioneer run --config FILE"
+        )
+    return read_session(config.path, config.environment)
 
 
 def _refuse_other_venues(now: SessionConfig, again: SessionConfig) -> None:

@@ -25,7 +25,9 @@ __all__ = [
     "fetch_bars",
     "given_values",
     "json_option",
+    "pair_strategies",
     "print_json",
+    "reload_session",
     "setting_options",
     "with_options",
 ]
@@ -248,6 +250,43 @@ def fetch_bars(
         env_file=env_file,
         only_traded=only_traded,
     )
+
+
+def pair_strategies(path: Path, *, interval: str | None = None) -> tuple[Mapping[str, Any], ...]:
+    """
+    Return the strategies that `portfolio` makes of a file of pairs, as tables of a session file.
+
+    Args:
+        path: The file.
+        interval: Length of a bar of the pairs that state none.
+
+    Raises:
+        ConfigError: It cannot be read, or a value is wrong; names the file and the pair.
+    """
+    from algopioneer_core.config.pairs_config import read_pairs
+
+    return read_pairs(path, interval=interval).strategies
+
+
+def reload_session(journal: Path, *, note: str, ts_ns: int) -> str | None:
+    """
+    Tell the session that holds *journal* to read its file again, and why.
+
+    Args:
+        journal: The session's journal.
+        note: Kept in the journal.
+        ts_ns: The time, UTC nanoseconds.
+
+    Returns:
+        Who was told, in words; None where no session holds the journal.
+
+    Raises:
+        RefusedError: It runs on another host, as another user, or on a system without SIGHUP.
+        JournalError: The note cannot be left beside the journal.
+    """
+    from algopioneer_core.cli.reloading import reload_holder  # sqlite takes a moment to load
+
+    return reload_holder(journal, note=note, ts_ns=ts_ns)
 
 
 def print_json(content: object) -> None:

@@ -21,6 +21,7 @@ from attrs import field, frozen
 from algopioneer_core.config.runs import Settings
 from algopioneer_core.domain.errors import ConfigError
 from algopioneer_core.domain.money import ZERO, mul
+from algopioneer_core.runtime.restart_policy import OnRemove
 from algopioneer_core.settings import at_least, below, not_negative, option, optional, positive
 
 __all__ = ["FeeTier", "Pair", "PairsFile", "not_positive", "pair_strategy", "read_pairs"]
@@ -136,6 +137,11 @@ class Pair:
         None, help="The fixed hedge ratio; 1 unless set.", validator=optional(positive)
     )
     interval: str | None = option(None, help="Length of a bar (1m, 1h, 1d).")
+    on_remove: OnRemove | None = option(
+        None,
+        help="What happens to its position when it is taken out of the file; the strategy's "
+        "unless set.",
+    )
 
     def __attrs_post_init__(self) -> None:
         if self.spot_symbol == self.future_symbol:
@@ -227,6 +233,7 @@ def pair_strategy(pair: Pair, *, kind: str, interval: str | None = None) -> dict
         "z_exit": pair.exit_z_score,
         "hedge": pair.hedge,
         "beta": pair.hedge_ratio,
+        "on_remove": pair.on_remove and pair.on_remove.value,
         "legs": _legs(pair),
         "exit": _exits(pair),
     }

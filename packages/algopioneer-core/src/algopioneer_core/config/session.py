@@ -29,7 +29,7 @@ Keys of plugins stay `Settings` here, because their classes are the plugins';
 default is switched off with the text "off".
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -97,6 +97,8 @@ class SessionConfig:
     """The file, for messages and for reading it again; None when made from flags."""
     environment: Mapping[str, str] = field(factory=dict, repr=False, eq=False)
     """Where secrets come from."""
+    again: Callable[[], "SessionConfig"] | None = field(default=None, repr=False, eq=False)
+    """Reads `path` once more where it is no session file; None where it is one."""
     session: SessionOptions = field(factory=SessionOptions)
     journal: JournalOptions = field(factory=JournalOptions)
     venues: tuple[VenueTable, ...]

@@ -6,12 +6,13 @@ flags has the same defaults and checks. Paper unless *live* is said. Units are t
 help: the cycle in seconds, ages in milliseconds, sizes in base or quote currency.
 """
 
+import functools
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from algopioneer_core.config.pairs_config import Pair, not_positive, pair_strategy, read_pairs
 from algopioneer_core.config.runs import assigned, separated
@@ -286,6 +287,8 @@ def portfolio_session(
     """
     Return the session that `portfolio` runs on the pairs of a JSON file.
 
+    A running session that is told to (SIGHUP) reads that file again, with the same flags.
+
     Raises:
         ConfigError: The file cannot be read, or a value is wrong; names the file and the pair.
     """
@@ -297,7 +300,8 @@ def portfolio_session(
     if not live:
         venue["paper"] = {**portfolio.fees, **venue["paper"]}
     tables["log"] = {"throttle_s": portfolio.throttle_s}
-    return make_session(tables, environment, path=path)
+    again = functools.partial(portfolio_session, options, environment, live=live)
+    return evolve(make_session(tables, environment, path=path), again=again)
 
 
 def _tables(

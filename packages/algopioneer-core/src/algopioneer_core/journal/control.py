@@ -1,5 +1,5 @@
 """
-What a human asks of a session that is running: halt, resume, flatten.
+What a human asks of a session that is running: halt, resume, flatten, or to keep a note.
 
 The session holds the journal, so requests lie in a small file beside it, `<journal>.control`, which
 any process may write and none has to hold. The session looks there every now and then, obeys,
@@ -44,6 +44,8 @@ class ControlAction(enum.Enum):
     """New exposure again."""
     FLATTEN = "flatten"
     """Close what is held, then halt."""
+    NOTE = "note"
+    """Keep the reason in the journal; nothing else changes."""
 
 
 @frozen

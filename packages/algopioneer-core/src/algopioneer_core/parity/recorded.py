@@ -28,6 +28,7 @@ from algopioneer_core.domain.events import (
 )
 from algopioneer_core.domain.market_data import Bar, JointBar
 from algopioneer_core.domain.times import iso_utc
+from algopioneer_core.journal.control import ControlAction
 from algopioneer_core.journal.entries import Entry, EntryKind
 from algopioneer_core.journal.errors import JournalCorrupt
 from algopioneer_core.journal.rows import Query, Storage, entry_of
@@ -140,6 +141,8 @@ class _Reader:
         if entry.kind is EntryKind.SESSION and entry.body.get("what") == "started":
             self._start(entry)
         elif entry.kind is EntryKind.CONTROL:
+            if entry.body["action"] == ControlAction.NOTE.value:
+                return
             text = f"a person asked for: {entry.body['action']}"
             self._happened(self._meant(entry.strategy), entry.ts_ns, Cause.INTERVENTION, text)
         elif entry.strategy in self.found:

@@ -1,5 +1,5 @@
 """
-What people ask of a running session: halt, resume, flatten; obeyed and answered here.
+What people ask of a running session: halt, resume, flatten, note; obeyed and answered here.
 
 A request is answered once what it led to is durable, so that nobody is told of a halt that a crash
 then forgets. In a replayed session the place in the feed is journalled with it: when that stretch
@@ -161,6 +161,8 @@ class ControlDesk:
     def _act(
         self, request: ControlRequest, runner: StrategyRunner, now_ns: int, reason: str
     ) -> None:
+        if request.action is ControlAction.NOTE:
+            return
         if request.action is ControlAction.RESUME:
             self._floor.deliver(runner, RiskResumed(now_ns, request.strategy))
             if runner.given_up:  # that halted it by itself

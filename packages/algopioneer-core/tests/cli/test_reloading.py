@@ -1,0 +1,74 @@
+"""Sessions of other processes are told to read their file again."""
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from algopioneer_core.cli.kit import reload_session
+from algopioneer_core.domain.errors import RefusedError
+from algopioneer_core.journal import lock
+from algopioneer_core.journal.control import ControlAction, ControlBox
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
+
+
+@pytest.fixture
+def heard() -> Iterator[list[int]]:
+    """Return the signals that came."""
+    signals: list[int] = []
+    before = signal.signal(signal.SIGHUP, lambda number, _: signals.append(number))
+    yield signals
+    signal.signal(signal.SIGHUP, before)
+
+
+def test_who_holds_the_journal_is_told_and_why(tmp_path: Path, heard: list[int]) -> None:
+    """By a signal; the reason waits in the box beside the journal."""
+    journal = tmp_path / "desk.journal"
+    with lock.hold(journal):
+        told = reload_session(journal, note="a better pair", ts_ns=7)
+    assert told is not None
+    assert told.startswith(f"process {os.getpid()} on ")
+    assert heard == [signal.SIGHUP]
+    with ControlBox(journal) as box:
+        (request,) = box.pending()
+    assert (ControlAction.NOTE, "a better pair", 7) == (
+        request.action,
+        request.reason,
+        request.ts_ns,
+    )
+
+
+def test_where_nobody_holds_it_nobody_is_told(tmp_path: Path, heard: list[int]) -> None:
+    """And nothing is left behind."""
+    assert reload_session(tmp_path / "desk.journal", note="x", ts_ns=7) is None
+    assert (heard, list(tmp_path.iterdir())) == ([], [])
+
+
+def test_a_session_on_another_host_is_refused(
+    tmp_path: Path, heard: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process of the same number here is somebody else's."""
+    journal = tmp_path / "desk.journal"
+    with lock.hold(journal):
+        monkeypatch.setattr("socket.gethostname", lambda: "elsewhere")
+        with pytest.raises(RefusedError, match=r"not told .*cannot be reached from here"):
+            reload_session(journal, note="x", ts_ns=7)
+    assert heard == []
+
+
+def test_a_process_that_cannot_be_signalled_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It runs as another user, for instance."""
+
+    def denied(_pid: int, _number: int) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    journal = tmp_path / "desk.journal"
+    with lock.hold(journal):
+        monkeypatch.setattr("os.kill", denied)
+        with pytest.raises(RefusedError, match=r"operation not permitted .*SIGHUP"):
+            reload_session(journal, note="x", ts_ns=7)
