@@ -44,6 +44,11 @@ def algopioneer_commands() -> list[CommandSpec]:
             command="algopioneer_strategies.research.command:discover_pairs",
         ),
         CommandSpec(
+            name="autopilot",
+            summary="Search again, and change pairs where that beats the noise.",
+            command="algopioneer_strategies.research.autopilot_command:autopilot",
+        ),
+        CommandSpec(
             name="ledger",
             summary="Look into the ledger of experiments, and check it.",
             command="algopioneer_strategies.research.ledger_command:ledger",

@@ -27,8 +27,8 @@ __all__ = [
     "json_option",
     "pair_strategies",
     "print_json",
-    "reload_session",
     "setting_options",
+    "tell_session",
     "with_options",
 ]
 
@@ -268,25 +268,26 @@ def pair_strategies(path: Path, *, interval: str | None = None) -> tuple[Mapping
     return read_pairs(path, interval=interval).strategies
 
 
-def reload_session(journal: Path, *, note: str, ts_ns: int) -> str | None:
+def tell_session(journal: Path, *, note: str, reload: bool, ts_ns: int) -> str | None:
     """
-    Tell the session that holds *journal* to read its file again, and why.
+    Leave a note to the session that holds *journal*, and tell it to read its file again.
 
     Args:
         journal: The session's journal.
-        note: Kept in the journal.
+        note: What the session keeps in its journal.
+        reload: Whether its file is to be read again; else the note is all.
         ts_ns: The time, UTC nanoseconds.
 
     Returns:
-        Who was told, in words; None where no session holds the journal.
+        Who was told, in words; None where no session holds the journal, and nothing was left.
 
     Raises:
         RefusedError: It runs on another host, as another user, or on a system without SIGHUP.
         JournalError: The note cannot be left beside the journal.
     """
-    from algopioneer_core.cli.reloading import reload_holder  # sqlite takes a moment to load
+    from algopioneer_core.cli.telling import tell_holder  # sqlite takes a moment to load
 
-    return reload_holder(journal, note=note, ts_ns=ts_ns)
+    return tell_holder(journal, note=note, reload=reload, ts_ns=ts_ns)
 
 
 def print_json(content: object) -> None:

@@ -15,9 +15,9 @@ from algopioneer_core.settings import settings_of
 from algopioneer_strategies.research.options import DiscoveryOptions
 from algopioneer_strategies.research.trading_options import TradingOptions
 
-__all__ = ["discover_pairs"]
+__all__ = ["discover_pairs", "made_options"]
 
-_OptionsT = TypeVar("_OptionsT", DiscoveryOptions, TradingOptions)
+_OptionsT = TypeVar("_OptionsT")
 _OPTIONS: Final = setting_options(DiscoveryOptions, section="Options", only_flags=True)
 _TRADING: Final = setting_options(TradingOptions, section="Options", only_flags=True)
 
@@ -38,13 +38,13 @@ def discover_pairs(*, screen_only: bool, as_json: bool, **parameters: Any) -> No
     from algopioneer_core.wire.machine import SystemClock
     from algopioneer_strategies.research.discovery_run import print_discovery, run_discovery
 
-    options = _made(DiscoveryOptions, given_values(_OPTIONS, parameters))
-    trading = _made(TradingOptions, given_values(_TRADING, parameters))
+    options = made_options(DiscoveryOptions, given_values(_OPTIONS, parameters))
+    trading = made_options(TradingOptions, given_values(_TRADING, parameters))
     found = run_discovery(options, trading, screen_only=screen_only, ts_ns=SystemClock().now_ns())
     print_discovery(found, as_json=as_json)
 
 
-def _made(kind: type[_OptionsT], values: dict[str, Any]) -> _OptionsT:
+def made_options(kind: type[_OptionsT], values: dict[str, Any]) -> _OptionsT:
     """Return the options of *values* by key."""
     fields = {setting.key: setting for setting in settings_of(kind)}
     arguments: dict[str, Any] = {

@@ -48,6 +48,8 @@ class ExperimentKind(enum.Enum):
     """The rule that picks a cell, on windows that follow each other."""
     BACKTEST = "backtest"
     """One set of parameters in the event or the vector engine."""
+    DECISION = "decision"
+    """Whether pairs that are traded give place to others; trials are the comparisons."""
 
 
 def _one_line(_experiment: object, attribute: "Attribute[str]", text: str) -> None:

@@ -1,4 +1,4 @@
-"""Telling a session that runs in another process to read its file again."""
+"""Telling a session that runs in another process what was decided, and to read its file again."""
 
 import os
 import signal
@@ -10,17 +10,18 @@ from algopioneer_core.domain.errors import RefusedError
 from algopioneer_core.journal.control import ControlAction, ControlBox
 from algopioneer_core.journal.lock import Holder, holder_of
 
-__all__ = ["reload_holder"]
+__all__ = ["tell_holder"]
 
 _RELOAD: Final = getattr(signal, "SIGHUP", None)  # Windows has none
 
 
-def reload_holder(journal: Path, *, note: str, ts_ns: int) -> str | None:
-    """Do what `kit.reload_session` says."""
+def tell_holder(journal: Path, *, note: str, reload: bool, ts_ns: int) -> str | None:
+    """Do what `kit.tell_session` says."""
     holder = holder_of(journal)
     if holder is None:
         return None
-    _send(holder, journal)
+    if reload:
+        _send(holder, journal)
     with ControlBox(journal) as box:
         box.request(ControlAction.NOTE, ts_ns=ts_ns, reason=note)
     return str(holder)

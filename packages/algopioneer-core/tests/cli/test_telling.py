@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from algopioneer_core.cli.kit import reload_session
+from algopioneer_core.cli.kit import tell_session
 from algopioneer_core.domain.errors import RefusedError
 from algopioneer_core.journal import lock
 from algopioneer_core.journal.control import ControlAction, ControlBox
@@ -28,7 +28,7 @@ def test_who_holds_the_journal_is_told_and_why(tmp_path: Path, heard: list[int])
     """By a signal; the reason waits in the box beside the journal."""
     journal = tmp_path / "desk.journal"
     with lock.hold(journal):
-        told = reload_session(journal, note="a better pair", ts_ns=7)
+        told = tell_session(journal, note="a better pair", reload=True, ts_ns=7)
     assert told is not None
     assert told.startswith(f"process {os.getpid()} on ")
     assert heard == [signal.SIGHUP]
@@ -43,7 +43,7 @@ def test_who_holds_the_journal_is_told_and_why(tmp_path: Path, heard: list[int])
 
 def test_where_nobody_holds_it_nobody_is_told(tmp_path: Path, heard: list[int]) -> None:
     """And nothing is left behind."""
-    assert reload_session(tmp_path / "desk.journal", note="x", ts_ns=7) is None
+    assert tell_session(tmp_path / "desk.journal", note="x", reload=True, ts_ns=7) is None
     assert (heard, list(tmp_path.iterdir())) == ([], [])
 
 
@@ -55,7 +55,7 @@ def test_a_session_on_another_host_is_refused(
     with lock.hold(journal):
         monkeypatch.setattr("socket.gethostname", lambda: "elsewhere")
         with pytest.raises(RefusedError, match=r"not told .*cannot be reached from here"):
-            reload_session(journal, note="x", ts_ns=7)
+            tell_session(journal, note="x", reload=True, ts_ns=7)
     assert heard == []
 
 
@@ -71,4 +71,14 @@ def test_a_process_that_cannot_be_signalled_is_named(
     with lock.hold(journal):
         monkeypatch.setattr("os.kill", denied)
         with pytest.raises(RefusedError, match=r"operation not permitted .*SIGHUP"):
-            reload_session(journal, note="x", ts_ns=7)
+            tell_session(journal, note="x", reload=True, ts_ns=7)
+
+
+def test_a_note_alone_needs_no_signal(tmp_path: Path, heard: list[int]) -> None:
+    """What was decided is kept, and nothing is read again."""
+    journal = tmp_path / "desk.journal"
+    with lock.hold(journal):
+        assert tell_session(journal, note="kept", reload=False, ts_ns=7) is not None
+    with ControlBox(journal) as box:
+        assert [each.reason for each in box.pending()] == ["kept"]
+    assert heard == []
