@@ -9,7 +9,7 @@ import anyio
 import pytest
 from attrs import define, field
 
-from algopioneer_core.bootstrap.signals import obey_signals
+from algopioneer_core.bootstrap.signals import EarlyReload, keep_early_reload, obey_signals
 from algopioneer_core.journal.control import ControlAction, ControlBox
 from algopioneer_core.runtime.stopping import StopRequest
 from algopioneer_core.testing.clocks import VirtualClock
@@ -152,3 +152,33 @@ def test_sigusr1_leaves_a_request_to_halt_in_the_box(tmp_path: Path, backend: st
         assert request.reason == "told to by SIGUSR1"
 
     assert not _obey(tmp_path, backend, act).stop.is_asked
+
+
+def test_a_reload_that_comes_before_the_session_listens_is_kept() -> None:
+    """A process without a handler would end; afterwards all is as it was."""
+    before = signal.getsignal(signal.SIGHUP)
+    with keep_early_reload() as early:
+        assert not early.asked
+        _send(signal.SIGHUP)
+        assert early.asked
+    assert signal.getsignal(signal.SIGHUP) is before
+
+
+@BACKENDS
+def test_an_early_reload_is_made_up_for(tmp_path: Path, backend: str) -> None:
+    """Without another signal."""
+
+    async def run() -> int:
+        with ControlBox(tmp_path / "session.journal") as box:
+            session = _Session(box)
+            with anyio.fail_after(20):
+                async with anyio.create_task_group() as tasks:
+                    early = EarlyReload(asked=True)
+                    tasks.start_soon(
+                        obey_signals, session.stop, box, VirtualClock(), session.reload, early
+                    )
+                    await session.changed.wait()
+                    tasks.cancel_scope.cancel()
+        return session.reloads
+
+    assert anyio.run(run, backend=backend) == 1

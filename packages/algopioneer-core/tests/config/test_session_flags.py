@@ -189,11 +189,12 @@ def test_a_portfolio_is_read_again_with_its_flags(tmp_path: Path) -> None:
     path.write_text(json.dumps(PAIRS))
     options = PortfolioOptions(config=str(path), exchange="sim", interval="1h", journal="j")
     session = portfolio_session(options, {})
-    path.write_text(json.dumps([{**PAIRS[0], "on_remove": "drain"}]))
+    path.write_text(json.dumps([{**PAIRS[0], "on_remove": "drain", "short_mode": "inventory"}]))
 
     assert session.again is not None
     again = session.again()
 
     assert ["A-B", "B-C"] == [each.name for each in session.strategies]
     assert [("A-B", OnRemove.DRAIN)] == [(each.name, each.on_remove) for each in again.strategies]
+    assert again.strategies[0].legs.short_mode is ShortMode.INVENTORY
     assert (session.name, session.journal_path) == (again.name, again.journal_path)

@@ -18,7 +18,7 @@ from algopioneer_core.bootstrap.session_config import (
     check_session,
 )
 from algopioneer_core.bootstrap.session_plan import require_strategies, session_plan
-from algopioneer_core.bootstrap.signals import obey_signals
+from algopioneer_core.bootstrap.signals import keep_early_reload, obey_signals
 from algopioneer_core.bootstrap.surroundings import SystemClock, chance, new_uuid
 from algopioneer_core.bootstrap.venues import made_venue, run_waiting
 from algopioneer_core.config.session import SessionConfig, read_session
@@ -100,6 +100,7 @@ async def start_session(
         secrets = tuple(secrets_in(checked.plugin_configs))
         stack.enter_context(open_log(config.log, clock=clock, secrets=secrets))
         shown = await stack.enter_async_context(shown_on_the_web(config, _say, secrets))
+        early = stack.enter_context(keep_early_reload())
         journal = await stack.enter_async_context(
             open_journal(config.journal_path, make_uuid=new_uuid)
         )
@@ -129,7 +130,7 @@ async def start_session(
         shown.session = session
         reload = functools.partial(_reload, checked, venues, session)
         async with anyio.create_task_group() as beside:
-            beside.start_soon(obey_signals, session.stop, box, clock, reload)
+            beside.start_soon(obey_signals, session.stop, box, clock, reload, early)
             beside.start_soon(watch, session)
             beside.start_soon(_say_stopping, session.stop)
             if flatten_within_s is not None:

@@ -21,6 +21,7 @@ from attrs import field, frozen
 from algopioneer_core.config.runs import Settings
 from algopioneer_core.domain.errors import ConfigError
 from algopioneer_core.domain.money import ZERO, mul
+from algopioneer_core.domain.spreads import ShortMode
 from algopioneer_core.runtime.restart_policy import OnRemove
 from algopioneer_core.settings import at_least, below, not_negative, option, optional, positive
 
@@ -142,6 +143,9 @@ class Pair:
         help="What happens to its position when it is taken out of the file; the strategy's "
         "unless set.",
     )
+    short_mode: ShortMode | None = option(
+        None, help="How a leg is sold short; as the leg rules say unless set."
+    )
 
     def __attrs_post_init__(self) -> None:
         if self.spot_symbol == self.future_symbol:
@@ -251,6 +255,8 @@ def _legs(pair: Pair) -> dict[str, Any]:
         "max_price_age_s": _seconds(pair.max_tick_age_ms),
         "max_price_skew_s": _seconds(pair.max_tick_age_ms),
     }
+    if pair.short_mode is not None:
+        rules["short_mode"] = pair.short_mode.value
     if pair.execution_timeout_ms is not None:
         rules["max_residual_s"] = _seconds(pair.execution_timeout_ms)
         rules["patience_s"] = _seconds(max(pair.execution_timeout_ms // 3, 1))
