@@ -158,7 +158,7 @@ def test_a_reload_that_comes_before_the_session_listens_is_kept() -> None:
     """A process without a handler would end; afterwards all is as it was."""
     before = signal.getsignal(signal.SIGHUP)
     with keep_early_reload() as early:
-        assert not early.asked
+        assert early == EarlyReload()
         _send(signal.SIGHUP)
         assert early.asked
     assert signal.getsignal(signal.SIGHUP) is before
