@@ -9,9 +9,10 @@ from algopioneer_core.simulation.config import FillTiming
 from algopioneer_strategies.pairs_config import HedgeMethod, PairsConfig
 from algopioneer_strategies.research.evaluation import (
     PairEvaluation,
-    evaluate,
-    search_grid,
+    PairTask,
     split_rule,
+    try_pair,
+    weigh,
 )
 from algopioneer_strategies.research.grid_spec import GridMarket, GridSpec
 from algopioneer_strategies.research.report_charts import heat_map, thinned
@@ -33,16 +34,15 @@ def spec(*methods: HedgeMethod) -> GridSpec:
 def evaluated(made: Any, grid: GridSpec, *, beta: float) -> PairEvaluation:
     """Return what a made-up pair is worth."""
     joint = made.pair(320, beta=beta)
-    return evaluate(
-        grid,
-        joint,
-        MARKET,
-        split_rule(len(joint), SPLIT, half_life=6.2),
+    task = PairTask(
+        spec=grid,
+        joint=joint,
+        market=MARKET,
+        rule=split_rule(len(joint), SPLIT, half_life=6.2),
         split=SPLIT,
-        search=search_grid(grid, joint, MARKET, SPLIT),
-        trials=100,
         capital=Decimal(5000),
     )
+    return weigh(try_pair(task), task, trials=100)
 
 
 def test_a_pair_is_walked_forward_from_the_split(made: Any) -> None:
@@ -97,18 +97,16 @@ def test_lengths_that_are_not_stated_follow_from_the_bars() -> None:
 
 def test_a_holdout_of_one_bar_is_refused(made: Any) -> None:
     """Nothing can be tested on it."""
-    joint, grid = made.pair(201), spec(HedgeMethod.FIXED)
+    task = PairTask(
+        spec=spec(HedgeMethod.FIXED),
+        joint=made.pair(201),
+        market=MARKET,
+        rule=split_rule(201, SPLIT, half_life=None),
+        split=SPLIT,
+        capital=Decimal(1),
+    )
     with pytest.raises(NotEnoughData, match="needs 202 bars"):
-        evaluate(
-            grid,
-            joint,
-            MARKET,
-            split_rule(201, SPLIT, half_life=None),
-            split=SPLIT,
-            search=search_grid(grid, joint, MARKET, SPLIT),
-            trials=1,
-            capital=Decimal(1),
-        )
+        try_pair(task)
 
 
 def test_the_heat_map_has_the_best_of_each_window_and_entry(made: Any) -> None:

@@ -37,7 +37,8 @@ from algopioneer_strategies.research.fingerprints import code_version, data_hash
 from algopioneer_strategies.research.ledger import ExperimentLedger
 from algopioneer_strategies.research.options import DiscoveryOptions
 from algopioneer_strategies.research.pairs_output import pairs_file
-from algopioneer_strategies.research.search import log_screen, trading_of
+from algopioneer_strategies.research.search import trading_of
+from algopioneer_strategies.research.search_log import SearchLog
 from algopioneer_strategies.research.trading_options import TradingOptions
 
 __all__ = ["Action", "Decision", "Look", "earlier_looks", "look"]
@@ -111,9 +112,10 @@ def look(
     found = discover(discovery, holdout=trading.holdout)
     portfolio.refuse_other_bars(found.closes.interval_ns)
     with ExperimentLedger(Path(trading.ledger)) as ledger:
-        log_screen(ledger, found.screen, ts_ns=ts_ns)
+        log = SearchLog(ledger, ts_ns, code_version())
+        log.screen(found.screen)
         survivors = found.screen.survivors[: discovery.max_pairs]
-        field = Field.of(found, portfolio, survivors, trading, ledger, ts_ns)
+        field = Field.of(found, portfolio, survivors, trading, log)
         made = _decided(field, options, free, trading, ledger, ts_ns)
         head = ledger.head()[1]
     applied, told = _act(made.text, made.decisions, options, portfolio, ts_ns)

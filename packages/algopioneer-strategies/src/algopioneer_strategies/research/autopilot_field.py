@@ -16,10 +16,15 @@ from attrs import frozen
 from algopioneer_strategies.research.autopilot_portfolio import Holding, Portfolio, pair_name
 from algopioneer_strategies.research.autopilot_rule import Contender
 from algopioneer_strategies.research.discovery import Discovery
-from algopioneer_strategies.research.ledger import ExperimentLedger
 from algopioneer_strategies.research.screen import ScreenRule, screen
 from algopioneer_strategies.research.screened_pair import ScreenedPair
-from algopioneer_strategies.research.search import FoundPair, trade_pairs, trading_of
+from algopioneer_strategies.research.search import (
+    FoundPair,
+    pair_tasks,
+    trade_pairs,
+    trading_of,
+)
+from algopioneer_strategies.research.search_log import SearchLog
 from algopioneer_strategies.research.trading_options import TradingOptions
 
 __all__ = ["Field"]
@@ -45,21 +50,15 @@ class Field:
         portfolio: Portfolio,
         survivors: Sequence[ScreenedPair],
         trading: TradingOptions,
-        ledger: ExperimentLedger,
-        ts_ns: int,
+        log: SearchLog,
     ) -> "Field":
         """Walk everybody forward, over the same bars."""
         held, unjudged = _held(found, portfolio.holdings)
         legs = {frozenset((each.leg1, each.leg2)) for each in held.values()}
         new = [each for each in survivors if frozenset((each.leg1, each.leg2)) not in legs]
-        walked = trade_pairs(
-            [*held.values(), *new],
-            found.closes,
-            trading_of(trading),
-            ledger,
-            split=found.split,
-            ts_ns=ts_ns,
-        )
+        pairs = [*held.values(), *new]
+        tasks = pair_tasks(pairs, found.closes, trading_of(trading), split=found.split)
+        walked = trade_pairs(pairs, tasks, log, min_sharpe=trading.min_sharpe)
         traded = {pair_name(each.screened.leg1, each.screened.leg2): each for each in walked}
         return cls(found=found, portfolio=portfolio, traded=traded, unjudged=unjudged)
 

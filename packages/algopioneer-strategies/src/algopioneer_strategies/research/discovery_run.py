@@ -14,8 +14,10 @@ from algopioneer_core.cli.kit import print_json
 from algopioneer_core.domain.money import ZERO
 from algopioneer_core.domain.times import iso_utc
 from algopioneer_strategies.research.discovery import Discovery, discover
+from algopioneer_strategies.research.fingerprints import code_version
 from algopioneer_strategies.research.ledger import ExperimentLedger
 from algopioneer_strategies.research.options import DiscoveryOptions
+from algopioneer_strategies.research.pair_state import PairState
 from algopioneer_strategies.research.pairs_output import (
     check_place,
     evaluation_values,
@@ -25,9 +27,17 @@ from algopioneer_strategies.research.pairs_output import (
 )
 from algopioneer_strategies.research.report import render_report
 from algopioneer_strategies.research.screen_json import screen_values
-from algopioneer_strategies.research.screen_progress import ScreenProgress
+from algopioneer_strategies.research.screen_state import ScreenState
 from algopioneer_strategies.research.screen_text import print_screen
-from algopioneer_strategies.research.search import FoundPair, log_screen, trade_pairs, trading_of
+from algopioneer_strategies.research.search import (
+    FoundPair,
+    PairTrading,
+    pair_tasks,
+    trade_pairs,
+    trading_of,
+)
+from algopioneer_strategies.research.search_log import SearchLog
+from algopioneer_strategies.research.search_progress import SearchProgress
 from algopioneer_strategies.research.trading_options import TradingOptions
 
 __all__ = ["DiscoveryRun", "print_discovery", "run_discovery"]
@@ -56,6 +66,9 @@ def run_discovery(
     """
     Screen, trade the survivors, and write pairs, report and ledger.
 
+    Where it is interrupted, pairs that were tried are kept beside the file of `options.state`; the
+    same search goes on from there, adds to the ledger what it had not, and removes them.
+
     Args:
         options: What the screen is asked for.
         trading: How survivors are traded, and where to write.
@@ -72,22 +85,51 @@ def run_discovery(
     if not screen_only:
         for place in (trading.output, trading.report):
             check_place(Path(place))
-    with ScreenProgress() as progress:
+    with SearchProgress() as progress:
         discovery = discover(options, holdout=holdout, watch=progress.watch)
+    kept = PairState.read(Path(f"{options.state}.pairs"), code_version())
     with ExperimentLedger(Path(trading.ledger)) as ledger:
-        log_screen(ledger, discovery.screen, ts_ns=ts_ns)
-        if screen_only:
-            return DiscoveryRun(discovery, trading, None, ledger.head()[1])
-        survivors = discovery.screen.survivors[: options.max_pairs]
-        found = trade_pairs(
-            survivors, discovery.closes, plan, ledger, split=discovery.split, ts_ns=ts_ns
-        )
-        run = DiscoveryRun(discovery, trading, tuple(found), ledger.head()[1])
+        log = SearchLog(ledger, ts_ns, kept.code, kept.written)
+        log.screen(discovery.screen)
+        found = None if screen_only else _traded(discovery, options, plan, log, kept)
+        run = DiscoveryRun(discovery, trading, found, ledger.head()[1])
+    if found is not None:
+        _write(run, found, ts_ns)
+    kept.forget()
+    return run
+
+
+def _traded(
+    discovery: Discovery,
+    options: DiscoveryOptions,
+    plan: PairTrading,
+    log: SearchLog,
+    kept: PairState,
+) -> tuple[FoundPair, ...]:
+    """Return what trading the survivors came to; where it is interrupted, the screen is kept."""
+    screen = discovery.screen
+    survivors = screen.survivors[: options.max_pairs]
+    tasks = pair_tasks(survivors, discovery.closes, plan, split=discovery.split)
+    cells = tasks[0].cells if tasks else 0
+    least = plan.options.min_sharpe
+    try:
+        with SearchProgress("pairs tried", unit="cells", per_step=cells) as progress:
+            found = trade_pairs(
+                survivors, tasks, log, min_sharpe=least, kept=kept, watch=progress.watch
+            )
+    except BaseException:  # Ctrl-C above all
+        if screen.tests is not None:
+            ScreenState(Path(options.state)).keep(screen.tests, screen.closes, screen.rule.lags)
+        raise
+    return tuple(found)
+
+
+def _write(run: DiscoveryRun, found: tuple[FoundPair, ...], ts_ns: int) -> None:
+    trading, discovery = run.trading, run.discovery
     write_file(Path(trading.output), pairs_text(found, trading))
     write_file(
         Path(trading.report), render_report(discovery, found, head=run.ledger_head, ts_ns=ts_ns)
     )
-    return run
 
 
 def print_discovery(run: DiscoveryRun, *, as_json: bool) -> None:

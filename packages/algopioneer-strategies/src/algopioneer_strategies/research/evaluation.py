@@ -39,7 +39,17 @@ from algopioneer_strategies.research.walk_forward import (
     walk_forward,
 )
 
-__all__ = ["Honesty", "PairEvaluation", "PairSearch", "evaluate", "search_grid", "split_rule"]
+__all__ = [
+    "Honesty",
+    "PairEvaluation",
+    "PairSearch",
+    "PairTask",
+    "PairTrial",
+    "search_grid",
+    "split_rule",
+    "try_pair",
+    "weigh",
+]
 
 _TESTS: Final = 4
 """Test windows behind the split, unless their length is stated."""
@@ -150,20 +160,50 @@ class Honesty:
 
 
 @frozen(eq=False, kw_only=True)
-class PairEvaluation:
-    """What was found about one pair."""
+class PairTask:
+    """One pair to be tried; all that `try_pair` needs, wherever it runs."""
 
+    spec: GridSpec
+    """What may be chosen."""
     joint: JointColumns
+    """All bars of the pair."""
+    market: GridMarket
+    """What fills cost."""
+    rule: WalkForwardRule
+    """How the bars are cut; formation window and embargo end at the split."""
     split: int
+    """How many bars the screen saw."""
+    capital: Money
+    """Cash at the start, in quote currency."""
+
+    @property
+    def cells(self) -> int:
+        """Cells that are run: in the search, in every fold, and on the latest bars."""
+        tests = -(-(len(self.joint) - self.split) // self.rule.test)
+        return len(self.spec.cells) * (tests + 2)
+
+
+@frozen(eq=False, kw_only=True)
+class PairTrial:
+    """What came of one pair, before it is known how much else was tried."""
+
     search: PairSearch
     walk: WalkForward
     """Its bars count from `offset`."""
     offset: int
     rule: WalkForwardRule
     confirmed: Confirmation
-    honesty: Honesty
     parameters: PairsConfig | None
     """What the rule chooses on the latest bars; None where it chooses nothing."""
+
+
+@frozen(eq=False, kw_only=True)
+class PairEvaluation(PairTrial):
+    """What was found about one pair."""
+
+    joint: JointColumns
+    split: int
+    honesty: Honesty
 
     @property
     def sharpe(self) -> float | None:
@@ -171,49 +211,42 @@ class PairEvaluation:
         return self.confirmed.figures.sharpe_ratio
 
 
-def evaluate(
-    spec: GridSpec,
-    joint: JointColumns,
-    market: GridMarket,
-    rule: WalkForwardRule,
-    *,
-    split: int,
-    search: PairSearch,
-    trials: int,
-    capital: Money,
-) -> PairEvaluation:
+def try_pair(task: PairTask) -> PairTrial:
     """
-    Walk forward from the *split*, confirm it in the event engine, and weigh it.
-
-    Args:
-        spec: What may be chosen.
-        joint: All bars of the pair.
-        market: What fills cost.
-        rule: How the bars are cut; formation window and embargo end at the split.
-        split: How many bars the screen saw.
-        search: The grid on these.
-        trials: Recorded number of trials.
-        capital: Cash at the start, in quote currency.
+    Search the grid, walk forward from the split, and confirm it in the event engine.
 
     Raises:
         NotEnoughData: There is no room for a test window, or for the slowest cell.
     """
-    offset = split - rule.formation - rule.embargo
+    spec, joint, market, rule = task.spec, task.joint, task.market, task.rule
+    search = search_grid(spec, joint, market, task.split)
+    offset = task.split - rule.formation - rule.embargo
     part = joint.slice(offset, len(joint))
     walk = walk_forward(spec, part, market, rule)
-    confirmed = confirm(walk, part, market, capital=capital)
     latest = joint.slice(len(joint) - rule.formation, len(joint))
     choice = decide(spec, latest, market, min_trades=rule.min_trades)
-    return PairEvaluation(
-        joint=joint,
-        split=split,
+    return PairTrial(
         search=search,
         walk=walk,
         offset=offset,
         rule=rule,
-        confirmed=confirmed,
-        honesty=_honesty(search, trials, confirmed),
+        confirmed=confirm(walk, part, market, capital=task.capital),
         parameters=choice.cell if choice else None,
+    )
+
+
+def weigh(trial: PairTrial, task: PairTask, trials: int) -> PairEvaluation:
+    """Return what a *trial* is worth, with *trials* recorded in all."""
+    return PairEvaluation(
+        joint=task.joint,
+        split=task.split,
+        honesty=_honesty(trial.search, trials, trial.confirmed),
+        search=trial.search,
+        walk=trial.walk,
+        offset=trial.offset,
+        rule=trial.rule,
+        confirmed=trial.confirmed,
+        parameters=trial.parameters,
     )
 
 
