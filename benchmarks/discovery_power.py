@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from algopioneer_strategies.research.cointegration import all_pairs, engle_granger
 from algopioneer_strategies.research.lag_choice import LagCriterion, LagRule
 from algopioneer_strategies.research.multiple_testing import benjamini_hochberg, two_looks
+from algopioneer_strategies.research.tiles import LocalTiles
 
 __all__ = ["Found", "figure", "look"]
 
@@ -75,7 +76,7 @@ def look(bars: int, half_life: float, universes: int) -> tuple[Found, Found, Fou
     hits = np.zeros((3, len(pairs)))
     for seed in range(universes):
         prices = universe(bars, half_life, seed)
-        one, other = engle_granger(prices, pairs, RULE, workers=1).p_values
+        one, other = engle_granger(prices, pairs, RULE, tiles=LocalTiles(1)).p_values
         p_values = two_looks(one, other)
         hits[0] += np.minimum(one, other) < 0.05
         hits[1] += benjamini_hochberg(p_values) <= 0.10
@@ -96,7 +97,7 @@ def noise_table(universes: int = 40) -> str:
             np.mean(
                 [
                     engle_granger(
-                        universe(500, 5, seed, noisiness), pairs[noisy], rule, workers=1
+                        universe(500, 5, seed, noisiness), pairs[noisy], rule, tiles=LocalTiles(1)
                     ).p_values.min(axis=0)
                     < 0.05
                     for seed in range(universes)

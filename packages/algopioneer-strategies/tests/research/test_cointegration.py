@@ -91,12 +91,12 @@ def test_tiles_and_batches_change_nothing(mixed: Floats, monkeypatch: pytest.Mon
     pairs = all_pairs(len(mixed))
     whole = engle_granger(mixed, pairs, AIC)
     seen: list[tuple[int, int]] = []
-    monkeypatch.setattr(cointegration, "_BLOCK", 2)
+    monkeypatch.setattr(cointegration, "_TILE", (2, 2))
     monkeypatch.setattr(cointegration, "_BATCH", 3)
     tiled = engle_granger(mixed, pairs, AIC, watch=lambda *told: seen.append(told))
     assert np.allclose(whole.statistics, tiled.statistics, rtol=0, atol=1e-9)
     assert np.array_equal(whole.lags, tiled.lags)
-    assert (9, (15, 15)) == (len(seen), seen[-1])
+    assert (6, (15, 15)) == (len(seen), seen[-1])
     assert sorted(seen) == seen
 
 

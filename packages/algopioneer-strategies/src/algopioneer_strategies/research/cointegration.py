@@ -4,7 +4,8 @@ Engle-Granger over many pairs at once, in both directions.
 One leg is regressed on a constant and the other; the residual is tested for a unit root (Engle and
 Granger, Econometrica 55 (1987) 251-276; lags and sample of the test are statsmodels', and so are
 its numbers to 1e-8). Products of lagged series serve all pairs (`lagged_products`), which come to
-the regressions in tiles, so memory does not grow with the universe.
+the regressions in tiles, so memory does not grow with the universe; and a tile can be done by
+whoever has the time (`tiles`).
 
 Where the legs nearly explain each other, products cancel and digits are lost. Such pairs are found
 by how much cancelled, and worked out again from their residual by orthogonal rotations (QR). Legs
@@ -13,15 +14,15 @@ that explain each other wholly are collinear and are not tested: no noise is lef
 
 import functools
 import itertools
-import os
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from typing import Final
 
 import numpy as np
 from attrs import frozen
 from numpy.typing import NDArray
 
+from algopioneer_strategies.research.blas import one_blas_thread
 from algopioneer_strategies.research.critical_values import p_values
 from algopioneer_strategies.research.lag_choice import LagCriterion, LagRule, choose_lags
 from algopioneer_strategies.research.lagged_products import (
@@ -36,6 +37,7 @@ from algopioneer_strategies.research.regressions import (
     factorise,
     t_statistics,
 )
+from algopioneer_strategies.research.tiles import LocalTiles, TileRunner
 from algopioneer_strategies.research.unit_roots import unit_root
 
 __all__ = ["PairTests", "Watch", "all_pairs", "engle_granger", "untested"]
@@ -49,8 +51,8 @@ COLLINEAR: Final = 100.0 * float(np.sqrt(np.finfo(np.float64).eps))
 """Share of a leg's variation left by the other, below which nothing is left to test."""
 _CANCELLED: Final = 1e-4
 """Share left of a sum of squares, below which the fast way has lost digits that matter."""
-_BLOCK: Final = 512
-"""Symbols on a side of a tile."""
+_TILE: Final = (64, 512)
+"""First and second legs of a tile: long rows for numpy, and tiles enough for many processors."""
 _BATCH: Final = 1024
 """Pairs that are factorised together: enough for numpy, few enough for the cache."""
 
@@ -77,6 +79,11 @@ class PairTests:
     done: NDArray[np.bool_]
     """For each pair, whether it was looked at."""
 
+    def put(self, places: Places, part: "PairTests") -> None:
+        """Fill in the tests *part* of the pairs at *places*."""
+        for name in ("hedge_ratios", "statistics", "lags", "tied", "collinear", "done"):
+            getattr(self, name)[..., places] = getattr(part, name)
+
     @functools.cached_property
     def p_values(self) -> Floats:
         """MacKinnon's p-value of each statistic; NaN where there is none."""
@@ -94,7 +101,7 @@ def engle_granger(
     rule: LagRule,
     *,
     watch: Watch | None = None,
-    workers: int | None = None,
+    tiles: TileRunner | None = None,
     into: PairTests | None = None,
 ) -> PairTests:
     """
@@ -105,27 +112,24 @@ def engle_granger(
         pairs: Two columns of places in *log_prices*, the first smaller.
         rule: Lags of the residual's test.
         watch: Told of pairs as they are done, by this thread.
-        workers: Threads; None takes one for each processor. Their number changes no bit.
+        tiles: Who does the work; None is all processors of this machine. It changes no bit.
         into: Where tests are put, those of *pairs*; what is done in it is not done again. However
-            this ends, it holds all batches that came to their end.
+            this ends, it holds whole tiles.
 
     Raises:
         NotEnoughData: There are too few closes for that many lags.
     """
-    levels = Levels(log_prices, rule.most(log_prices.shape[1]))
+    work = _TileTest.of(log_prices, rule)
     found = untested(pairs) if into is None else into
     done = int(found.done.sum())
-    pool = ThreadPoolExecutor(workers or os.cpu_count())
-    try:
-        for tile in _tiles(pairs, np.flatnonzero(~found.done)):
-            work = _Tile(levels, pairs[tile])
-            test = functools.partial(_test_batch, work, rule, tile, found)
-            for count in pool.map(test, work.batches()):
-                done += count
-                if watch:
-                    watch(done, len(pairs))
-    finally:
-        pool.shutdown(cancel_futures=True)
+    places = _tiles(pairs, np.flatnonzero(~found.done))
+    runner = LocalTiles() if tiles is None else tiles
+    with closing(runner.run(work, (pairs[tile] for tile in places))) as results:
+        for tile, tests in zip(places, results, strict=True):
+            found.put(tile, tests)
+            done += len(tile)
+            if watch:
+                watch(done, len(pairs))
     return found
 
 
@@ -143,26 +147,46 @@ def untested(pairs: Places) -> PairTests:
     )
 
 
-def _tiles(pairs: Places, todo: Places) -> Iterator[Places]:
+def _tiles(pairs: Places, todo: Places) -> list[Places]:
     """Return the places *todo* by tile; inside, pairs of one first leg are together."""
     legs = pairs[todo]
-    blocks = legs // _BLOCK
+    blocks = legs // _TILE
     order = np.lexsort((legs[:, 1], legs[:, 0], blocks[:, 1], blocks[:, 0]))
     changes = np.flatnonzero(np.any(np.diff(blocks[order], axis=0), axis=1)) + 1
-    return iter(np.split(todo[order], changes)) if len(order) else iter(())
+    return np.split(todo[order], changes) if len(order) else []
+
+
+@frozen(eq=False)
+class _TileTest:
+    """Tests the pairs of a tile; what all tiles need, and nothing that one of them changes."""
+
+    levels: Levels
+    own: Floats
+    """Products of each series' columns with each other."""
+    rule: LagRule
+
+    @classmethod
+    def of(cls, log_prices: Floats, rule: LagRule) -> "_TileTest":
+        levels = Levels(log_prices, rule.most(log_prices.shape[1]))
+        with one_blas_thread():
+            return cls(levels, own_products(levels, np.arange(len(log_prices))), rule)
+
+    def __call__(self, pairs: Places) -> PairTests:
+        """Return the tests of *pairs*, those of one first leg together."""
+        tile, found = _Tile(self.levels, self.own, pairs), untested(pairs)
+        for batch in tile.batches():
+            _test_batch(tile, self.rule, found, batch)
+        return found
 
 
 class _Tile:
     """Pairs of one block of series with another, and the products of both."""
 
-    def __init__(self, levels: Levels, pairs: Places) -> None:
+    def __init__(self, levels: Levels, own: Floats, pairs: Places) -> None:
         self.levels = levels
         left, right = np.unique(pairs[:, 0]), np.unique(pairs[:, 1])
-        if left[-1] >= right[0]:  # a block with itself: half of the products are the others turned
-            left = right = np.union1d(left, right)
         self.both = BlockProducts(levels, left, right)
-        self.own_left = own_products(levels, left)
-        self.own_right = self.own_left if left is right else own_products(levels, right)
+        self.own_left, self.own_right = (own.take(side, axis=2) for side in (left, right))
         self.squares = levels.squares[left], levels.squares[right]
         self.places = np.searchsorted(left, pairs[:, 0]), np.searchsorted(right, pairs[:, 1])
 
@@ -182,9 +206,9 @@ class _Tile:
             yield slice(start, stop), int(ones[start]), which
 
 
-def _test_batch(work: _Tile, rule: LagRule, tile: Places, found: PairTests, batch: slice) -> int:
-    """Fill in a batch of a tile's pairs; return how many there are."""
-    at = tile[batch]
+def _test_batch(work: _Tile, rule: LagRule, found: PairTests, batch: slice) -> None:
+    """Fill in a batch of a tile's pairs."""
+    at = np.arange(batch.start, batch.stop)
     ones, others = (places[batch] for places in work.places)
     squares = np.stack([work.squares[1][others], work.squares[0][ones]])
     ratios = work.both.whole[ones, others] / squares
@@ -198,7 +222,6 @@ def _test_batch(work: _Tile, rule: LagRule, tile: Places, found: PairTests, batc
         _test_exactly(work.levels, rule, int(place), found)
     found.statistics[:, at[found.collinear[at]]] = np.nan
     found.done[at] = True
-    return len(at)
 
 
 def _residual_products(

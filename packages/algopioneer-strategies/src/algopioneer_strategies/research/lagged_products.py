@@ -93,9 +93,7 @@ class BlockProducts:
         self.whole = levels.values[left] @ levels.values[right].T
         """Products of the levels over all bars."""
         self._levels = 2.0 * (levels.level(left) @ levels.level(right).T)
-        self._steps = np.stack(
-            [_both_ways(levels, lag, left, right) for lag in range(levels.lags + 1)]
-        )
+        self._steps = _both_ways(levels, levels.steps[left], levels.steps[right])
         self._left, self._right = _Ends(levels, left), _Ends(levels, right)
 
     def of_one(self, one: int, others: slice | Sequence[int], buffer: Floats) -> Floats:
@@ -119,14 +117,16 @@ class BlockProducts:
         return both
 
 
-def _both_ways(levels: Levels, lag: int, left: NDArray[np.intp], right: NDArray[np.intp]) -> Floats:
-    """Return the sum of a(t) b(t-lag) + a(t-lag) b(t) for each series a on the left, b right."""
-    forward = levels.lagged(0, left) @ levels.lagged(lag, right).T
-    if not lag:
-        return 2.0 * forward
-    if len(left) == len(right) and np.array_equal(left, right):
-        return forward + forward.T
-    return forward + levels.lagged(lag, left) @ levels.lagged(0, right).T
+def _both_ways(levels: Levels, left: Floats, right: Floats) -> Floats:
+    """Return for each lag the sum of a(t) b(t-lag) + a(t-lag) b(t), for a in left, b in right."""
+    lags, rows = levels.lags, levels.rows
+    now = slice(lags, lags + rows)
+    products = np.empty((lags + 1, len(left), len(right)))
+    for lag, out in enumerate(products):
+        before = slice(lags - lag, lags - lag + rows)
+        np.matmul(left[:, now], right[:, before].T, out=out)
+        out += left[:, before] @ right[:, now].T
+    return products
 
 
 class _Ends:

@@ -32,6 +32,7 @@ from algopioneer_strategies.research.multiple_testing import (
 from algopioneer_strategies.research.screen_state import ScreenState
 from algopioneer_strategies.research.screened_pair import Direction, Failure, ScreenedPair
 from algopioneer_strategies.research.spreads import Spreads, describe_spreads
+from algopioneer_strategies.research.tiles import TileRunner
 from algopioneer_strategies.research.unit_roots import Integration, integration
 from algopioneer_strategies.research.universe import AlignedCloses
 
@@ -134,6 +135,7 @@ def screen(
     sectors: Sequence[str | None] | None = None,
     watch: Watch | None = None,
     kept: ScreenState | None = None,
+    tiles: TileRunner | None = None,
 ) -> Screen:
     """
     Test the pairs of *closes* and judge them.
@@ -144,6 +146,7 @@ def screen(
         sectors: Of each symbol; needed for `same_sector`.
         watch: Told of pairs as they are tested.
         kept: Where tests are kept when this is interrupted, and gone on from.
+        tiles: Who tests; None is all processors of this machine.
 
     Raises:
         NotEnoughData: There are too few closes for the lags.
@@ -158,7 +161,7 @@ def screen(
     family = _family(correlations, groups, rule)
     tests = None
     if rule.cointegration:
-        tests = _tested(closes, family, rule, watch, kept)
+        tests = _tested(closes, family, rule, watch, kept, tiles)
     found = _judged(closes, rule, groups, correlations, family, tests)
     return _with_survivors(found)
 
@@ -210,12 +213,15 @@ def _tested(
     rule: ScreenRule,
     watch: Watch | None,
     kept: ScreenState | None,
+    tiles: TileRunner | None,
 ) -> PairTests:
     tests = untested(family)
     if kept is not None:
         kept.restore(tests, closes, rule.lags)
     try:
-        return engle_granger(closes.log_prices, family, rule.lags, watch=watch, into=tests)
+        return engle_granger(
+            closes.log_prices, family, rule.lags, watch=watch, tiles=tiles, into=tests
+        )
     except BaseException:  # Ctrl-C above all
         if kept is not None:
             kept.keep(tests, closes, rule.lags)
