@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import numpy as np
 import pytest
+from attrs import evolve
 
 from algopioneer_core.cli.main import main
 from algopioneer_core.domain.errors import ConfigError
@@ -17,6 +18,7 @@ from algopioneer_core.journal import lock
 from algopioneer_core.journal.control import ControlBox
 from algopioneer_strategies.research.autopilot import Look, earlier_looks, look
 from algopioneer_strategies.research.autopilot_options import AutopilotOptions
+from algopioneer_strategies.research.autopilot_report import print_look
 from algopioneer_strategies.research.experiments import ExperimentKind, ExperimentRow
 from algopioneer_strategies.research.ledger import ExperimentLedger
 from algopioneer_strategies.research.options import DiscoveryOptions
@@ -98,7 +100,9 @@ def session(tmp_path: Path) -> Iterator[Any]:
     signal.signal(signal.SIGHUP, before)
 
 
-def test_a_dry_run_says_what_the_run_that_acts_then_does(market: Path, session: Any) -> None:
+def test_a_dry_run_says_what_the_run_that_acts_then_does(
+    market: Path, session: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
     """The better pair takes the place and what was set for it; the session is told, and why."""
     before = write_pairs(POOR)
     dry = looked(market, journal=session.journal)
@@ -122,6 +126,13 @@ def test_a_dry_run_says_what_the_run_that_acts_then_does(market: Path, session: 
         assert ledger.head()[1] == done.ledger_head
     assert [json.loads(row.result)["is_applied"] for row in rows] == [False, True]
     assert json.loads(rows[1].result)["decisions"][0]["reason"] == decision.reason
+    for told, journal, said in (
+        (done.told, session.journal, "was told to read it again"),
+        (None, None, "no session was told, for no --journal was named"),
+        (None, "x.journal", "no session holds x.journal: the next one to start reads it"),
+    ):
+        print_look(evolve(done, told=told), options(journal=journal), as_json=False)
+        assert said in capsys.readouterr().out
 
 
 def test_what_is_kept_stays_word_for_word(market: Path, session: Any) -> None:
@@ -160,12 +171,11 @@ def test_bars_that_were_looked_at_before_have_no_say_again(market: Path, tmp_pat
 
 
 def test_other_looks_at_the_same_bars_count(market: Path) -> None:
-    """Another grid is another try; the same look twice is one."""
+    """Another question is another try; that the same look twice is one shows above."""
     write_pairs(POOR)
     first = looked(market)
-    again = looked(market)
     other = looked(market, places=2)
-    assert first.verdict.trials == again.verdict.trials == len(first.verdict.comparisons)
+    assert first.verdict.trials == len(first.verdict.comparisons)
     assert other.verdict.trials == len(first.verdict.comparisons) + len(other.verdict.comparisons)
 
 
@@ -211,6 +221,20 @@ def test_the_command_says_it_in_lines_and_in_json(
     assert found["comparisons"][0]["p_value"] <= found["threshold"]
 
 
+def test_on_a_schedule_a_failed_look_is_one_line_and_the_end_is_by_hand(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There is no portfolio; who waits then presses Ctrl-C."""
+
+    async def pressed(_seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("anyio.sleep", pressed)
+    code, _, err = _typed(capsys, "--data", "closes.csv", "--every", "1d")
+    assert code == 130
+    assert err.startswith("error: pairs.json: cannot be read")
+
+
 @pytest.mark.parametrize(
     ("content", "words", "code", "message"),
     [
@@ -224,6 +248,7 @@ def test_the_command_says_it_in_lines_and_in_json(
             "twice",
         ),
         (json.dumps([{**POOR, "interval": "1d"}]), (), 4, "search with --interval 1d"),
+        ("[1]", (), 4, "is not a list of pairs"),
         (json.dumps([POOR]), ("--holdout", "0.1"), 3, "larger --holdout"),
         (json.dumps([POOR]), ("--level", "0.05"), 4, "level"),
         (json.dumps([POOR, {**POOR, "future_symbol": "AAA"}]), ("--places", "1"), 4, "2 pairs"),
