@@ -41,6 +41,20 @@ def test_hedge_of_a_discovered_pair_is_read(tmp_path: Path) -> None:
         read_pairs(_file(tmp_path, [{**pair, "hedge_ratio": "0"}]))
 
 
+def test_filter_of_a_discovered_pair_is_read(tmp_path: Path) -> None:
+    """The hedge ratio is where it begins; a noise that is none is refused by its key."""
+    noises = {"kalman_q": "0.00001", "kalman_r": "0.01", "kalman_variance": "2"}
+    pair = {**PAIR, "hedge": "kalman", "hedge_ratio": "0.7", **noises}
+    (strategy,) = read_pairs(_file(tmp_path, [pair]), interval="1h").strategies
+    assert ("kalman", Decimal("0.7")) == (strategy["hedge"], strategy["beta"])
+    assert {key: Decimal(text) for key, text in noises.items()} == {
+        key: strategy[key] for key in noises
+    }
+    for key, wrong in (("kalman_q", "-1"), ("kalman_r", "0"), ("kalman_variance", "-1")):
+        with pytest.raises(ConfigError, match=key):
+            read_pairs(_file(tmp_path, [{**pair, key: wrong}]))
+
+
 def test_pair_of_the_rust_system_is_read(tmp_path: Path) -> None:
     """Money to the first leg is half of both; thresholds are money; ages are seconds."""
     found = read_pairs(_file(tmp_path, [PAIR]), interval="1h")

@@ -2,6 +2,7 @@
 
 import enum
 from decimal import Decimal
+from typing import Final
 
 from attrs import frozen
 
@@ -16,9 +17,11 @@ from algopioneer_core.settings import (
     positive,
 )
 
-__all__ = ["HedgeMethod", "KalmanScore", "PairsConfig"]
+__all__ = ["KALMAN_KEYS", "HedgeMethod", "KalmanScore", "PairsConfig"]
 
 _SMALLEST_BETA = Decimal("0.000000001")
+KALMAN_KEYS: Final = ("kalman_q", "kalman_r", "kalman_variance")
+"""Settings of the filter that `pairs_config.json` and the ledger carry, beside `beta`."""
 
 
 class HedgeMethod(enum.Enum):

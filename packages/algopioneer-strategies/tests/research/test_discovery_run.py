@@ -1,7 +1,7 @@
 import csv
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from html.parser import HTMLParser
 from pathlib import Path
@@ -10,10 +10,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from attrs import evolve
 
 from algopioneer_core.cli.errors import run
 from algopioneer_core.config.pairs_config import read_pairs
+from algopioneer_core.config.runs import Settings
 from algopioneer_core.domain.errors import ConfigError, OutputError
+from algopioneer_core.settings import settings_of
+from algopioneer_strategies.pairs_config import HedgeMethod, PairsConfig
 from algopioneer_strategies.research.command import discover_pairs
 from algopioneer_strategies.research.discovery_run import (
     DiscoveryRun,
@@ -23,8 +27,8 @@ from algopioneer_strategies.research.discovery_run import (
 from algopioneer_strategies.research.experiments import ExperimentKind
 from algopioneer_strategies.research.ledger import ExperimentLedger, verify_ledger
 from algopioneer_strategies.research.options import DiscoveryOptions
-from algopioneer_strategies.research.pairs_output import write_file
-from algopioneer_strategies.research.search import trading_of
+from algopioneer_strategies.research.pairs_output import evaluation_values, pairs_text, write_file
+from algopioneer_strategies.research.search import FoundPair, trading_of
 from algopioneer_strategies.research.trading_options import TradingOptions
 
 BARS = 700
@@ -111,6 +115,34 @@ def test_portfolio_reads_what_was_written(discovered: Any) -> None:
     assert (strategy["z_entry"], strategy["z_exit"]) == (parameters.z_entry, parameters.z_exit)
     assert strategy["hedge"] == parameters.hedge.value
     assert strategy.get("beta", 1) == parameters.beta
+
+
+def read_back(found: Sequence[FoundPair], trading: TradingOptions) -> PairsConfig:
+    """Return how `portfolio` trades the one pair of a file; its size is the portfolio's."""
+    path = Path("read-back.json")
+    path.write_text(pairs_text(found, trading), "utf-8")
+    (table,) = read_pairs(path).strategies
+    keys = {setting.key for setting in settings_of(PairsConfig)}
+    values = {key: value for key, value in table.items() if key in keys}
+    return evolve(Settings("strategy", values).make(PairsConfig), notional=None)
+
+
+def test_a_kalman_pair_is_traded_as_it_was_found(discovered: Any) -> None:
+    """The filter begins where it began in the search, with the same noises."""
+    trading = TradingOptions(**{**GRID, "hedges": "kalman", "entries": "0.3,0.5", "exits": "0"})
+    found = run_discovery(discovered.options, trading, screen_only=False, ts_ns=10**18).found
+    assert found is not None
+    assert found[0].refusal is None
+    parameters = found[0].evaluation.parameters
+    assert parameters is not None
+    assert parameters.hedge is HedgeMethod.KALMAN
+    assert read_back(found, trading) == parameters
+    kalman = {"beta": "0.7", "kalman_q": "0.00002", "kalman_r": "0.5", "kalman_variance": "3"}
+    noises: dict[str, Any] = {key: Decimal(text) for key, text in kalman.items()}
+    odd = evolve(parameters, **noises)
+    pair = evolve(found[0], evaluation=evolve(found[0].evaluation, parameters=odd))
+    assert read_back([pair], trading) == odd
+    assert kalman.items() <= evaluation_values(pair)["parameters"].items()
 
 
 def test_every_try_is_in_the_ledger(discovered: Any) -> None:
@@ -253,7 +285,7 @@ def test_a_screen_alone_writes_nothing_but_the_ledger(
         (("--exits", "nan"), "'nan' is no number"),
         (("--windows", "1"), "window"),
         (("--output", ""), "it is a folder"),
-        (("--hedges", "kalman"), "'kalman' is no hedge that can be tried"),
+        (("--hedges", "kelman"), "'kelman' is no hedge that can be tried"),
         (("--formation", "600"), "do not fit into the 490 bars"),
         (("--windows", "489"), "needs 489 bars"),
         (("--output", "no-folder/pairs.json"), "cannot write here"),

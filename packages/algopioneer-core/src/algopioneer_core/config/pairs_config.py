@@ -27,6 +27,8 @@ from algopioneer_core.settings import at_least, below, not_negative, option, opt
 
 __all__ = ["FeeTier", "Pair", "PairsFile", "not_positive", "pair_strategy", "read_pairs"]
 
+_KALMAN: Final = ("kalman_q", "kalman_r", "kalman_variance")
+"""Keys of a Kalman filter; the strategy has them under the same names."""
 _TWICE: Final = Decimal(2)
 _MILLI: Final = Decimal("0.001")
 
@@ -132,10 +134,29 @@ class Pair:
     )
     hedge: str | None = option(
         None,
-        help="Where the hedge ratio comes from (fixed, fitted, ols); the strategy's unless set.",
+        help="Where the hedge ratio comes from (fixed, fitted, ols, kalman); the strategy's unless "
+        "set.",
     )
     hedge_ratio: Decimal | None = option(
-        None, help="The fixed hedge ratio; 1 unless set.", validator=optional(positive)
+        None,
+        help="The fixed hedge ratio, and where a Kalman filter begins; 1 unless set.",
+        validator=optional(positive),
+    )
+    kalman_q: Decimal | None = option(
+        None,
+        help="Variance by which the filter's alpha and beta each move in a bar; the strategy's "
+        "unless set.",
+        validator=optional(not_negative),
+    )
+    kalman_r: Decimal | None = option(
+        None,
+        help="Variance of the filter's observation noise; the strategy's unless set.",
+        validator=optional(positive),
+    )
+    kalman_variance: Decimal | None = option(
+        None,
+        help="Variance of alpha and beta before the first bar; the strategy's unless set.",
+        validator=optional(not_negative),
     )
     interval: str | None = option(None, help="Length of a bar (1m, 1h, 1d).")
     on_remove: OnRemove | None = option(
@@ -237,6 +258,7 @@ def pair_strategy(pair: Pair, *, kind: str, interval: str | None = None) -> dict
         "z_exit": pair.exit_z_score,
         "hedge": pair.hedge,
         "beta": pair.hedge_ratio,
+        **{key: getattr(pair, key) for key in _KALMAN},
         "on_remove": pair.on_remove and pair.on_remove.value,
         "legs": _legs(pair),
         "exit": _exits(pair),

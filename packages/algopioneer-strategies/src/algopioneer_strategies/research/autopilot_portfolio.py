@@ -18,6 +18,7 @@ from algopioneer_core.cli.kit import pair_strategies
 from algopioneer_core.domain.errors import ConfigError, RefusedError
 from algopioneer_core.domain.money import plain
 from algopioneer_core.history.intervals import format_interval, parse_interval
+from algopioneer_strategies.pairs_config import KALMAN_KEYS
 from algopioneer_strategies.research.pairs_output import write_file
 
 __all__ = ["Holding", "Portfolio", "changed_pairs", "pair_name", "read_portfolio", "replace_file"]
@@ -30,6 +31,7 @@ _SEARCHED: Final = (
     "exit_z_score",
     "hedge",
     "hedge_ratio",
+    *KALMAN_KEYS,
     "interval",
     "on_remove",
 )

@@ -12,7 +12,12 @@ from algopioneer_core.domain.errors import ConfigError
 from algopioneer_core.domain.money import ZERO, plain
 from algopioneer_core.domain.spreads import Neutrality
 from algopioneer_core.simulation.config import FillTiming
-from algopioneer_strategies.pairs_config import HedgeMethod, KalmanScore, PairsConfig
+from algopioneer_strategies.pairs_config import (
+    KALMAN_KEYS,
+    HedgeMethod,
+    KalmanScore,
+    PairsConfig,
+)
 
 __all__ = ["DEFAULT_GRID", "GridMarket", "GridSpec", "bars_needed"]
 
@@ -114,9 +119,7 @@ def _hedge_dict(hedge: PairsConfig) -> dict[str, object]:
         return {
             **kind,
             "beta": plain(hedge.beta),
-            "kalman_q": plain(hedge.kalman_q),
-            "kalman_r": plain(hedge.kalman_r),
-            "kalman_variance": plain(hedge.kalman_variance),
+            **{key: plain(getattr(hedge, key)) for key in KALMAN_KEYS},
         }
     if hedge.hedge is HedgeMethod.FIXED:
         return {**kind, "beta": plain(hedge.beta)}

@@ -15,7 +15,7 @@ from algopioneer_core.domain.errors import OutputError, cannot_write
 from algopioneer_core.domain.money import divide_half_even, plain
 from algopioneer_core.domain.times import iso_utc
 from algopioneer_core.history.intervals import format_interval
-from algopioneer_strategies.pairs_config import HedgeMethod, PairsConfig
+from algopioneer_strategies.pairs_config import KALMAN_KEYS, HedgeMethod, PairsConfig
 from algopioneer_strategies.research.evaluation import Honesty, PairEvaluation
 from algopioneer_strategies.research.overfitting import Deflation
 from algopioneer_strategies.research.search import FoundPair
@@ -48,9 +48,6 @@ def _pair(
     found: FoundPair, parameters: PairsConfig, options: TradingOptions, pairs: int
 ) -> dict[str, Any]:
     order = divide_half_even(options.initial_capital, Decimal(_LEGS * pairs), places=_CENT_PLACES)
-    hedge: dict[str, Any] = {"hedge": parameters.hedge.value}
-    if parameters.hedge is HedgeMethod.FIXED:
-        hedge["hedge_ratio"] = plain(parameters.beta)
     return {
         "spot_symbol": found.screened.leg1,
         "future_symbol": found.screened.leg2,
@@ -58,7 +55,8 @@ def _pair(
         "window_size": parameters.window,
         "entry_z_score": plain(parameters.z_entry),
         "exit_z_score": plain(parameters.z_exit),
-        **hedge,
+        "hedge": parameters.hedge.value,
+        **_hedge_numbers(parameters, ratio="hedge_ratio"),
         "interval": format_interval(found.evaluation.joint.legs[0].interval_ns),
         "fee_tier": {
             "maker_fee_bps": plain(options.fee_bps),
@@ -66,6 +64,19 @@ def _pair(
             "slippage_bps": plain(options.slippage_bps),
         },
     }
+
+
+def _hedge_numbers(cell: PairsConfig, *, ratio: str) -> dict[str, str]:
+    """Return what the hedge of *cell* needs to be traded as it is; *ratio* is the key of beta."""
+    match cell.hedge:
+        case HedgeMethod.FIXED:
+            return {ratio: plain(cell.beta)}
+        case HedgeMethod.KALMAN:  # beta is where the filter begins
+            return {ratio: plain(cell.beta)} | {
+                key: plain(getattr(cell, key)) for key in KALMAN_KEYS
+            }
+        case HedgeMethod.FITTED | HedgeMethod.OLS:
+            return {}
 
 
 def write_file(path: Path, text: str) -> None:
@@ -162,5 +173,6 @@ def _parameters(evaluation: PairEvaluation) -> dict[str, Any] | None:
         "z_entry": plain(cell.z_entry),
         "z_exit": plain(cell.z_exit),
         "hedge": cell.hedge.value,
-        "beta": plain(cell.beta) if cell.hedge is HedgeMethod.FIXED else None,
+        "beta": None,
+        **_hedge_numbers(cell, ratio="beta"),
     }

@@ -38,7 +38,6 @@ __all__ = ["FoundPair", "PairTrading", "PairWatch", "pair_tasks", "trade_pairs",
 PairWatch: TypeAlias = Callable[[int, int], None]
 """Told how many pairs of how many are done."""
 _BPS: Final = Decimal("0.0001")
-_HEDGES: Final = (HedgeMethod.FIXED, HedgeMethod.FITTED, HedgeMethod.OLS)
 
 
 @frozen(kw_only=True)
@@ -93,7 +92,7 @@ def trading_of(options: TradingOptions) -> PairTrading:
 
 
 def _hedge(word: str) -> PairsConfig:
-    known = {method.value: method for method in _HEDGES}
+    known = {method.value: method for method in HedgeMethod}
     if word not in known:
         raise ConfigError(
             f"{word!r} is no hedge that can be tried",
