@@ -203,7 +203,8 @@ class Channels:
 
     def _order(self, placed: PlacedOrder) -> Json:
         product = self._products[placed.order.intent.instrument_id.symbol]
-        row = user_order_json(placed, self._trading.status(placed))
+        status = self._trading.status(placed)
+        row = user_order_json(placed, status, self._exchange.hold_of(placed.order))
         return {**row, "product_type": product["product_type"]}
 
     def _ticker(self, quote: Quote, *, with_book: bool = True) -> Json:

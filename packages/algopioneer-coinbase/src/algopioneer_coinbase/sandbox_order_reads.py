@@ -8,8 +8,6 @@ from algopioneer_coinbase.sandbox_http import Failure, Request, error_answer, pa
 from algopioneer_coinbase.sandbox_shapes import fill_json, order_json
 from algopioneer_coinbase.sandbox_trading import Trading
 from algopioneer_core.domain.market_data import NS_PER_SECOND
-from algopioneer_core.domain.money import ZERO
-from algopioneer_core.simulation.paper_holds import hold_of
 
 __all__ = ["OrderReads"]
 
@@ -103,9 +101,7 @@ class OrderReads:
     def _row(self, filed: FiledOrder) -> Json:
         order = filed.placed.order
         instrument = self._exchange.books.instruments[order.intent.instrument_id]
-        hold = ZERO
-        if not order.status.is_final:
-            _, hold = hold_of(order, self._exchange.costs(instrument))
+        hold = self._exchange.hold_of(order)
         row = order_json(filed.placed, filed.form, filed.status, hold)
         kind = self._trading.products[instrument.id.symbol]["product_type"]
         return {**row, "product_type": kind, "edit_history": list(filed.edits)}

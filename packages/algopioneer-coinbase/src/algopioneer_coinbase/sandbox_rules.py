@@ -21,6 +21,7 @@ from algopioneer_core.domain.orders import OrderIntent, OrderType
 from algopioneer_core.simulation.costs import CostModel
 from algopioneer_core.simulation.order_rules import (
     NO_BUYING_POWER,
+    NOT_FREE,
     NOT_SHORTABLE,
     OFF_GRID,
     OFF_TICK,
@@ -42,6 +43,7 @@ _CODES: Final = {
     OFF_TICK: "INVALID_PRICE_PRECISION",
     OFF_GRID: "INVALID_SIZE_PRECISION",
     NO_BUYING_POWER: "INSUFFICIENT_FUND",
+    NOT_FREE: "INSUFFICIENT_FUND",
     NOT_SHORTABLE: "INSUFFICIENT_FUND",
     TOO_SMALL: "INVALID_SIZE_PRECISION",
 }

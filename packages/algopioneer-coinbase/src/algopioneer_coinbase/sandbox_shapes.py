@@ -130,9 +130,7 @@ def _completion(placed: PlacedOrder) -> str:
     return plain(divide_half_even(mul(filled, Decimal(100)), wanted, places=2)) if wanted else "0"
 
 
-def order_json(
-    placed: PlacedOrder, form: Mapping[str, Any], status: str, hold: Decimal = ZERO
-) -> Json:
+def order_json(placed: PlacedOrder, form: Mapping[str, Any], status: str, hold: Decimal) -> Json:
     """Return an order as REST shows it."""
     order, intent = placed.order, placed.order.intent
     size, value, average, fees, after = _totals(placed)
@@ -265,7 +263,7 @@ def _estimate_json(quote: Quote | None, numbers: Mapping[str, Decimal]) -> Json:
     }
 
 
-def user_order_json(placed: PlacedOrder, status: str) -> Json:
+def user_order_json(placed: PlacedOrder, status: str, hold: Decimal) -> Json:
     """Return an order as the private stream shows it: all text, in totals."""
     order, intent = placed.order, placed.order.intent
     size, value, average, fees, after = _totals(placed)
@@ -284,7 +282,7 @@ def user_order_json(placed: PlacedOrder, status: str) -> Json:
         "order_id": order_id(placed),
         "order_side": intent.side.name,
         "order_type": _TYPES[intent.type].replace("_", " ").title(),
-        "outstanding_hold_amount": "0",
+        "outstanding_hold_amount": plain(hold),
         "post_only": str(intent.post_only).lower(),
         "product_id": intent.instrument_id.symbol,
         "product_type": "SPOT",

@@ -17,6 +17,7 @@ from algopioneer_core.journal.codec import decode, encode
 from algopioneer_core.simulation.no_account import NoAccount
 from algopioneer_core.simulation.order_rules import (
     NO_BUYING_POWER,
+    NOT_FREE,
     NOT_SHORTABLE,
     OFF_GRID,
     OFF_TICK,
@@ -119,7 +120,7 @@ async def test_what_waiting_orders_hold_back_is_not_free() -> None:
     venue = paper(shadow)
     await show(venue, shadow, shadow.quote(100))
     await venue.execution.submit(sent("a", BITCOIN, BUY, "150", **LIMIT))
-    with pytest.raises(OrderRejected, match=NO_BUYING_POWER):
+    with pytest.raises(OrderRejected, match=NOT_FREE):
         await venue.execution.submit(sent("b", BITCOIN, BUY, "60", **LIMIT))
     await venue.execution.cancel("a")
     await venue.execution.submit(sent("c", BITCOIN, BUY, "60", **LIMIT))

@@ -6,6 +6,7 @@ from typing import Final
 from algopioneer_core.domain.fills import Side
 from algopioneer_core.domain.instruments import Instrument
 from algopioneer_core.domain.money import ZERO, Price, Quantity, add, mul, sub
+from algopioneer_core.domain.orders import Order
 from algopioneer_core.engine.portfolio import Portfolio
 from algopioneer_core.simulation.config import MarginModel
 
@@ -33,10 +34,10 @@ class MarginCheck:
         self._instrument = instrument
         self._rate = INITIAL_MARGIN[margin]
 
-    def __call__(self, side: Side, quantity: Quantity, price: Price) -> bool:
-        """Return whether equity covers the margin once *quantity* was traded at *price*."""
+    def __call__(self, order: Order, quantity: Quantity, price: Price) -> bool:
+        """Return whether equity covers the margin once *quantity* of *order* traded at *price*."""
         held = self._portfolio.quantity(self._instrument.id)
-        after = add(held, quantity) if side is Side.BUY else sub(held, quantity)
+        after = add(held, quantity) if order.intent.side is Side.BUY else sub(held, quantity)
         if after.copy_abs() <= held.copy_abs() and (not after or (after > 0) == (held > 0)):
             return True
         exposure = self._instrument.value(after, price).copy_abs()

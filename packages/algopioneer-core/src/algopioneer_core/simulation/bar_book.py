@@ -11,7 +11,7 @@ from typing import Any
 
 from algopioneer_core.domain.events import ExecutionReport, OrderCanceled
 from algopioneer_core.domain.market_data import Bar, Quote, Trade
-from algopioneer_core.domain.money import Quantity
+from algopioneer_core.domain.money import Money, Quantity
 from algopioneer_core.domain.orders import Order
 from algopioneer_core.simulation.config import BacktestConfig
 from algopioneer_core.simulation.costs import CostModel
@@ -59,6 +59,10 @@ class BarBook:
                 self._arrivals.remove(arrival)
                 return [OrderCanceled(client_order_id, now_ns)]
         return self._matcher.cancel(client_order_id, now_ns)
+
+    def spent_on(self, client_order_id: str) -> Money:
+        """Return value and fees of what an order has traded, in the settlement asset."""
+        return self._matcher.spent_on(client_order_id)
 
     def is_new(self, event: Bar | Quote | Trade) -> bool:
         """Return whether *event* has not been through here yet, and may fill orders."""

@@ -110,6 +110,10 @@ class CostModel:
             fee = add(fee, mul(quantity, self.per_unit))
         return fee, self._fee_asset
 
+    def dearer_fee(self, quantity: Quantity, price: Price) -> Money:
+        """Return the larger of the fees of a fill that takes and of one that rested."""
+        return max(self.fee(quantity, price, each)[0] for each in Liquidity)
+
     def affordable(self, amount: Money, price: Price) -> Quantity:
         """
         Return the largest quantity on the instrument's grid whose value and taker fee at *price*

@@ -17,7 +17,7 @@ from algopioneer_core.domain.events import (
     OrderRejected,
 )
 from algopioneer_core.domain.fills import Fill, Liquidity, Side
-from algopioneer_core.domain.money import ZERO, Price, Quantity, add, mul, neg, sub
+from algopioneer_core.domain.money import ZERO, Money, Price, Quantity, add, mul, neg, sub
 from algopioneer_core.domain.orders import Order, OrderIntent, TimeInForce
 from algopioneer_core.simulation.config import BacktestConfig
 from algopioneer_core.simulation.costs import CostModel
@@ -30,8 +30,8 @@ NOT_AT_ONCE: Final = "not filled at once"
 WOULD_TAKE: Final = "would take"
 _BUY: Final = Side.BUY
 
-Purchase = Callable[[Side, Quantity, Price], bool]
-"""Asks the account whether it can carry a fill; False refuses it."""
+Purchase = Callable[[Order, Quantity, Price], bool]
+"""Asks the account whether it can carry a fill of an order; False refuses it."""
 
 _EventT = TypeVar("_EventT")
 
@@ -71,6 +71,13 @@ class OrderFiller(Generic[_EventT]):
                 return [OrderCanceled(client_order_id, ts_ns)]
         return []
 
+    def spent_on(self, client_order_id: str) -> Money:
+        """Return value and fees of what an order has traded, in the settlement asset."""
+        spent = (
+            each.spent for each in self.resting if each.order.client_order_id == client_order_id
+        )
+        return next(spent, ZERO)
+
     def cancel_all(self, ts_ns: int, message: str) -> list[ExecutionReport]:
         """Take all orders out, because of *message*."""
         waiting = tuple(self.resting)
@@ -94,9 +101,7 @@ class OrderFiller(Generic[_EventT]):
         problem = problem_of_size(
             intent, self._instrument, wanted, price, self._held, is_rest=bool(each.taken)
         )
-        if self._can_carry is not None and not (
-            problem or self._can_carry(intent.side, wanted, price)
-        ):
+        if self._can_carry is not None and not (problem or self._can_carry(order, wanted, price)):
             problem = NO_BUYING_POWER
         if problem:
             refusal = OrderCanceled if each.taken else OrderRejected

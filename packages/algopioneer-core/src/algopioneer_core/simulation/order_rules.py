@@ -10,6 +10,7 @@ from algopioneer_core.domain.orders import OrderIntent
 
 __all__ = [
     "NOTHING_TO_REDUCE",
+    "NOT_FREE",
     "NOT_SHORTABLE",
     "NO_BUYING_POWER",
     "OFF_GRID",
@@ -20,6 +21,7 @@ __all__ = [
 ]
 
 NO_BUYING_POWER: Final = "not enough buying power"
+NOT_FREE: Final = "what it needs is not free: other orders hold it back"
 TOO_SMALL: Final = "the amount buys less than one increment"
 OFF_GRID: Final = "the quantity is not a multiple of the increment"
 OFF_TICK: Final = "the price is not a multiple of the increment"

@@ -28,10 +28,11 @@ from algopioneer_core.domain.simulated_capabilities import paper_capabilities
 from algopioneer_core.ports import SupportsPushed, SupportsSnapshot, Venue, pushed_of
 from algopioneer_core.simulation.bar_book import BarBook
 from algopioneer_core.simulation.costs import CostModel
+from algopioneer_core.simulation.order_book import MakeBook, OrderBook
 from algopioneer_core.simulation.order_filling import Purchase
 from algopioneer_core.simulation.paper_account import PaperAccount
 from algopioneer_core.simulation.paper_config import MatchOn, PaperConfig, PaperMargin
-from algopioneer_core.simulation.paper_exchange import MakeBook, OrderBook, PaperExchange
+from algopioneer_core.simulation.paper_exchange import PaperExchange
 from algopioneer_core.simulation.paper_execution import PaperExecution
 from algopioneer_core.simulation.paper_fees import PaperFees
 from algopioneer_core.simulation.paper_market import PaperMarket

@@ -125,17 +125,25 @@ class PaperAccount:
         """
         if not self.is_limited:
             return True
-        held = self.held(instrument.id)
-        after = add(held, quantity) if side is Side.BUY else sub(held, quantity)
-        if after.copy_abs() <= held.copy_abs() and (not after or (after > 0) == (held > 0)):
+        if self.reduces(instrument, side, quantity):
             return True
         if self.pays_cash and instrument.delivers_base:
             if side is Side.SELL:
                 return True  # whether it may be sold short at all is the instrument's affair
             cost = add(mul(quantity, price), fee)
             return self.balances.get(instrument.quote, ZERO) >= cost
+        after = self._after(instrument, side, quantity)
         equity, exposure = self._worth(instrument, after, price)
         return equity >= mul(exposure, _RATES[self._margin])
+
+    def reduces(self, instrument: Instrument, side: Side, quantity: Quantity) -> bool:
+        """Return whether a trade brings a position towards zero, and not beyond."""
+        held, after = self.held(instrument.id), self._after(instrument, side, quantity)
+        return after.copy_abs() <= held.copy_abs() and (not after or (after > 0) == (held > 0))
+
+    def _after(self, instrument: Instrument, side: Side, quantity: Quantity) -> Quantity:
+        held = self.held(instrument.id)
+        return add(held, quantity) if side is Side.BUY else sub(held, quantity)
 
     def _worth(self, traded: Instrument, after: Quantity, price: Price) -> tuple[Money, Money]:
         """Return equity before a trade and gross exposure after it, in its settlement asset."""

@@ -8,7 +8,7 @@ is the same in every run and after every restart.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from attrs import evolve
 
@@ -22,25 +22,26 @@ from algopioneer_core.domain.events import (
     OrderFilled,
     OrderRejected,
 )
-from algopioneer_core.domain.fills import Fill, Liquidity, Side
+from algopioneer_core.domain.fills import Fill
 from algopioneer_core.domain.instruments import Instrument, InstrumentId
 from algopioneer_core.domain.market_data import NS_PER_SECOND, Bar, Quote, Trade
-from algopioneer_core.domain.money import ZERO, Price, Quantity, add
+from algopioneer_core.domain.money import ZERO, Money, Price, Quantity
 from algopioneer_core.domain.orders import Order, OrderStatus, Step, advance, apply_fill
 from algopioneer_core.domain.times import iso_utc
 from algopioneer_core.ports import Balance, FeeRates, MarketDataEvent
 from algopioneer_core.simulation.costs import CostModel
-from algopioneer_core.simulation.order_filling import Purchase
+from algopioneer_core.simulation.order_book import MakeBook, OrderBook
 from algopioneer_core.simulation.order_rules import (
     NO_BUYING_POWER,
+    NOT_FREE,
     problem_of_size,
     problem_of_terms,
 )
 from algopioneer_core.simulation.pages import Pages
 from algopioneer_core.simulation.paper_account import PaperAccount
-from algopioneer_core.simulation.paper_holds import held_back, hold_of
+from algopioneer_core.simulation.paper_holds import Holds
 
-__all__ = ["RETAINED", "RETAINED_NS", "MakeBook", "OrderBook", "PaperExchange"]
+__all__ = ["RETAINED", "RETAINED_NS", "PaperExchange"]
 
 RETAINED: Final = 1_024
 """Ended orders, and fills, that can still be asked for: these many at least, and a page more."""
@@ -55,32 +56,6 @@ _STEPS: Final[dict[type, Step]] = {
     OrderCanceled: Step.CANCEL,
     OrderExpired: Step.EXPIRE,
 }
-
-
-class OrderBook(Protocol):
-    """The orders of one instrument, and what fills them."""
-
-    def submit(self, order: Order, now_ns: int) -> None:
-        """Take *order*, sent at *now_ns*."""
-
-    def cancel(self, client_order_id: str, now_ns: int) -> list[ExecutionReport]:
-        """Take an order out; nothing is reported when it is not here."""
-
-    def is_new(self, event: Bar | Quote | Trade) -> bool:
-        """Return whether *event* has not been through here yet, and may fill orders."""
-
-    def on_event(self, event: Bar | Quote | Trade) -> Iterator[ExecutionReport]:
-        """Yield what happens to the orders; each is booked before the next is asked for."""
-
-    def snapshot(self) -> dict[str, object]:
-        """Return everything, as JSON values, decimals and orders."""
-
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Become what `snapshot` described."""
-
-
-MakeBook = Callable[[CostModel, Callable[[], Quantity], Purchase | None], OrderBook]
-"""Makes the book of an instrument from its costs, its holding and the account's word on fills."""
 
 
 class PaperExchange:
@@ -119,6 +94,8 @@ class PaperExchange:
         self._checks_at_once = checks_at_once
         self._books: dict[InstrumentId, OrderBook] = {}
         self._working: dict[str, Order] = {}
+        self.holds = Holds(account, self._costs_on, self._working, self._spent_on)
+        """What the working orders hold back of the account. Read only."""
         self._found: dict[str, Order] = {}  # of those that ended, by id
         self._ended = Pages[Order](RETAINED, lambda each: self._is_young(each.ts_created))
         self._fills = Pages[Fill](RETAINED, lambda each: self._is_young(each.ts_event))
@@ -163,7 +140,7 @@ class PaperExchange:
         Empty when it would; nothing is placed either way.
         """
         intent = order.intent
-        costs = self._costs(self.instruments[intent.instrument_id])
+        costs = self._costs_on(intent.instrument_id)
         problem = problem_of_terms(intent, costs.instrument)
         price = intent.limit_price or self.account.mark(intent.instrument_id)
         if problem or price is None:
@@ -174,20 +151,11 @@ class PaperExchange:
             quantity = costs.affordable(intent.quote_amount, price)
         held = partial(self.account.held, intent.instrument_id)
         problem = problem_of_size(intent, costs.instrument, quantity, price, held, is_rest=is_rest)
-        if problem or intent.reduce_only:
+        if problem:
             return problem
-        free = self._is_free(order, costs) and self._can_carry(costs, intent.side, quantity, price)
-        return "" if free else NO_BUYING_POWER
-
-    def _is_free(self, order: Order, costs: CostModel) -> bool:
-        """Return whether what *order* would hold back is not held back by others."""
-        if not self.account.pays_cash or order.intent.side is Side.SELL:
-            return True
-        asset, amount = hold_of(order, costs)
-        key = order.client_order_id  # one that is amended gives back what it held
-        others = (each for each in self._working.values() if each.client_order_id != key)
-        held = held_back(others, self.instruments, self._costs)
-        return add(amount, held.get(asset, ZERO)) <= self.account.balances.get(asset, ZERO)
+        if not (intent.reduce_only or self._can_carry(costs, order, quantity, price)):
+            return NO_BUYING_POWER
+        return "" if self.holds.admit(order, quantity, price) else NOT_FREE
 
     def amend(self, order: Order) -> None:
         """
@@ -309,13 +277,28 @@ class PaperExchange:
             instrument = self.instruments[instrument_id]
             costs = self._costs(instrument)
             held = partial(self.account.held, instrument_id)
-            can_carry = partial(self._can_carry, costs) if self.account.is_limited else None
-            book = self._books[instrument_id] = self._make_book(costs, held, can_carry)
+            is_asked = self.account.is_limited or self._checks_at_once
+            can_fill = partial(self._can_fill, costs) if is_asked else None
+            book = self._books[instrument_id] = self._make_book(costs, held, can_fill)
         return book
 
-    def _can_carry(self, costs: CostModel, side: Side, quantity: Quantity, price: Price) -> bool:
-        fee, _ = costs.fee(quantity, price, Liquidity.TAKER)
-        return self.account.can_carry(costs.instrument, side, quantity, price, fee)
+    def _can_fill(self, costs: CostModel, order: Order, quantity: Quantity, price: Price) -> bool:
+        """Return whether a working order may trade; holds count where they were promised."""
+        allowed = not self._checks_at_once or self.holds.allow(
+            order.client_order_id, quantity, price
+        )
+        return allowed and self._can_carry(costs, order, quantity, price)
+
+    def _can_carry(self, costs: CostModel, order: Order, quantity: Quantity, price: Price) -> bool:
+        fee = costs.dearer_fee(quantity, price)
+        return self.account.can_carry(costs.instrument, order.intent.side, quantity, price, fee)
+
+    def _costs_on(self, instrument_id: InstrumentId) -> CostModel:
+        return self._costs(self.instruments[instrument_id])
+
+    def _spent_on(self, order: Order) -> Money:
+        book = self._books.get(order.intent.instrument_id)
+        return ZERO if book is None else book.spent_on(order.client_order_id)
 
     # --- questions ---------------------------------------------------------------------------
 
@@ -335,7 +318,7 @@ class PaperExchange:
 
     def balances(self) -> list[Balance]:
         """Return what there is of each asset, with what working orders hold back, by asset."""
-        held = held_back(self._working.values(), self.instruments, self._costs)
+        held = self.holds.by_asset()
         amounts = self.account.balances
         return [
             Balance(asset, amounts.get(asset, ZERO), held.get(asset, ZERO))
@@ -344,7 +327,7 @@ class PaperExchange:
 
     def fees(self, instrument_id: InstrumentId) -> FeeRates:
         """Return what fills of an instrument are charged."""
-        costs = self._costs(self.instruments[instrument_id])
+        costs = self._costs_on(instrument_id)
         return FeeRates(maker=costs.maker, taker=costs.taker)
 
     # --- memory ------------------------------------------------------------------------------
@@ -380,7 +363,8 @@ class PaperExchange:
         self.account.restore(state["account"])
         for key, book in state["books"].items():
             self._book(ids[key]).restore(book)
-        self._working = {order.client_order_id: order for order in state["working"]}
+        self._working.clear()  # the very same, which the holds are of
+        self._working.update((order.client_order_id, order) for order in state["working"])
         self._ended.restore(_ENDED, pages)
         self._fills.restore(_FILLS, pages)
         self._found = {

@@ -24,7 +24,7 @@ from algopioneer_core.domain.events import ExecutionReport, OrderFilled, OrderRe
 from algopioneer_core.domain.fills import Fill
 from algopioneer_core.domain.instruments import Instrument, InstrumentId
 from algopioneer_core.domain.market_data import Bar, Quote, Trade
-from algopioneer_core.domain.money import Quantity, mul
+from algopioneer_core.domain.money import ZERO, Money, Quantity, mul
 from algopioneer_core.domain.orders import Order, OrderIntent, OrderStatus
 from algopioneer_core.ports import Clock
 from algopioneer_core.simulation.costs import CostModel
@@ -151,6 +151,14 @@ class LocalExchange:
     def problem_of(self, order: Order) -> str:
         """Return why `place` would refuse *order*; empty when it would not. Nothing is placed."""
         return self.books.problem_of(order)
+
+    def hold_of(self, order: Order) -> Money:
+        """
+        Return what *order* holds back: of the quote when it buys, of the base when it sells.
+
+        Nothing when it has ended, and of a contract, which is judged by its margin.
+        """
+        return ZERO if order.status.is_final else self.books.holds.of(order)[1]
 
     def amend(self, client_order_id: str, intent: OrderIntent) -> PlacedOrder:
         """

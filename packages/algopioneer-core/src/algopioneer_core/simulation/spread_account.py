@@ -5,6 +5,7 @@ from decimal import Decimal
 from algopioneer_core.domain.fills import Side
 from algopioneer_core.domain.instruments import InstrumentId
 from algopioneer_core.domain.money import Money, Price, Quantity, add, mul, sub, total
+from algopioneer_core.domain.orders import Order
 from algopioneer_core.domain.round_trips import RoundTrip
 from algopioneer_core.engine.portfolio import Portfolio
 from algopioneer_core.simulation.account import INITIAL_MARGIN
@@ -29,10 +30,10 @@ class SpreadMarginCheck:
         self._id = instrument_id
         self._rate = INITIAL_MARGIN[margin]
 
-    def __call__(self, side: Side, quantity: Quantity, price: Price) -> bool:
-        """Return whether equity covers the margin once *quantity* was traded at *price*."""
+    def __call__(self, order: Order, quantity: Quantity, price: Price) -> bool:
+        """Return whether equity covers the margin once *quantity* of *order* traded at *price*."""
         held = self._portfolio.quantity(self._id)
-        after = add(held, quantity) if side is Side.BUY else sub(held, quantity)
+        after = add(held, quantity) if order.intent.side is Side.BUY else sub(held, quantity)
         if after.copy_abs() <= held.copy_abs() and (not after or (after > 0) == (held > 0)):
             return True
         portfolio = self._portfolio

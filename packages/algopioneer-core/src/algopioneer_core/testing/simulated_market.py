@@ -50,8 +50,8 @@ class SimulatedMarket:
         self.start_ns = start_ns
         self._orders = 0
 
-    def _carry(self, side: Side, quantity: Quantity, price: Price) -> bool:
-        self.asked.append((side, quantity, price))
+    def _carry(self, order: Order, quantity: Quantity, price: Price) -> bool:
+        self.asked.append((order.intent.side, quantity, price))
         return self._can_carry
 
     def order(self, side: Side, quantity: str | None = "1", **terms: Any) -> str:
