@@ -14,7 +14,7 @@ from algopioneer_strategies.research import cointegration
 from algopioneer_strategies.research.blas import blas_threads, one_blas_thread
 from algopioneer_strategies.research.cointegration import PairTests, all_pairs, engle_granger
 from algopioneer_strategies.research.lag_choice import LagCriterion, LagRule
-from algopioneer_strategies.research.tiles import LocalTiles, in_order
+from algopioneer_strategies.research.tiles import LocalTiles, in_order, tile_runner
 
 Walks = Callable[..., NDArray[np.float64]]
 AIC = LagRule(LagCriterion.AIC)
@@ -116,3 +116,9 @@ def test_each_tile_has_one_thread_of_blas() -> None:
     seen = list(LocalTiles(2).run(lambda _: blas_threads(), range(4)))
     assert all(count == 1 for counts in seen for count in counts)
     assert before == blas_threads()
+
+
+def test_without_a_scheduler_this_machine_does_the_work() -> None:
+    """With all of its processors."""
+    with tile_runner(None) as tiles:
+        assert LocalTiles() == tiles

@@ -39,6 +39,7 @@ from algopioneer_strategies.research.options import DiscoveryOptions
 from algopioneer_strategies.research.pairs_output import pairs_file
 from algopioneer_strategies.research.search import trading_of
 from algopioneer_strategies.research.search_log import SearchLog
+from algopioneer_strategies.research.tiles import tile_runner
 from algopioneer_strategies.research.trading_options import TradingOptions
 
 __all__ = ["Action", "Decision", "Look", "earlier_looks", "look"]
@@ -109,15 +110,16 @@ def look(
     """
     portfolio = read_portfolio(Path(options.portfolio))
     free = _free(options, portfolio)
-    found = discover(discovery, holdout=trading.holdout)
-    portfolio.refuse_other_bars(found.closes.interval_ns)
-    with ExperimentLedger(Path(trading.ledger)) as ledger:
-        log = SearchLog(ledger, ts_ns, code_version())
-        log.screen(found.screen)
-        survivors = found.screen.survivors[: discovery.max_pairs]
-        field = Field.of(found, portfolio, survivors, trading, log)
-        made = _decided(field, options, free, trading, ledger, ts_ns)
-        head = ledger.head()[1]
+    with tile_runner(discovery.scheduler) as tiles:
+        found = discover(discovery, holdout=trading.holdout, tiles=tiles)
+        portfolio.refuse_other_bars(found.closes.interval_ns)
+        with ExperimentLedger(Path(trading.ledger)) as ledger:
+            log = SearchLog(ledger, ts_ns, code_version())
+            log.screen(found.screen)
+            survivors = found.screen.survivors[: discovery.max_pairs]
+            field = Field.of(found, portfolio, survivors, trading, log, tiles)
+            made = _decided(field, options, free, trading, ledger, ts_ns)
+            head = ledger.head()[1]
     applied, told = _act(made.text, made.decisions, options, portfolio, ts_ns)
     return Look(
         discovery=found,

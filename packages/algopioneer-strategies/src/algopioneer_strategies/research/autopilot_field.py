@@ -25,6 +25,7 @@ from algopioneer_strategies.research.search import (
     trading_of,
 )
 from algopioneer_strategies.research.search_log import SearchLog
+from algopioneer_strategies.research.tiles import TileRunner
 from algopioneer_strategies.research.trading_options import TradingOptions
 
 __all__ = ["Field"]
@@ -51,6 +52,7 @@ class Field:
         survivors: Sequence[ScreenedPair],
         trading: TradingOptions,
         log: SearchLog,
+        tiles: TileRunner | None = None,
     ) -> "Field":
         """Walk everybody forward, over the same bars."""
         held, unjudged = _held(found, portfolio.holdings)
@@ -58,7 +60,7 @@ class Field:
         new = [each for each in survivors if frozenset((each.leg1, each.leg2)) not in legs]
         pairs = [*held.values(), *new]
         tasks = pair_tasks(pairs, found.closes, trading_of(trading), split=found.split)
-        walked = trade_pairs(pairs, tasks, log, min_sharpe=trading.min_sharpe)
+        walked = trade_pairs(pairs, tasks, log, min_sharpe=trading.min_sharpe, tiles=tiles)
         traded = {pair_name(each.screened.leg1, each.screened.leg2): each for each in walked}
         return cls(found=found, portfolio=portfolio, traded=traded, unjudged=unjudged)
 

@@ -22,6 +22,7 @@ from algopioneer_strategies.research.screen_state import ScreenState
 from algopioneer_strategies.research.screened_pair import ScreenedPair
 from algopioneer_strategies.research.sectors import COINS, EQUITIES, read_sectors, sectors_of
 from algopioneer_strategies.research.symbol_lists import EQUITY_VENUES, wanted_symbols
+from algopioneer_strategies.research.tiles import TileRunner
 from algopioneer_strategies.research.universe import (
     AlignedCloses,
     Coverage,
@@ -56,7 +57,11 @@ class Discovery:
 
 
 def discover(
-    options: DiscoveryOptions, *, holdout: Decimal = ZERO, watch: Watch | None = None
+    options: DiscoveryOptions,
+    *,
+    holdout: Decimal = ZERO,
+    watch: Watch | None = None,
+    tiles: TileRunner | None = None,
 ) -> Discovery:
     """
     Read the universe, screen it, and check what is to be reported.
@@ -68,6 +73,7 @@ def discover(
         options: What a user asks for.
         holdout: Share of the latest joint closes that the screen does not see.
         watch: Told of pairs as they are tested.
+        tiles: Who tests; None is all processors of this machine.
 
     Raises:
         AlgopioneerError: Something is wrong or missing; says what, where and what to do.
@@ -81,7 +87,7 @@ def discover(
     known = read_sectors(Path(options.sectors)) if options.sectors else None
     kept = ScreenState(Path(options.state))
     groups = sectors_of(closes.symbols, known)
-    screened = screen(closes, rule, sectors=groups, watch=watch, kept=kept)
+    screened = screen(closes, rule, sectors=groups, watch=watch, kept=kept, tiles=tiles)
     pairs = screened.every_pair() if options.keep == "all" else screened.survivors
     pairs = pairs[: options.max_pairs]
     checked = recheck(closes, screened.survivors[: options.max_pairs])

@@ -38,6 +38,7 @@ from algopioneer_strategies.research.search import (
 )
 from algopioneer_strategies.research.search_log import SearchLog
 from algopioneer_strategies.research.search_progress import SearchProgress
+from algopioneer_strategies.research.tiles import TileRunner, tile_runner
 from algopioneer_strategies.research.trading_options import TradingOptions
 
 __all__ = ["DiscoveryRun", "print_discovery", "run_discovery"]
@@ -85,14 +86,15 @@ def run_discovery(
     if not screen_only:
         for place in (trading.output, trading.report):
             check_place(Path(place))
-    with SearchProgress() as progress:
-        discovery = discover(options, holdout=holdout, watch=progress.watch)
-    kept = PairState.read(Path(f"{options.state}.pairs"), code_version())
-    with ExperimentLedger(Path(trading.ledger)) as ledger:
-        log = SearchLog(ledger, ts_ns, kept.code, kept.written)
-        log.screen(discovery.screen)
-        found = None if screen_only else _traded(discovery, options, plan, log, kept)
-        run = DiscoveryRun(discovery, trading, found, ledger.head()[1])
+    with tile_runner(options.scheduler) as tiles:
+        with SearchProgress() as progress:
+            discovery = discover(options, holdout=holdout, watch=progress.watch, tiles=tiles)
+        kept = PairState.read(Path(f"{options.state}.pairs"), code_version())
+        with ExperimentLedger(Path(trading.ledger)) as ledger:
+            log = SearchLog(ledger, ts_ns, kept.code, kept.written)
+            log.screen(discovery.screen)
+            found = None if screen_only else _traded(discovery, options, plan, log, kept, tiles)
+            run = DiscoveryRun(discovery, trading, found, ledger.head()[1])
     if found is not None:
         _write(run, found, ts_ns)
     kept.forget()
@@ -105,6 +107,7 @@ def _traded(
     plan: PairTrading,
     log: SearchLog,
     kept: PairState,
+    tiles: TileRunner,
 ) -> tuple[FoundPair, ...]:
     """Return what trading the survivors came to; where it is interrupted, the screen is kept."""
     screen = discovery.screen
@@ -115,7 +118,13 @@ def _traded(
     try:
         with SearchProgress("pairs tried", unit="cells", per_step=cells) as progress:
             found = trade_pairs(
-                survivors, tasks, log, min_sharpe=least, kept=kept, watch=progress.watch
+                survivors,
+                tasks,
+                log,
+                min_sharpe=least,
+                kept=kept,
+                watch=progress.watch,
+                tiles=tiles,
             )
     except BaseException:  # Ctrl-C above all
         if screen.tests is not None:

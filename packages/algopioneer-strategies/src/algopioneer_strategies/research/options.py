@@ -1,5 +1,6 @@
 """What a user asks of `discover-pairs`; light, because `--help` reads it."""
 
+import re
 from decimal import Decimal
 from typing import Final
 
@@ -21,6 +22,7 @@ __all__ = ["DiscoveryOptions"]
 _DATA: Final = "Universe"
 _TEST: Final = "Tests"
 _FILTER: Final = "What survives"
+_ADDRESS: Final = re.compile(r"(tcp|tls)://\S+:\d+")
 
 
 @frozen(kw_only=True)
@@ -119,6 +121,13 @@ class DiscoveryOptions:
         help="Test for cointegration; without, pairs are judged by correlation and half-life.",
         section=_TEST,
     )
+    scheduler: str | None = option(
+        None,
+        help="Let the workers of this Dask scheduler test and search (tcp://host:8786); by default "
+        "all processors of this machine do.",
+        section=_TEST,
+        metavar="ADDRESS",
+    )
     fdr: Decimal = option(
         Decimal("0.10"),
         help="Largest q-value that survives: the false discovery rate.",
@@ -165,6 +174,12 @@ class DiscoveryOptions:
                 else "it is not said where prices come from",
                 where="--data",
                 remedy="give --data FILE, --data FOLDER, or --exchange NAME",
+            )
+        if self.scheduler is not None and not _ADDRESS.fullmatch(self.scheduler):
+            raise ConfigError(
+                f"{self.scheduler!r} is no address of a scheduler",
+                where="--scheduler",
+                remedy="write tcp://host:8786, or tls://host:8786",
             )
         if self.max_half_life is not None and self.max_half_life < self.min_half_life:
             raise ConfigError(

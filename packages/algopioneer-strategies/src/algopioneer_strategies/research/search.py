@@ -7,6 +7,7 @@ by is that of the whole search, and of every earlier one on the same bars.
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
 from decimal import Decimal
 from typing import Final, TypeAlias
 
@@ -30,6 +31,7 @@ from algopioneer_strategies.research.pair_bars import pair_bars
 from algopioneer_strategies.research.pair_state import PairState
 from algopioneer_strategies.research.screened_pair import ScreenedPair
 from algopioneer_strategies.research.search_log import SearchLog
+from algopioneer_strategies.research.tiles import LocalTiles, TileRunner
 from algopioneer_strategies.research.trading_options import TradingOptions, numbers
 from algopioneer_strategies.research.universe import AlignedCloses
 
@@ -148,6 +150,7 @@ def trade_pairs(
     min_sharpe: Decimal,
     kept: PairState | None = None,
     watch: PairWatch | None = None,
+    tiles: TileRunner | None = None,
 ) -> list[FoundPair]:
     """
     Search, walk forward and confirm each of *pairs*.
@@ -160,6 +163,7 @@ def trade_pairs(
         kept: Pairs that were tried before an interruption are not tried again; where this is
             interrupted, those that were tried are written to its file.
         watch: Told of pairs as they are tried.
+        tiles: Who tries them, a pair in each tile; None is all processors of this machine.
 
     Returns:
         The pairs by falling out-of-sample Sharpe ratio.
@@ -168,7 +172,7 @@ def trade_pairs(
         NotEnoughData: There are too few bars for the grid or for a test window.
     """
     try:
-        trials = list(_tried(pairs, tasks, log, kept, watch))
+        trials = list(_tried(pairs, tasks, log, kept, watch, tiles or LocalTiles()))
     except BaseException:  # Ctrl-C above all
         if kept:
             kept.keep()
@@ -187,15 +191,17 @@ def _tried(
     log: SearchLog,
     kept: PairState | None,
     watch: PairWatch | None,
+    tiles: TileRunner,
 ) -> Iterator[PairTrial]:
     """Yield the trial of each pair, written down as soon as it is there."""
     known = [kept.trial(task) if kept else None for task in tasks]
-    fresh = map(try_pair, (task for task, trial in zip(tasks, known, strict=True) if not trial))
-    for done, (pair, task, before) in enumerate(zip(pairs, tasks, known, strict=True), 1):
-        trial = before or next(fresh)
-        if kept:
-            kept.add(task, trial)
-        log.pair(pair, task, trial)
-        if watch:
-            watch(done, len(tasks))
-        yield trial
+    new = (task for task, trial in zip(tasks, known, strict=True) if not trial)
+    with closing(tiles.run(try_pair, new)) as fresh:
+        for done, (pair, task, before) in enumerate(zip(pairs, tasks, known, strict=True), 1):
+            trial = before or next(fresh)
+            if kept:
+                kept.add(task, trial)
+            log.pair(pair, task, trial)
+            if watch:
+                watch(done, len(tasks))
+            yield trial

@@ -3,20 +3,21 @@ Work that is cut into tiles, and who does them.
 
 What a tile is follows from the work alone, never from who does it; each is worked with one thread
 of BLAS. So results are the same to the last bit whether one thread, all processors of this machine
-or another machine did them.
+or those of a cluster (`dask_tiles`) did them.
 """
 
 import os
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from typing import Final, Protocol, TypeVar
 
 from attrs import frozen
 
 from algopioneer_strategies.research.blas import keep_one_blas_thread, one_blas_thread
 
-__all__ = ["LocalTiles", "TileRunner", "in_order"]
+__all__ = ["LocalTiles", "TileRunner", "in_order", "tile_runner"]
 
 _T = TypeVar("_T")
 _R = TypeVar("_R")
@@ -87,3 +88,21 @@ def in_order(
             yield waiting.popleft()()
     while waiting:
         yield waiting.popleft()()
+
+
+def tile_runner(scheduler: str | None) -> AbstractContextManager[TileRunner]:
+    """
+    Return who does the tiles of a search, to be used in a `with` block.
+
+    Args:
+        scheduler: Address of a Dask scheduler, `tcp://host:port`; None for this machine.
+
+    Raises:
+        ConfigError: Dask is not installed.
+        ClusterError: On entering: the scheduler cannot be reached, or has no workers.
+    """
+    if scheduler is None:
+        return nullcontext(LocalTiles())
+    from algopioneer_strategies.research.dask_tiles import dask_tiles
+
+    return dask_tiles(scheduler)
