@@ -212,7 +212,7 @@ def test_two_workers_one_killed_give_the_bits_of_one_process(
 def test_a_whole_search_on_a_cluster_writes_the_same_ledger(
     cluster: Cluster, walks: Walks, tmp_path: Path
 ) -> None:
-    """Screen, grid and walk-forward: every figure is in the chain, so one hash compares them all."""
+    """Screen, grid, walk-forward: every figure is in the chain, so one hash compares all."""
     logs = walks(4, 500)
     noise = np.random.Generator(np.random.PCG64(5)).standard_normal(500)
     logs[1] = 1.0 + 0.8 * logs[0] + 0.02 * np.convolve(noise, 0.8 ** np.arange(20))[:500]
