@@ -98,6 +98,7 @@ class SimulatedCoinbase:
         self.executed: list[Fill] = []
         """All fills of them."""
         self.executed_foreign: list[Fill] = []
+        self.hasty: tuple[str, ...] = ()  # what is asked over its wires is not looked at
         """The fills of everybody else."""
         self._clock = clock
         self._foreign: dict[str, None] = {}

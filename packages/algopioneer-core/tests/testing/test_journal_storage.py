@@ -95,3 +95,14 @@ async def test_every_task_shares_the_commits() -> None:
             tasks.start_soon(write, journal, number)
     assert len(list(disk.rows(0))) == 10
     assert disk.snapshots[0].sequence == 10
+
+
+async def test_a_storage_that_was_closed_takes_nothing_more() -> None:
+    """Whoever writes on after the end has a defect, and hears of it; what is there is read."""
+    disk = MemoryDisk()
+    async with journal_on(disk) as journal:
+        await write(journal, 1)
+    journal.append(Entry(EntryKind.ALERT, 2))
+    with pytest.raises(AssertionError, match="was closed, and more is written"):
+        await journal.flush()
+    assert [each.entry.key for each in journal.read()] == ["1"]

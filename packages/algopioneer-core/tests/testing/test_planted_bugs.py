@@ -1,5 +1,6 @@
 """Planted bugs fit the core as it is, the page has the same list, and each is judged by all."""
 
+import functools
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -17,7 +18,7 @@ from algopioneer_core.testing.mutants import (
     mutated,
     read_mutants,
 )
-from algopioneer_core.testing.planted_bugs import CATCHERS, judge, table
+from algopioneer_core.testing.planted_bugs import CATCHERS, Simulation, judge, table
 from algopioneer_core.testing.simulate import Failure, up_to_failure
 from algopioneer_core.testing.simulation import Outcome
 
@@ -84,10 +85,6 @@ def _one(listed: MutantList) -> MutantList:
     )
 
 
-async def _nothing(*_: object) -> str:
-    return ""
-
-
 @pytest.mark.parametrize(
     ("answers", "caught", "asked_for"),
     [
@@ -106,22 +103,32 @@ def test_catchers_are_asked_until_one_notices(
     """The one that is known to is first; what none of them notices is told as such."""
     asked: list[str] = []
     _catchers(monkeypatch, answers, asked)
-    monkeypatch.setattr(planted_bugs, "failed_case", _nothing)
     assert anyio.run(judge, _one(read_mutants(LIST))) == caught
     assert asked == asked_for
     told = next(iter(answers.values()), "NOT CAUGHT")
     assert told in capsys.readouterr().out
 
 
-def test_a_case_that_fails_without_a_bug_is_no_judge(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Then nothing is planted at all."""
+@pytest.mark.parametrize("over", ["c01_bid", ""])
+def test_a_case_that_fails_without_a_bug_judges_nothing(
+    over: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that passes without a bug is a notice; one that fails is an error of the case."""
 
-    async def fail(*_: object) -> str:
-        return "c01_bid"
+    async def fail(_: MutantList, environment: Mapping[str, str]) -> str:
+        return over if environment else "c01_bid"
 
     monkeypatch.setattr(planted_bugs, "failed_case", fail)
+    notices = functools.partial(anyio.run, CATCHERS["contract"], read_mutants(LIST), {})
+    if not over:
+        assert notices() == "c01_bid"
+        return
     with pytest.raises(DataError, match="there is no mistake, and still: c01_bid"):
-        anyio.run(judge, read_mutants(LIST))
+        notices()
+
+
+_BEGINNINGS = (1, 4, 10)
+"""First seeds that are played with a bug; the others are played without, once."""
 
 
 @pytest.mark.parametrize(
@@ -145,8 +152,12 @@ def test_a_seed_that_fails_without_a_bug_notices_none(
         return next((f"seed {seed}: lost" for seed in (3, 9) if seed >= first), "")
 
     monkeypatch.setattr(planted_bugs, "_play", play)
-    assert anyio.run(planted_bugs._simulation, read_mutants(LIST), {}) == told
+    simulation = Simulation()
+    assert anyio.run(simulation, read_mutants(LIST), {}) == told
     assert first_seeds == played
+    first_seeds.clear()
+    assert anyio.run(simulation, read_mutants(LIST), {}) == told
+    assert first_seeds == [first for first in played if first in _BEGINNINGS]
 
 
 @pytest.mark.parametrize(

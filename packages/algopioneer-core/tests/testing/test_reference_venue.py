@@ -260,6 +260,25 @@ async def test_duplicate_tells_a_report_twice() -> None:
     assert first == second
 
 
+@pytest.mark.parametrize(
+    ("quantity", "told", "filled"),
+    [("3", ["OrderCanceled", "OrderFilled"], "1.5"), ("0.00000001", ["OrderFilled"], "1e-8")],
+)
+async def test_end_of_an_order_is_told_before_its_fill(
+    quantity: str, told: list[str], filled: str
+) -> None:
+    """Half of it traded before the cancel came; what cannot be halved trades whole."""
+    bench = Bench()
+    async with bench.account.reports() as reports:
+        await bench.order(quantity=quantity, **LIMIT)
+        await heard(reports)
+        await bench.have(FaultKind.REORDER)
+        await bench.account.cancel("a")
+        assert names(await heard(reports)) == told
+    assert [Decimal(filled)] == [fill.quantity for fill in await bench.account.fills(0)]
+    assert not await bench.account.open_orders()
+
+
 async def test_outage_refuses_requests_holds_reports_and_is_told_by_the_feed() -> None:
     """Afterwards the last report comes again, then what was missed."""
     bench = Bench()

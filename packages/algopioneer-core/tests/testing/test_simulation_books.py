@@ -1,14 +1,172 @@
-"""What is looked at only where something changed finds what a look at everything finds."""
+"""What the book-keeper calls broken, on scripted histories; its quick look finds all of it."""
+
+from decimal import Decimal
+from typing import cast
 
 import pytest
+from attrs import define, field
 
+from algopioneer_core.domain.fills import Side
+from algopioneer_core.domain.market_data import NS_PER_SECOND, Quote
 from algopioneer_core.engine.leg_manager import LegManager
+from algopioneer_core.engine.leg_states import LegState
 from algopioneer_core.runtime.floor import Floor
+from algopioneer_core.testing.clocks import VIRTUAL_START_NS, VirtualClock
+from algopioneer_core.testing.journal_storage import MemoryDisk
+from algopioneer_core.testing.paper import sent
 from algopioneer_core.testing.simulate import Failure, run_seed
+from algopioneer_core.testing.simulated_reference import SimulatedReference
 from algopioneer_core.testing.simulation import Outcome
-from algopioneer_core.testing.simulation_books import BookKeeper
+from algopioneer_core.testing.simulation_books import BookKeeper, InvariantBroken
+from algopioneer_core.testing.simulation_market import REFERENCE
 
+PAIR = "pairs"
+ALLOWED_S = 45 + 3
+"""Seconds without a correction: a rule's deadline and a step of the market, and what three orders
+take that this venue has to be asked about."""
+LONG_S = 3_600
+"""Seconds that no rule allows."""
 _MINUTES = 6
+
+
+@define
+class Legs:
+    """The state of a pair."""
+
+    state: LegState
+
+
+@define
+class Engine:
+    """What the book-keeper reads of an engine: its legs, and orders of which there are none."""
+
+    legs: Legs
+    working: dict[str, object] = field(factory=dict)
+
+    @property
+    def orders(self) -> "Engine":
+        """Its orders."""
+        return self
+
+
+@define
+class Runner:
+    """A strategy at work."""
+
+    name: str
+    engine: Engine
+
+
+@define
+class Strategies:
+    """A session whose only strategy is a pair in some state."""
+
+    runners: dict[str, Runner]
+
+
+def floor_of(state: LegState) -> Floor:
+    """Return a session whose pair is in a state."""
+    return cast("Floor", Strategies({PAIR: Runner(PAIR, Engine(Legs(state)))}))
+
+
+class History:
+    """A venue at which one leg of a pair is held and the other is not, from the first second."""
+
+    def __init__(self) -> None:
+        venue = SimulatedReference(VirtualClock(), lambda: 0.0)
+        price, size = Decimal(100), Decimal(5)
+        for each in REFERENCE:
+            venue.push(Quote(each.id, VIRTUAL_START_NS, price, price, size, size, VIRTUAL_START_NS))
+        self.books = BookKeeper(venue, MemoryDisk(), None)
+        self.books.held[PAIR, REFERENCE.coin.id] = Decimal(10)
+
+    def look(self, second: int, state: LegState | None) -> None:
+        """Have the books checked at *second*; None for *state* while no session runs."""
+        floor = None if state is None else floor_of(state)
+        self.books.check(floor, VIRTUAL_START_NS + second * NS_PER_SECOND)
+
+
+def test_legs_that_nobody_corrects_break_an_invariant() -> None:
+    """Uneven for longer than the rules allow, the pair is named with what its legs are worth."""
+    history = History()
+    history.look(0, LegState.UNWINDING)
+    history.look(ALLOWED_S, LegState.UNWINDING)
+    with pytest.raises(InvariantBroken, match=r"pairs are 1000\.0 and 0\.0 for 49 s"):
+        history.look(ALLOWED_S + 1, LegState.UNWINDING)
+
+
+def test_halted_pair_may_be_uneven_for_as_long_as_people_leave_it() -> None:
+    """That it needs them was said; no rule makes it even."""
+    history = History()
+    for second in (0, LONG_S, 2 * LONG_S):
+        history.look(second, LegState.HALTED)
+
+
+def test_time_begins_when_a_pair_leaves_halted() -> None:
+    """The time it was halted is not held against it; the time after is."""
+    history = History()
+    history.look(0, LegState.UNWINDING)
+    history.look(LONG_S, LegState.HALTED)
+    history.look(LONG_S + 5, LegState.RECONCILING)
+    history.look(LONG_S + 5 + ALLOWED_S, LegState.UNWINDING)
+    with pytest.raises(InvariantBroken, match="for 49 s"):
+        history.look(LONG_S + 6 + ALLOWED_S, LegState.UNWINDING)
+
+
+def test_time_in_which_no_session_runs_is_nobodys() -> None:
+    """The count begins with the session that finds the legs uneven."""
+    history = History()
+    history.look(0, LegState.UNWINDING)
+    history.look(LONG_S, None)
+    history.look(2 * LONG_S, LegState.RECONCILING)
+    history.look(2 * LONG_S + ALLOWED_S, LegState.UNWINDING)
+
+
+def test_pair_that_is_still_halted_uneven_at_the_end_breaks_an_invariant() -> None:
+    """Everything was mended and resumed, so its correction must have come."""
+    history = History()
+    with pytest.raises(InvariantBroken, match=r"pairs is halted with 1000\.0 and 0\.0 in its legs"):
+        history.books.check_pairs(floor_of(LegState.HALTED))
+    history.books.check_pairs(floor_of(LegState.UNWINDING))  # that is the other check's
+    history.books.held[PAIR, REFERENCE.twin.id] = Decimal(-10)
+    history.books.check_pairs(floor_of(LegState.HALTED))
+
+
+def test_pair_may_stay_halted_where_somebody_else_traded_in_a_leg() -> None:
+    """What the account holds does not tell what is the pair's."""
+    history = History()
+    history.books.disturbed[REFERENCE.twin.id] = None
+    history.books.check_pairs(floor_of(LegState.HALTED))
+
+
+async def test_orders_that_nobody_has_asked_before_are_known() -> None:
+    """Each time the private stream is opened, the account is to be asked before something opens."""
+    venue = SimulatedReference(VirtualClock(), lambda: 0.0)
+    line = venue.line(VirtualClock(), lambda: 0.0)
+    for name, asks in (("a", False), ("b", True), ("c", False)):
+        async with line.execution.reports():
+            if asks:
+                await line.execution.positions()
+            await line.execution.submit(sent(name, REFERENCE.coin, Side.BUY, "1"))
+    assert venue.hasty == ["a", "c"]
+
+
+@pytest.mark.parametrize("reduces", [False, True])
+def test_order_that_opens_before_anybody_has_asked_breaks_an_invariant(*, reduces: bool) -> None:
+    """What the stream has missed is not known yet; a way out does not wait for that."""
+    venue = SimulatedReference(VirtualClock(), lambda: 0.0)
+    books = BookKeeper(venue, MemoryDisk(), None)
+    books.intents["a"] = PAIR, sent("a", REFERENCE.coin, Side.BUY, "1", reduce_only=reduces)
+    venue.hasty.append("a")
+    venue.venue.execution.accepted.append("a")
+    if reduces:
+        books.check(None, VIRTUAL_START_NS)
+        return
+    with pytest.raises(InvariantBroken, match="before anybody asked what the stream had missed"):
+        books.check(None, VIRTUAL_START_NS)
+
+
+# --- what is looked at only where something changed -------------------------------------------
 
 
 def _look_at_everything(monkeypatch: pytest.MonkeyPatch) -> None:

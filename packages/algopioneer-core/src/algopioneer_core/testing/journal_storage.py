@@ -170,6 +170,7 @@ class MemoryStorage:
     def __init__(self, disk: MemoryDisk, life: int) -> None:
         self._disk = disk
         self._life = life
+        self._is_closed = False
 
     @property
     def name(self) -> str:
@@ -187,7 +188,8 @@ class MemoryStorage:
     def commit(
         self, rows: Sequence[Row], snapshots: Sequence[SnapshotRow], dropped: Sequence[str] = ()
     ) -> None:
-        """Write rows, snapshots and heading at once."""
+        """Write rows, snapshots and heading at once; after `close`, that is the caller's defect."""
+        assert not self._is_closed, "the journal was closed, and more is written"
         self._disk.check_power(self._life)
         heading = self._disk.heading
         assert heading is not None, "a journal is begun before anything is committed"
@@ -208,7 +210,8 @@ class MemoryStorage:
         return [row for row in self._disk.snapshots if name in (None, row.name)]
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Take nothing more; what is there can still be read."""
+        self._is_closed = True
 
 
 def _with_snapshot(kept: tuple[SnapshotRow, ...], new: SnapshotRow) -> tuple[SnapshotRow, ...]:

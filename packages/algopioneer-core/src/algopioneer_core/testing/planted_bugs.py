@@ -8,8 +8,8 @@ simulation are played over it, the session is killed at its crash points, and th
 until one of them notices. The one that is known to (`caught_by`) comes first; the others follow, so
 that a mistake which is not noticed was looked at by all three.
 
-What fails without a mistake notices none: each seed and each point that fails is tried again over a
-copy without one. A seed that fails there too is told of and passed over; with a point or a case
+What fails without a mistake notices none: each seed, case and point that fails is tried again over
+a copy without one. A seed that fails there too is told of and passed over; with a case or a point
 that does, nothing is judged.
 """
 
@@ -20,6 +20,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 import anyio
+from attrs import define, field
 
 from algopioneer_core.domain.errors import DataError
 from algopioneer_core.testing.mutants import (
@@ -31,7 +32,7 @@ from algopioneer_core.testing.mutants import (
     mutated,
 )
 
-__all__ = ["CATCHERS", "judge", "table"]
+__all__ = ["CATCHERS", "Simulation", "judge", "table"]
 
 _SEEDS: Final = 200
 _MINUTES: Final = 25
@@ -45,28 +46,51 @@ Catcher = Callable[[MutantList, Mapping[str, str]], Awaitable[str]]
 """Looks at the copy that an environment imports; returns what it noticed, or nothing."""
 
 
-async def _simulation(listed: MutantList, environment: Mapping[str, str]) -> str:
-    """Play seeds until one notices; one that fails without a mistake is no notice."""
-    first = 1
-    while first <= _SEEDS:
-        seen = await _play(environment, first, _SEEDS - first + 1)
-        number = _NUMBER.match(seen)
-        if number is None:  # none of them, or it is not a seed that fails
-            return seen
-        seed = int(number[1])
-        with mutated(listed.package, None) as sound:
-            broken = await _play(sound, seed, 1)
-        if not broken:
-            return seen
-        sys.stdout.write(f"passed over, it fails without a mistake: {broken}\n")
-        first = seed + 1
-    return ""
+@define
+class Simulation:
+    """Plays seeds until one notices; one that fails without a mistake is no notice."""
+
+    _sound: dict[int, str] = field(factory=dict)
+    """What fails without a mistake in the seeds that were played so; each is played once."""
+
+    async def __call__(self, listed: MutantList, environment: Mapping[str, str]) -> str:
+        """Return the first seed that notices, and what was broken in it."""
+        first = 1
+        while first <= _SEEDS:
+            seen = await _play(environment, first, _SEEDS - first + 1)
+            number = _NUMBER.match(seen)
+            if number is None:  # none of them, or it is not a seed that fails
+                return seen
+            seed = int(number[1])
+            broken = await self._without_a_mistake(listed.package, seed)
+            if not broken:
+                return seen
+            sys.stdout.write(f"passed over, it fails without a mistake: {broken}\n")
+            first = seed + 1
+        return ""
+
+    async def _without_a_mistake(self, package: str, seed: int) -> str:
+        if seed not in self._sound:
+            with mutated(package, None) as sound:
+                self._sound[seed] = await _play(sound, seed, 1)
+        return self._sound[seed]
 
 
 async def _play(environment: Mapping[str, str], first: int, seeds: int) -> str:
     what = ("--venue", "reference", "--minutes", str(_MINUTES))  # without a wire it is quickest
     size = ("--first-seed", str(first), "--seeds", str(seeds), *what)
     return await _first("simulate", _SEED, environment, *size, "--jobs", "1", "--first-failure")
+
+
+async def _contract(listed: MutantList, environment: Mapping[str, str]) -> str:
+    """Run the contracts until a case notices; one that fails without a mistake judges nothing."""
+    seen = await failed_case(listed, environment)
+    if seen:
+        with mutated(listed.package, None) as sound:
+            broken = await failed_case(listed, sound)
+        if broken:
+            raise DataError(f"there is no mistake, and still: {broken}", where=str(listed.tests))
+    return seen
 
 
 async def _crash_points(listed: MutantList, environment: Mapping[str, str]) -> str:
@@ -82,8 +106,8 @@ async def _crash_points(listed: MutantList, environment: Mapping[str, str]) -> s
 
 
 CATCHERS: Final[Mapping[str, Catcher]] = {
-    "simulation": _simulation,
-    "contract": failed_case,
+    "simulation": Simulation(),
+    "contract": _contract,
     "crash points": _crash_points,
 }
 """By name, the quickest first where nothing is known."""
@@ -123,10 +147,6 @@ async def judge(listed: MutantList) -> int:
     Raises:
         DataError: A contract, or a crash point, fails without a mistake.
     """
-    with mutated(listed.package, None) as environment:
-        broken = await failed_case(listed, environment)
-    if broken:
-        raise DataError(f"there is no mistake, and still: {broken}", where=str(listed.tests))
     return await count_caught(listed.mutants, functools.partial(_noticed, listed))
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from decimal import Decimal
 from typing import Final
 
 import anyio
@@ -18,7 +19,7 @@ from algopioneer_core.domain.events import AccountEvent, ExecutionReport, OrderF
 from algopioneer_core.domain.fills import Fill
 from algopioneer_core.domain.instruments import InstrumentId
 from algopioneer_core.domain.market_data import NS_PER_SECOND, Quote
-from algopioneer_core.domain.money import Quantity
+from algopioneer_core.domain.money import ZERO, Quantity, mul
 from algopioneer_core.domain.order_needs import check_id
 from algopioneer_core.domain.orders import Order, OrderStatus
 from algopioneer_core.ports import (
@@ -41,6 +42,7 @@ __all__ = ["ReferenceAccount"]
 
 _DELAY_NS: Final = 60 * NS_PER_SECOND
 """How old reads are while a fault delays them."""
+_HALF: Final = Decimal("0.5")
 _SLOW_S: Final = 1.0
 """How late answers are while a fault makes them so."""
 _GIVES_UP_S: Final = 10
@@ -156,13 +158,7 @@ class ReferenceAccount:
         self.tell(self._books.submit(order))
 
     async def cancel(self, client_order_id: str) -> None:
-        """
-        Take an order out; its end is a report.
-
-        Raises:
-            RateLimited: One request too many; nothing was done.
-            VenueUnavailable: The venue is down (nothing was done) or fails (unknown).
-        """
+        """Take an order out; its end is a report. Raises as `cancel_all`."""
         await self.cancel_all([client_order_id])
 
     async def cancel_all(self, client_order_ids: Sequence[str]) -> None:
@@ -177,7 +173,9 @@ class ReferenceAccount:
         where = ", ".join(client_order_ids)
         await self._before(where)
         for client_order_id in client_order_ids:
-            if not self._befalls(FaultKind.LATE_FILL):
+            if self._rests(client_order_id) and self._befalls(FaultKind.REORDER):
+                self._end_first(client_order_id)
+            elif not self._befalls(FaultKind.LATE_FILL):
                 self._take_out(client_order_id)
             elif self._rests(client_order_id):
                 self.reach(client_order_id)
@@ -196,13 +194,28 @@ class ReferenceAccount:
         """Let the market come to the price of an order that rests, with size for all of it."""
         order = self._books.find(client_order_id)
         assert order is not None
-        price, size = order.intent.stop_price or order.intent.limit_price, order.remaining_quantity
+        assert order.remaining_quantity is not None
+        for report in self._meet(order, order.remaining_quantity):
+            self.tell(report)
+
+    def _end_first(self, client_order_id: str) -> None:
+        """Fill half of an order, take the rest out, and tell of that fill after its end."""
+        order = self._books.find(client_order_id)
+        assert order is not None
+        wanted = order.remaining_quantity or ZERO
+        instrument = self._books.instruments[order.intent.instrument_id]
+        half = instrument.whole_quantity(mul(wanted, _HALF))
+        fills = self._meet(order, half or wanted)
+        for report in (*self._books.cancel(client_order_id), *fills):
+            self.tell(report)
+
+    def _meet(self, order: Order, size: Quantity) -> list[ExecutionReport]:
+        """Let the market come to the price of an order that rests; return what comes of it."""
+        price = order.intent.stop_price or order.intent.limit_price
         assert price is not None
-        assert size is not None
         now_ns = self._clock.now_ns()
         quote = Quote(order.intent.instrument_id, now_ns, price, price, size, size, now_ns)
-        for report in self._books.match([quote]):
-            self.tell(report)
+        return list(self._books.match([quote]))
 
     def _take_out(self, client_order_id: str) -> None:
         for report in self._books.cancel(client_order_id):
@@ -329,12 +342,7 @@ class ReferenceAccount:
         return [each[-1] for each in shown if each and not each[-1].status.is_final]
 
     async def fills(self, since_ns: int) -> Sequence[Fill]:
-        """
-        Return the fills that reads show, under the ids of the reports.
-
-        Raises:
-            VenueUnavailable: The venue is down.
-        """
+        """Return the fills that reads show, under the reports' ids; raises as `open_orders`."""
         await self._look()
         seen_ns = self._seen_ns()
         return [f for ns, f in self._fills if ns <= seen_ns and f.ts_event >= since_ns]
@@ -350,12 +358,7 @@ class ReferenceAccount:
         return self._books.balances()
 
     async def fees(self, instrument_id: InstrumentId) -> FeeRates:
-        """
-        Return what fills cost.
-
-        Raises:
-            VenueUnavailable: The venue is down.
-        """
+        """Return what fills cost; raises as `open_orders`."""
         await self._look()
         return self._books.fees(instrument_id)
 

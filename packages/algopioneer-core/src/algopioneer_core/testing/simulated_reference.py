@@ -42,6 +42,7 @@ class SimulatedReference:
             ids_reusable=draw() < _HALF,
             lookup=True,
         )
+        self.hasty: list[str] = []
         self.venue = ReferenceVenue(
             tuple(self.traded),
             clock,
@@ -91,7 +92,7 @@ class SimulatedReference:
 
     def line(self, clock: Clock, draw: Callable[[], float]) -> Line:
         """Return the line of a new life."""
-        return Line(self.venue, clock, draw)
+        return Line(self.venue, clock, draw, self.hasty)
 
     def push(self, event: Quote | Bar) -> None:
         """Let *event* happen."""

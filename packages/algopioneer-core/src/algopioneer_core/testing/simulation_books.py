@@ -4,6 +4,8 @@ What must hold at every moment of a simulation, counted on the venue's books.
 After each event that an engine has handled, and after each step of the market:
 
 - no duplicate order: an intent has at most one accepted order, and it was on the disk before;
+- reconciled first: nothing new is opened before the venue was asked what it has, since its private
+  stream was opened last;
 - nothing invented: no engine has more of an order than was executed;
 - the limits: nothing accepted takes the strategies together above the largest gross exposure;
 - the legs: at most one leg is at risk, the two stand against each other, and while the venue
@@ -176,6 +178,10 @@ class BookKeeper:
         if client_order_id not in self.intents:
             raise InvariantBroken(f"order {client_order_id} is at the venue and not on the disk")
         _, order = self.intents[client_order_id]
+        if not order.intent.reduce_only and client_order_id in self.venue.hasty:
+            raise InvariantBroken(
+                f"order {client_order_id} went out before anybody asked what the stream had missed"
+            )
         if self.max_gross is not None and not order.intent.reduce_only:
             gross = self._gross()
             if gross > mul(self.max_gross, 1 + _DRIFT):
@@ -249,13 +255,11 @@ class BookKeeper:
     def _check_legs(
         self, name: str, legs: tuple[Instrument, Instrument], floor: Floor | None, now_ns: int
     ) -> None:
-        first, second = (self._value(each, self.held.get((name, each.id), ZERO)) for each in legs)
+        first, second = self._values(name, legs)
         most = max(first.copy_abs(), second.copy_abs())
         if most > mul(LEG_NOTIONAL, 1 + _DRIFT):
             raise InvariantBroken(f"{name} has {first} and {second} in its legs: more than one leg")
-        uneven = add(first, second).copy_abs()
-        even = uneven <= mul(LEG_NOTIONAL, _UNEVEN)
-        if even or floor is None or _is_halted(floor, name):
+        if not _is_uneven(first, second) or floor is None or _is_halted(floor, name):
             self._uneven_since.pop(name, None)  # a halted pair is people's; the rules' time is over
             return
         since = max(self._uneven_since.setdefault(name, now_ns), self.excused_until_ns)
@@ -271,9 +275,32 @@ class BookKeeper:
         """Whether the legs of a spread differ by more than they should."""
         return bool(self._uneven_since)
 
+    def _values(self, name: str, legs: tuple[Instrument, Instrument]) -> tuple[Money, Money]:
+        first, second = (self._value(each, self.held.get((name, each.id), ZERO)) for each in legs)
+        return first, second
+
+    def check_pairs(self, floor: Floor) -> None:
+        """
+        Check that no pair was left uneven, after everything was mended and resumed.
+
+        Where somebody else traded in a leg, or a disk forgot what was traded, it may be.
+
+        Raises:
+            InvariantBroken: One was.
+        """
+        for name, legs in self.venue.traded.spreads.items():
+            first, second = self._values(name, legs)
+            excused = bool(self.lost) or any(each.id in self.disturbed for each in legs)
+            if _is_halted(floor, name) and _is_uneven(first, second) and not excused:
+                raise InvariantBroken(f"{name} is halted with {first} and {second} in its legs")
+
     def position_of(self, strategy: str) -> Mapping[InstrumentId, Quantity]:
         """Return what the executed orders of *strategy* add up to, flat ones left out."""
         return {key: held for (name, key), held in self.held.items() if name == strategy and held}
+
+
+def _is_uneven(first: Money, second: Money) -> bool:
+    return add(first, second).copy_abs() > mul(LEG_NOTIONAL, _UNEVEN)
 
 
 def _is_halted(floor: Floor, name: str) -> bool:

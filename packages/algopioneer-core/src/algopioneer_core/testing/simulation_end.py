@@ -3,6 +3,7 @@ What must hold at the end of a simulation, when faults are over and the session 
 
 - No fill is lost: each order's fills in the journal, each id once, are what was executed of it.
 - Each strategy's ledger is what its executed orders add up to, and nothing works any more.
+- No pair is halted with uneven legs: whatever it was halted for is mended, and it was resumed.
 - The journal is whole; each trade is in it once, and the recorder has it.
 - Nobody was told of a contradiction, nor of a position that cannot be explained, but for those of
   orders that nobody could know: somebody else's, and those whose intent a dishonest disk has lost.
@@ -44,6 +45,7 @@ def check_end(
     books.audit(None, books.venue.books.now_ns)
     _check_fills(books, entries)
     _check_ledgers(books, floor)
+    books.check_pairs(floor)
     _check_orders(books, floor, entries)
     _check_trades(entries, recorder, is_whole=not books.lost)
     _check_alerts(books, entries)

@@ -47,14 +47,21 @@ class Line:
         venue: At the other end.
         clock: Of the machine at our end: says when a market event has arrived.
         draw: Numbers in [0, 1): whether what was sent together arrives together.
+        hasty: Takes the ids of orders that are sent while nobody has asked for positions since the
+            private stream was opened last: what it has missed is not known.
     """
 
-    def __init__(self, venue: Venue, clock: Clock, draw: Callable[[], float]) -> None:
+    def __init__(
+        self, venue: Venue, clock: Clock, draw: Callable[[], float], hasty: list[str]
+    ) -> None:
         self.venue = venue
         self._clock = clock
         self._draw = draw
         self.is_dead = False
         """Whether the power is off at our end."""
+        self.hasty = hasty
+        self.has_asked = False
+        """Whether somebody has asked for positions since the private stream was opened last."""
         self._breaks = 0
         self._streams: dict[int, _Stream[object]] = {}
         self._opened = 0
@@ -208,6 +215,8 @@ class _LineExecution:
 
     async def submit(self, order: Order) -> None:
         self._line.check()
+        if not self._line.has_asked:
+            self._line.hasty.append(order.client_order_id)
         await self._inner.submit(order)
 
     async def cancel(self, client_order_id: str) -> None:
@@ -228,7 +237,9 @@ class _LineExecution:
 
     async def positions(self) -> Mapping[InstrumentId, Quantity]:
         self._line.check()
-        return await self._inner.positions()
+        positions = await self._inner.positions()
+        self._line.has_asked = True
+        return positions
 
     async def balances(self) -> Sequence[Balance]:
         self._line.check()
@@ -249,4 +260,5 @@ class _LineExecution:
             self._inner.reports() as inner,
             self._line.streaming(inner) as stream,
         ):
+            self._line.has_asked = False
             yield stream

@@ -90,6 +90,11 @@ class SimulatedVenue(Protocol):
     def executed_foreign(self) -> Sequence[Fill]:
         """The fills of everybody else in the account."""
 
+    @property
+    def hasty(self) -> Sequence[str]:
+        """Ids of orders that were sent before it was asked what it has, since reports come (again);
+        nothing where a line does not tell."""
+
     def serving(self) -> AbstractAsyncContextManager[None]:
         """Serve for the length of a block."""
 
