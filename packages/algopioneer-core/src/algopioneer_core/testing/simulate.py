@@ -105,7 +105,9 @@ def run_seed(
             outcome = simulate(seed, _host(), history=history, venue=make, keep=keep)
         return evolve(outcome, processor_s=_processor_s() - began_s)
     except Exception as error:
-        broken = dict.fromkeys(f"{type(each).__name__}: {each}" for each in _leaves(error))
+        # What was raised while everything ended for that is told after it.
+        leaves = sorted(_leaves(error), key=lambda each: not isinstance(each, InvariantBroken))
+        broken = dict.fromkeys(f"{type(each).__name__}: {each}" for each in leaves)
         return Failure(seed, tuple(broken), traceback.format_exc())
 
 
