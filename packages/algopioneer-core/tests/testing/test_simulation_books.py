@@ -69,21 +69,29 @@ def floor_of(state: LegState) -> Floor:
     return cast("Floor", Strategies({PAIR: Runner(PAIR, Engine(Legs(state)))}))
 
 
+def _ns(second: int) -> int:
+    return VIRTUAL_START_NS + second * NS_PER_SECOND
+
+
 class History:
     """A venue at which one leg of a pair is held and the other is not, from the first second."""
 
     def __init__(self) -> None:
-        venue = SimulatedReference(VirtualClock(), lambda: 0.0)
+        self._venue = SimulatedReference(VirtualClock(), lambda: 0.0)
+        self._quote(VIRTUAL_START_NS - 1)
+        self.books = BookKeeper(self._venue, MemoryDisk(), None)
+        self.books.held[PAIR, REFERENCE.coin.id] = Decimal(10)
+
+    def _quote(self, now_ns: int) -> None:
         price, size = Decimal(100), Decimal(5)
         for each in REFERENCE:
-            venue.push(Quote(each.id, VIRTUAL_START_NS, price, price, size, size, VIRTUAL_START_NS))
-        self.books = BookKeeper(venue, MemoryDisk(), None)
-        self.books.held[PAIR, REFERENCE.coin.id] = Decimal(10)
+            self._venue.push(Quote(each.id, now_ns, price, price, size, size, now_ns))
 
     def look(self, second: int, state: LegState | None) -> None:
         """Have the books checked at *second*; None for *state* while no session runs."""
-        floor = None if state is None else floor_of(state)
-        self.books.check(floor, VIRTUAL_START_NS + second * NS_PER_SECOND)
+        floor, now_ns = None if state is None else floor_of(state), _ns(second)
+        self._quote(now_ns)
+        self.books.check(floor, now_ns)
 
 
 def test_legs_that_nobody_corrects_break_an_invariant() -> None:
