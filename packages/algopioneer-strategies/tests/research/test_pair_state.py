@@ -21,6 +21,7 @@ from algopioneer_strategies.research.grid_spec import GridMarket, GridSpec
 from algopioneer_strategies.research.ledger import ExperimentLedger
 from algopioneer_strategies.research.options import DiscoveryOptions
 from algopioneer_strategies.research.pair_state import PairState
+from algopioneer_strategies.research.processes import LocalProcesses, OneByOne
 from algopioneer_strategies.research.search_log import SearchLog
 from algopioneer_strategies.research.trading_options import TradingOptions
 from algopioneer_strategies.research.universe import AlignedCloses
@@ -114,6 +115,22 @@ def test_a_search_goes_on_after_the_first_of_three_pairs(
     assert {"ledger.sqlite", "pairs.json", "report.html"} == {
         path.name for path in Path("parted").iterdir()
     }
+
+
+@pytest.mark.parametrize(
+    ("worth", "pairs", "runner"),
+    [(0, 2, LocalProcesses), (0, 1, OneByOne), (10**9, 2, OneByOne)],
+)
+def test_only_a_search_that_is_worth_it_starts_processes(
+    monkeypatch: pytest.MonkeyPatch,
+    task: Callable[..., PairTask],
+    worth: int,
+    pairs: int,
+    runner: type,
+) -> None:
+    """A small universe does not pay for them."""
+    monkeypatch.setattr(search, "_WORTH_PROCESSES", worth)
+    assert isinstance(search._runner([task()] * pairs), runner)
 
 
 def test_what_is_written_in_another_ledger_is_not_written_in_this(tmp_path: Path) -> None:

@@ -107,7 +107,7 @@ def _traded(
     plan: PairTrading,
     log: SearchLog,
     kept: PairState,
-    tiles: TileRunner,
+    tiles: TileRunner | None,
 ) -> tuple[FoundPair, ...]:
     """Return what trading the survivors came to; where it is interrupted, the screen is kept."""
     screen = discovery.screen

@@ -29,9 +29,10 @@ from algopioneer_strategies.research.evaluation import (
 from algopioneer_strategies.research.grid_spec import GridMarket, GridSpec
 from algopioneer_strategies.research.pair_bars import pair_bars
 from algopioneer_strategies.research.pair_state import PairState
+from algopioneer_strategies.research.processes import LocalProcesses, OneByOne
 from algopioneer_strategies.research.screened_pair import ScreenedPair
 from algopioneer_strategies.research.search_log import SearchLog
-from algopioneer_strategies.research.tiles import LocalTiles, TileRunner
+from algopioneer_strategies.research.tiles import TileRunner
 from algopioneer_strategies.research.trading_options import TradingOptions, numbers
 from algopioneer_strategies.research.universe import AlignedCloses
 
@@ -40,6 +41,9 @@ __all__ = ["FoundPair", "PairTrading", "PairWatch", "pair_tasks", "trade_pairs",
 PairWatch: TypeAlias = Callable[[int, int], None]
 """Told how many pairs of how many are done."""
 _BPS: Final = Decimal("0.0001")
+_WORTH_PROCESSES: Final = 20_000_000
+"""Cells times bars, some eight pairs of the default grid over 2 160 bars, five seconds of one
+processor: from here on starting processes takes less than it saves."""
 
 
 @frozen(kw_only=True)
@@ -163,7 +167,8 @@ def trade_pairs(
         kept: Pairs that were tried before an interruption are not tried again; where this is
             interrupted, those that were tried are written to its file.
         watch: Told of pairs as they are tried.
-        tiles: Who tries them, a pair in each tile; None is all processors of this machine.
+        tiles: Who tries them; None is this process, or all processors where it is worth it. It
+            changes no bit.
 
     Returns:
         The pairs by falling out-of-sample Sharpe ratio.
@@ -172,7 +177,7 @@ def trade_pairs(
         NotEnoughData: There are too few bars for the grid or for a test window.
     """
     try:
-        trials = list(_tried(pairs, tasks, log, kept, watch, tiles or LocalTiles()))
+        trials = list(_tried(pairs, tasks, log, kept, watch, tiles))
     except BaseException:  # Ctrl-C above all
         if kept:
             kept.keep()
@@ -191,12 +196,13 @@ def _tried(
     log: SearchLog,
     kept: PairState | None,
     watch: PairWatch | None,
-    tiles: TileRunner,
+    tiles: TileRunner | None,
 ) -> Iterator[PairTrial]:
     """Yield the trial of each pair, written down as soon as it is there."""
     known = [kept.trial(task) if kept else None for task in tasks]
-    new = (task for task, trial in zip(tasks, known, strict=True) if not trial)
-    with closing(tiles.run(try_pair, new)) as fresh:
+    left = [task for task, trial in zip(tasks, known, strict=True) if not trial]
+    runner = _runner(left) if tiles is None else tiles
+    with closing(runner.run(try_pair, left)) as fresh:
         for done, (pair, task, before) in enumerate(zip(pairs, tasks, known, strict=True), 1):
             trial = before or next(fresh)
             if kept:
@@ -205,3 +211,10 @@ def _tried(
             if watch:
                 watch(done, len(tasks))
             yield trial
+
+
+def _runner(tasks: Sequence[PairTask]) -> TileRunner:
+    """Return who tries the pairs of *tasks*: processes, where they are worth starting."""
+    work = sum(task.cells * len(task.joint) for task in tasks)
+    is_worth = len(tasks) > 1 and work >= _WORTH_PROCESSES
+    return LocalProcesses() if is_worth else OneByOne()

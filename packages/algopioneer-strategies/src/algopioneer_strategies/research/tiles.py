@@ -90,19 +90,20 @@ def in_order(
         yield waiting.popleft()()
 
 
-def tile_runner(scheduler: str | None) -> AbstractContextManager[TileRunner]:
+def tile_runner(scheduler: str | None) -> AbstractContextManager[TileRunner | None]:
     """
     Return who does the tiles of a search, to be used in a `with` block.
 
     Args:
-        scheduler: Address of a Dask scheduler, `tcp://host:port`; None for this machine.
+        scheduler: Address of a Dask scheduler, `tcp://host:port`; None for this machine: the block
+            then has None, and each work chooses threads, processes or neither.
 
     Raises:
         ConfigError: Dask is not installed.
         ClusterError: On entering: the scheduler cannot be reached, or has no workers.
     """
     if scheduler is None:
-        return nullcontext(LocalTiles())
+        return nullcontext()
     from algopioneer_strategies.research.dask_tiles import dask_tiles
 
     return dask_tiles(scheduler)

@@ -1,0 +1,82 @@
+"""
+Tiles that are done by processes of this machine, or here.
+
+A grid is many small calls of numpy, which hold on to the interpreter: threads (`LocalTiles`) would
+wait for each other. A process takes a second to start, so that it has to be worth that.
+"""
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable, Generator, Iterable
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from typing import Final, TypeVar
+
+from attrs import frozen
+
+from algopioneer_core.domain.errors import RefusedError
+from algopioneer_strategies.research.blas import keep_one_blas_thread, one_blas_thread
+from algopioneer_strategies.research.tiles import in_order
+
+__all__ = ["LocalProcesses", "OneByOne"]
+
+_T = TypeVar("_T")
+_R = TypeVar("_R")
+
+_AHEAD: Final = 2
+"""Tiles handed out for each process: the next is there when one ends, and few results wait."""
+
+
+class OneByOne:
+    """Tiles done by this thread, as their results are asked for."""
+
+    def run(self, work: Callable[[_T], _R], tiles: Iterable[_T]) -> Generator[_R, None, None]:
+        """Yield what *work* makes of each of *tiles*."""
+        with one_blas_thread():
+            yield from map(work, tiles)
+
+
+@frozen
+class LocalProcesses:
+    """
+    Tiles done by processes that are started anew: a copy of this one would have its threads' locks.
+
+    A program that uses them must be one that can be imported (`if __name__ == "__main__":`).
+    """
+
+    workers: int | None = None
+    """How many; None takes one for each processor."""
+
+    def run(self, work: Callable[[_T], _R], tiles: Iterable[_T]) -> Generator[_R, None, None]:
+        """
+        Yield what *work* makes of each of *tiles*, in their order.
+
+        However it ends, tiles that are not begun are dropped, and those that are come to their end.
+
+        Raises:
+            RefusedError: A process was killed, as by a machine that is out of memory.
+            Exception: What *work* raised, at the place of its tile.
+        """
+        workers = self.workers or os.cpu_count() or 1
+        fresh = multiprocessing.get_context("spawn")
+        pool = ProcessPoolExecutor(workers, mp_context=fresh, initializer=_begin)
+
+        def begin(tile: _T) -> Callable[[], _R]:
+            return pool.submit(work, tile).result
+
+        try:
+            yield from in_order(begin, tiles, ahead=_AHEAD * workers)
+        except BrokenProcessPool:
+            raise RefusedError(
+                "a process of the search was killed before it came to its end",
+                remedy="is there memory enough? the same command goes on behind the last pair",
+            ) from None
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _begin() -> None:
+    """Leave Ctrl-C, which a terminal sends to all processes, to the first one."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    keep_one_blas_thread()

@@ -1,0 +1,76 @@
+"""Pairs that are tried by several processes come out as those of one."""
+
+import os
+import signal
+from contextlib import closing
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from algopioneer_core.domain.errors import NotEnoughData, RefusedError
+from algopioneer_core.simulation.config import FillTiming
+from algopioneer_strategies.pairs_config import HedgeMethod, PairsConfig
+from algopioneer_strategies.research.evaluation import PairTask, split_rule, try_pair
+from algopioneer_strategies.research.grid_spec import GridMarket, GridSpec
+from algopioneer_strategies.research.processes import LocalProcesses, OneByOne
+
+
+def task(made: Any, seed: int) -> PairTask:
+    """Return the task of a made-up pair."""
+    joint = made.pair(320, seed=seed)
+    hedges = tuple(PairsConfig(hedge=each) for each in (HedgeMethod.FITTED, HedgeMethod.OLS))
+    return PairTask(
+        spec=GridSpec(
+            windows=(15,), entries=(Decimal(1), Decimal(2)), exits=(Decimal(0),), hedges=hedges
+        ),
+        joint=joint,
+        market=GridMarket(fill=FillTiming.NEXT_CLOSE),
+        rule=split_rule(len(joint), 200, half_life=6.2),
+        split=200,
+        capital=Decimal(5000),
+    )
+
+
+def dies(_: int) -> None:
+    """End this process as the kernel does when memory runs out."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def refuses(number: int) -> int:
+    """Return the number; one of them is refused."""
+    if number == 1:
+        raise NotEnoughData("too few", where="AAA / BBB", remedy="give it more")
+    return number
+
+
+@pytest.mark.slow
+def test_two_processes_give_the_bits_of_one(made: Any) -> None:
+    """In order, whichever ends first."""
+    tasks = [task(made, seed) for seed in (3, 4, 5)]
+    spread = list(LocalProcesses(2).run(try_pair, tasks))
+    for one, other in zip(OneByOne().run(try_pair, tasks), spread, strict=True):
+        assert one.search.grid is not None
+        assert other.search.grid is not None
+        assert one.search.grid.sharpe.tobytes() == other.search.grid.sharpe.tobytes()
+        assert one.search.effective == other.search.effective
+        assert one.walk.equity.tobytes() == other.walk.equity.tobytes()
+        assert one.confirmed.equity.tobytes() == other.confirmed.equity.tobytes()
+        assert one.confirmed.figures == other.confirmed.figures
+        assert one.confirmed.first_leg == other.confirmed.first_leg
+        assert one.parameters == other.parameters
+
+
+def test_what_work_refuses_is_told_with_place_and_remedy() -> None:
+    """An error of ours comes through pickle whole, at its place."""
+    with closing(LocalProcesses(1).run(refuses, [0, 1, 2])) as results:
+        assert next(results) == 0
+        with pytest.raises(NotEnoughData) as told:
+            next(results)
+    assert (told.value.where, told.value.remedy) == ("AAA / BBB", "give it more")
+
+
+def test_a_killed_process_is_a_line_and_not_a_wait() -> None:
+    """With what to do."""
+    with pytest.raises(RefusedError, match="goes on behind the last pair"):
+        list(LocalProcesses(1).run(dies, [0]))
