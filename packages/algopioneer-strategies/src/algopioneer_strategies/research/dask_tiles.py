@@ -10,6 +10,7 @@ a worker may join at any time.
 
 import functools
 import logging
+import warnings
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import CancelledError
 from contextlib import contextmanager, suppress
@@ -80,7 +81,9 @@ def _connected(scheduler: str) -> Any:
     # What it has to say about lost connections is said in one line, by `_failed`.
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
     try:
-        client = Client(scheduler, timeout=_PATIENCE_S, set_as_default=False)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a table of versions; what matters is compared by us
+            client = Client(scheduler, timeout=_PATIENCE_S, set_as_default=False)
     except (OSError, TimeoutError, ValueError) as error:
         raise ClusterError(
             f"no Dask scheduler answers: {error}",
