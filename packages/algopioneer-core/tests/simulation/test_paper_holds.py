@@ -348,7 +348,7 @@ steps = st.one_of(
 )
 
 
-@given(st.lists(steps, max_size=40))
+@given(st.lists(steps, min_size=15, max_size=40))
 def test_no_sequence_promises_more_than_there_is(
     steps: list[tuple[Callable[[Sequence, Any], None], Any]],
 ) -> None:
