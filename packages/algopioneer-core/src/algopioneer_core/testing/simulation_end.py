@@ -47,7 +47,7 @@ def check_end(
     _check_ledgers(books, floor)
     books.check_pairs(floor)
     _check_orders(books, floor, entries)
-    _check_trades(entries, recorder, is_whole=not books.lost)
+    _check_trades(entries, recorder, is_whole=not books.disk.lost)
     _check_alerts(books, entries)
 
 
