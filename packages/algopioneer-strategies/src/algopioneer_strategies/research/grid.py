@@ -25,7 +25,6 @@ from algopioneer_strategies.pairs_config import HedgeMethod, PairsConfig
 from algopioneer_strategies.research.grid_equity import (
     CellEquity,
     PairPrices,
-    returns_of,
     sharpe_of,
 )
 from algopioneer_strategies.research.grid_moving import moving_trades
@@ -156,10 +155,10 @@ class _Figures:
         for start in range(0, count, self._block):
             part = slice(start, min(start + self._block, count))
             equity = self._equity.of(trades.between(part.start, part.stop), part.stop - part.start)
-            returns = returns_of(equity[:, self._first :])
+            returns = self._equity.returns(equity[:, self._first :])
             sharpe[part], growth[part] = sharpe_of(returns), equity[:, -1]
             if self._keep:
-                kept.append(returns)
+                kept.append(returns.copy())
         return GridResult(
             cells=tuple(tile),
             sharpe=sharpe,

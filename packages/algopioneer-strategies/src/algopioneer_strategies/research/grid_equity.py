@@ -19,7 +19,7 @@ from algopioneer_strategies.research.grid_spec import GridMarket
 from algopioneer_strategies.research.grid_trades import WAIT, GridTrades
 from algopioneer_strategies.spread import TENS
 
-__all__ = ["CellEquity", "PairPrices", "returns_of", "sharpe_of"]
+__all__ = ["CellEquity", "PairPrices", "sharpe_of"]
 
 _HALF: Final = 0.5
 _Floats = NDArray[np.float64]
@@ -100,8 +100,12 @@ class CellEquity:
     def __init__(self, prices: PairPrices, market: GridMarket, most: int) -> None:
         self._prices, self._market = prices, market
         self._bars = len(prices.close_a)
-        self._stretch = np.empty((most, self._bars), np.intp)
-        self._values = np.empty((3, most, self._bars))
+        # One piece: malloc learns from the largest how much to keep, and gives back, page by page,
+        # what several pieces of this size are made of.
+        memory = np.empty((5, most, self._bars))
+        self._stretch: NDArray[np.intp] = memory[0].view(np.intp)
+        self._values: _Floats = memory[1:4]
+        self._returns: _Floats = memory[4]
 
     def of(self, trades: GridTrades, cells: int) -> _Floats:
         """
@@ -133,6 +137,19 @@ class CellEquity:
         equity += held_a
         equity += held_b
         return _without_ruin(equity)
+
+    def returns(self, equity: _Floats) -> _Floats:
+        """
+        Return the change of *equity* from close to close, a column less; NaN from a ruin on.
+
+        Returns:
+            A view that is overwritten by the next call.
+        """
+        rows, columns = len(equity), max(equity.shape[1] - 1, 0)
+        found: _Floats = self._returns.reshape(-1)[: rows * columns].reshape(rows, columns)
+        np.divide(equity[:, 1:], equity[:, :-1], out=found)
+        found -= 1.0
+        return found
 
     def _stretches(self, trades: GridTrades, cells: int) -> NDArray[np.intp]:
         """
@@ -168,13 +185,6 @@ def _without_ruin(equity: _Floats) -> _Floats:
         return equity
     ruined = np.logical_or.accumulate(equity <= 0, axis=1)
     return np.where(ruined, np.nan, equity)
-
-
-def returns_of(equity: _Floats) -> _Floats:
-    """Return the change of equity from close to close, a column less; NaN from a ruin on."""
-    returns: _Floats = equity[:, 1:] / equity[:, :-1]
-    returns -= 1.0
-    return returns
 
 
 def sharpe_of(returns: _Floats) -> _Floats:
