@@ -11,7 +11,13 @@ from algopioneer_core.config.environment import load_environment
 from algopioneer_core.config.session import SessionConfig, read_session
 from algopioneer_core.domain.errors import AlgopioneerError, ExitCode
 
-__all__ = ["config", "config_option", "env_file_option", "read_configured"]
+__all__ = [
+    "config",
+    "config_option",
+    "env_file_option",
+    "journal_of_session_option",
+    "read_configured",
+]
 
 config_option: Final = click.option(
     "--config", "file", metavar="FILE.toml", required=True, help="The session file."
@@ -25,6 +31,14 @@ env_file_option: Final = click.option(
     help="Variables for ${NAME} and secrets; those of the process win.",
 )
 """Decorator that adds `--env-file`."""
+journal_of_session_option: Final = click.option(
+    "--journal",
+    "path",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="The journal; that of the session file unless given.",
+)
+"""Decorator that adds `--journal`; the command receives a path, or None, as `path`."""
 
 
 def read_configured(file: str, env_file: str) -> SessionConfig:

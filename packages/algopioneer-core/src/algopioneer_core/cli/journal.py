@@ -6,7 +6,12 @@ from typing import Any
 
 import click
 
-from algopioneer_core.cli.config import config_option, env_file_option, read_configured
+from algopioneer_core.cli.config import (
+    config_option,
+    env_file_option,
+    journal_of_session_option,
+    read_configured,
+)
 from algopioneer_core.cli.kit import json_option, print_json
 from algopioneer_core.domain.times import iso_utc
 from algopioneer_core.journal.codec import encode
@@ -107,13 +112,7 @@ def _print_verification(path: Path, found: Verification) -> None:
 @journal.command()
 @config_option
 @env_file_option
-@click.option(
-    "--journal",
-    "path",
-    type=click.Path(dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="The journal; that of the session file unless given.",
-)
+@journal_of_session_option
 @json_option
 def replay(file: str, env_file: str, path: Path | None, as_json: bool) -> None:
     """

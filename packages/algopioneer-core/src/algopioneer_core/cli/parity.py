@@ -5,7 +5,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from algopioneer_core.cli.config import config_option, env_file_option, read_configured
+from algopioneer_core.cli.config import (
+    config_option,
+    env_file_option,
+    journal_of_session_option,
+    read_configured,
+)
 from algopioneer_core.cli.kit import json_option, print_json
 from algopioneer_core.domain.errors import ExitCode
 
@@ -23,13 +28,7 @@ _SOURCES: Final = ("history", "journal")
 @click.command()
 @config_option
 @env_file_option
-@click.option(
-    "--journal",
-    "path",
-    type=click.Path(dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="The journal; that of the session file unless given.",
-)
+@journal_of_session_option
 @click.option(
     "--strategy",
     "strategies",
