@@ -1,7 +1,9 @@
 """Pairs that are tried by several processes come out as those of one."""
 
+import multiprocessing
 import os
 import signal
+import threading
 from contextlib import closing
 from decimal import Decimal
 from typing import Any
@@ -42,6 +44,22 @@ def refuses(number: int) -> int:
     if number == 1:
         raise NotEnoughData("too few", where="AAA / BBB", remedy="give it more")
     return number
+
+
+def waits(number: int) -> int:
+    """Return 0 at once, and every other number never."""
+    if number:
+        threading.Event().wait()
+    return number
+
+
+def test_who_stops_does_not_wait_for_what_is_begun() -> None:
+    """Closed in the middle, the process that works on is ended."""
+    with closing(LocalProcesses(1).run(waits, [0, 1, 2])) as results:
+        assert next(results) == 0
+        (process,) = multiprocessing.active_children()
+    process.join(10)
+    assert process.exitcode == -signal.SIGTERM
 
 
 @pytest.mark.slow

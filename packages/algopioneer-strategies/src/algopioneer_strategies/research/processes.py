@@ -52,7 +52,8 @@ class LocalProcesses:
         """
         Yield what *work* makes of each of *tiles*, in their order.
 
-        However it ends, tiles that are not begun are dropped, and those that are come to their end.
+        Closing the generator, or an exception in it (Ctrl-C), ends the processes at once: tiles
+        that are not done are dropped.
 
         Raises:
             RefusedError: A process was killed, as by a machine that is out of memory.
@@ -65,15 +66,25 @@ class LocalProcesses:
         def begin(tile: _T) -> Callable[[], _R]:
             return pool.submit(work, tile).result
 
+        others = set(multiprocessing.active_children())
         try:
             yield from in_order(begin, tiles, ahead=_AHEAD * workers)
-        except BrokenProcessPool:
-            raise RefusedError(
-                "a process of the search was killed before it came to its end",
-                remedy="is there memory enough? the same command goes on behind the last pair",
-            ) from None
-        finally:
-            pool.shutdown(cancel_futures=True)
+        except BaseException as error:
+            # Not waited for: who types Ctrl-C again would break the wait, and hang at the end.
+            pool.shutdown(wait=False, cancel_futures=True)
+            for process in set(multiprocessing.active_children()) - others:
+                process.terminate()
+            if isinstance(error, BrokenProcessPool):
+                raise _killed() from None
+            raise
+        pool.shutdown()
+
+
+def _killed() -> RefusedError:
+    return RefusedError(
+        "a process of the search was killed before it came to its end",
+        remedy="is there memory enough? the same command goes on behind the last pair",
+    )
 
 
 def _begin() -> None:
