@@ -26,7 +26,7 @@ from algopioneer_core.domain.fills import Side
 from algopioneer_core.domain.instruments import Instrument, InstrumentId
 from algopioneer_core.domain.market_data import JointBar, Quote, Trade
 from algopioneer_core.domain.orders import OrderIntent, OrderStatus, OrderType
-from algopioneer_core.engine.engine import NOTHING
+from algopioneer_core.engine.engine import MOST_SKEW_NS, NOTHING
 from algopioneer_core.engine.exit_policies import TimeStop, TimeStopConfig
 from algopioneer_core.engine.risk import Limit, RiskGate
 from algopioneer_core.engine.risk_limits import RiskLimits
@@ -221,6 +221,19 @@ def test_time_stands_still_where_an_event_is_late() -> None:
     drive(engine, [make_bar("1", 9), _quote("1", "2", 5)])
     engine.warm_up(make_bar("1", 7))
     assert ([9, 9, 7], 9) == (times, engine.now_ns)
+
+
+def test_time_follows_a_market_of_the_past() -> None:
+    """Bars of years ago, replayed beside events of today, are not those of a clock that is late."""
+    engine = make_engine(ScriptedStrategy(lambda *_: ()))
+    today = 2 * MOST_SKEW_NS
+    drive(engine, [make_bar("1", today), make_bar("1", today - MOST_SKEW_NS)])
+    assert today == engine.now_ns
+    drive(engine, [make_bar("1", 5)])
+    assert 5 == engine.now_ns
+    drive(engine, [make_bar("1", today)])
+    engine.warm_up(make_bar("1", 7))
+    assert 7 == engine.now_ns
 
 
 # --- closing and halting -----------------------------------------------------------------------

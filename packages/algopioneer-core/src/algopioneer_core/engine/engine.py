@@ -52,7 +52,10 @@ from algopioneer_core.engine.risk_limits import RiskLimits
 from algopioneer_core.engine.spread_desk import SpreadDesk
 from algopioneer_core.engine.strategy import Strategy
 
-__all__ = ["NOTHING", "TradingEngine"]
+__all__ = ["MOST_SKEW_NS", "NOTHING", "TradingEngine"]
+
+MOST_SKEW_NS: Final = 3_600_000_000_000
+"""By how much a venue's clock is taken to be behind ours: an hour, beyond which keys fail too."""
 
 _HARMLESS: Final = (Cancel, CancelAll, SetTimer, Halt)
 """What a strategy may still ask for while it is being flattened."""
@@ -139,6 +142,8 @@ class TradingEngine:
 
         Venues have clocks of their own: where an event is older than one before it, time stands
         still. A deadline that began by one clock would be over at once by another that is ahead.
+        An event that is older by more than `MOST_SKEW_NS` is of a market of the past that is shown
+        again, not of a clock that is wrong: time follows it.
 
         Raises:
             UnknownOrder, IllegalTransition: A report contradicts what is known of our orders.
@@ -147,7 +152,7 @@ class TradingEngine:
         """
         context = self._context
         now_ns = event.ts_event
-        if now_ns < context.now_ns:
+        if 0 < context.now_ns - now_ns <= MOST_SKEW_NS:
             now_ns = context.now_ns
         context.now_ns = now_ns
         if type(event) is Bar:  # nearly always, so what is done with a bar stands here
@@ -179,7 +184,8 @@ class TradingEngine:
         before_ns, context.now_ns = context.now_ns, event.ts_event
         for _ in self._on_event(event, context):
             pass
-        context.now_ns = max(before_ns, context.now_ns)
+        if 0 < before_ns - context.now_ns <= MOST_SKEW_NS:
+            context.now_ns = before_ns
 
     def check(self, wish: StrategyCommand) -> None:
         """
