@@ -154,7 +154,7 @@ class CsvText:
         if not raw.strip():
             return pa.table({name: arrow_texts([]) for name in wanted})
         return pa_csv.read_csv(
-            pa.BufferReader(raw),
+            pa.BufferReader(_arrow_memory(raw)),
             read_options=pa_csv.ReadOptions(column_names=names, block_size=len(raw) + 1),
             parse_options=pa_csv.ParseOptions(delimiter=self._delimiter),
             convert_options=pa_csv.ConvertOptions(
@@ -184,6 +184,19 @@ class CsvText:
                     where=f"{self.path}:{number}",
                     remedy="mend or remove the row",
                 )
+
+
+def _arrow_memory(raw: bytes) -> Any:
+    """
+    Return a copy of *raw* in memory that is Arrow's own.
+
+    A thread of Arrow may be the last to let a block go. For memory of Python's it then needs the
+    interpreter, and a process that ends meanwhile is aborted: "terminate called without an active
+    exception" (https://github.com/apache/arrow/issues/34314).
+    """
+    memory = pa.BufferOutputStream()
+    memory.write(raw)
+    return memory.getvalue()
 
 
 def _whole_lines(stream: BinaryIO, path: Path) -> Iterator[bytes]:
