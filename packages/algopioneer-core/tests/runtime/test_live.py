@@ -1,6 +1,6 @@
 """Sessions over a venue whose time goes on: it matches for real and has bad days."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -10,7 +10,7 @@ from attrs import define, evolve, field
 
 from algopioneer_core.domain.commands import SetTimer, StrategyCommand
 from algopioneer_core.domain.errors import RefusedError, VenueUnavailable
-from algopioneer_core.domain.events import Event, OrderFilled
+from algopioneer_core.domain.events import Event, OrderFilled, OrderRejected
 from algopioneer_core.domain.fills import Side
 from algopioneer_core.domain.market_data import NS_PER_SECOND, Bar, Quote
 from algopioneer_core.domain.money import scaled
@@ -27,7 +27,7 @@ from algopioneer_core.runtime.stopping import StopRequest
 from algopioneer_core.simulation.paper_config import PaperConfig
 from algopioneer_core.testing.clocks import VirtualClock, wait_all_blocked
 from algopioneer_core.testing.domain import BITCOIN
-from algopioneer_core.testing.engine import ScriptedStrategy
+from algopioneer_core.testing.engine import Decision, ScriptedStrategy
 from algopioneer_core.testing.fault_plans import Fault, FaultKind
 from algopioneer_core.testing.journal_storage import MemoryDisk
 from algopioneer_core.testing.reference_modes import VenueModes
@@ -74,16 +74,23 @@ class _Market:
     async def move(self, *prices: str) -> None:
         """Let a minute pass for each price, which closes as a bar and is quoted."""
         for price in prices:
-            self.minute += 1
-            at_s = self.minute * 60
-            await anyio.sleep(at_s - anyio.current_time())
-            now_ns = self.clock.now_ns()
-            self.venue.push(_bar(price, now_ns))
-            self.venue.push(_quote(price, now_ns))
+            await self.next_minute()
+            self.show(price)
             await wait_all_blocked()
             await anyio.sleep(1)
             self.venue.push(_quote(price, self.clock.now_ns()))
             await wait_all_blocked()
+
+    async def next_minute(self) -> None:
+        """Let time go on to the end of the minute."""
+        self.minute += 1
+        await anyio.sleep(self.minute * 60 - anyio.current_time())
+
+    def show(self, price: str) -> None:
+        """Close a bar at *price*, and quote it."""
+        now_ns = self.clock.now_ns()
+        self.venue.push(_bar(price, now_ns))
+        self.venue.push(_quote(price, now_ns))
 
     @property
     def held(self) -> Decimal:
@@ -93,6 +100,16 @@ class _Market:
 def _plan(make: Callable[[], Any] | None = None, **terms: Any) -> SessionPlan:
     strategy = strategy_plan("flip", make or (lambda: Flipper(BITCOIN.id)), BITCOIN)
     return session_plan(strategy, **{"resume": Resume.WALLCLOCK} | terms)
+
+
+def _buy(**terms: Any) -> OrderIntent:
+    return OrderIntent(instrument_id=BITCOIN.id, side=Side.BUY, quantity=_D(1), **terms)
+
+
+def _at_bars(answers: Iterable[Sequence[StrategyCommand]]) -> Decision:
+    """Return what answers each bar with the next of *answers*, and nothing else."""
+    left = iter(answers)
+    return lambda event, _: next(left, ()) if isinstance(event, Bar) else ()
 
 
 def _fills(ran: Ran) -> list[Any]:
@@ -339,16 +356,33 @@ async def test_bad_days_leave_one_order_for_each_intent(kind: FaultKind, modes: 
 
 
 async def test_a_lost_connection_is_reconciled_before_new_exposure() -> None:
-    """What filled while the line was down is known when it is back."""
+    """What fills while the stream is down is asked for; until the answer, nothing new goes out."""
     market, disk = _Market(), MemoryDisk()
-    async with running_session(_plan(), market.venue, disk) as running:
-        await market.move("100", "101", "102")
-        await market.venue.apply(Fault(0, FaultKind.DISCONNECT, duration_ns=20 * NS_PER_SECOND))
-        market.minute += 1
-        await market.move("101", "100")
-        await anyio.sleep(30)
+    answers = [(_buy(type=OrderType.LIMIT, limit_price=_D(90)),), (_buy(),), (_buy(),)]
+    plan = _plan(lambda: ScriptedStrategy(_at_bars(answers)))
+    async with running_session(plan, market.venue, disk) as running:
+        await market.move("100")
+        portfolio = running.engine("flip").portfolio
+        await market.next_minute()
+        market.venue.execution.slow_answers()
+        market.venue.execution.hang_up()
+        market.show("89")  # it fills what rests, and the next wish comes before any answer
+        await wait_all_blocked()
+        assert (market.held, portfolio.quantity(BITCOIN.id)) == (1, 0)
 
-        assert running.engine("flip").portfolio.quantity(BITCOIN.id) == market.held
+        await anyio.sleep(10)
+        assert (market.held, portfolio.quantity(BITCOIN.id)) == (1, 1)
+
+        await market.move("91")
+        await anyio.sleep(10)
+        assert (market.held, portfolio.quantity(BITCOIN.id)) == (2, 2)
+
+    assert running.ran is not None
+    reports = (each.entry.body for each in running.ran.rows)
+    refused = [each.message for each in reports if isinstance(each, OrderRejected)]
+    assert refused == [
+        "sim takes no new exposure: it has not been reconciled since its private stream came up"
+    ]
 
 
 async def test_foreign_orders_and_positions_are_left_alone() -> None:

@@ -35,7 +35,8 @@ class ReportHub:
         try:
             yield stream
         finally:
-            self._streams.remove(stream)
+            if stream in self._streams:  # else it was hung up on
+                self._streams.remove(stream)
             stream.close()
             self.look()
 
@@ -43,6 +44,12 @@ class ReportHub:
         """Hand *report* to all readers."""
         for stream in self._streams:
             stream.put(report)
+
+    def hang_up(self) -> None:
+        """End all streams that are open; reports are not kept until one is opened again."""
+        streams, self._streams = self._streams, []
+        for stream in streams:
+            stream.close()
 
     async def settled(self) -> None:
         """

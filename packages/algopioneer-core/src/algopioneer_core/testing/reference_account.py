@@ -238,6 +238,10 @@ class ReferenceAccount:
         with self._hub.stream() as stream:
             yield stream
 
+    def hang_up(self) -> None:
+        """Break the private stream: until it is opened again, reports are told to nobody."""
+        self._hub.hang_up()
+
     def tell(self, report: ExecutionReport) -> None:
         """Note what happened, and report it when the line is up."""
         order = self._books.find(report.client_order_id)
