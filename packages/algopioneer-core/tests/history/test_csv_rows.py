@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.csv as pa_csv
 import pytest
 
-from algopioneer_core.history import csv_rows
 from algopioneer_core.history.bar_headers import recognise
 from algopioneer_core.history.columns import Stamp
 from algopioneer_core.history.csv_rows import CsvText
@@ -19,13 +19,13 @@ def test_arrow_reads_memory_of_its_own(tmp_path: Path, monkeypatch: pytest.Monke
     path = tmp_path / "bars.csv"
     path.write_bytes(b"time,open,high,low,close,volume\n" + ROW * 5_000)
     owned: list[int] = []
-    read = csv_rows.pa_csv.read_csv
+    read = pa_csv.read_csv
 
     def watched(*args: Any, **options: Any) -> Any:
         owned.append(pa.total_allocated_bytes() - before)
         return read(*args, **options)
 
-    monkeypatch.setattr(csv_rows.pa_csv, "read_csv", watched)
+    monkeypatch.setattr(pa_csv, "read_csv", watched)
     before = pa.total_allocated_bytes()
     text = CsvText(path)
     layout = recognise(text.first_row, "DEMO-USD", stamp=Stamp.OPEN, where=str(path))

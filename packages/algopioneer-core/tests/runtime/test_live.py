@@ -368,14 +368,14 @@ async def test_a_lost_connection_is_reconciled_before_new_exposure() -> None:
         market.venue.execution.hang_up()
         market.show("89")  # it fills what rests, and the next wish comes before any answer
         await wait_all_blocked()
-        assert (market.held, portfolio.quantity(BITCOIN.id)) == (1, 0)
+        assert [market.held, portfolio.quantity(BITCOIN.id)] == [1, 0]
 
         await anyio.sleep(10)
-        assert (market.held, portfolio.quantity(BITCOIN.id)) == (1, 1)
+        assert [market.held, portfolio.quantity(BITCOIN.id)] == [1, 1]
 
         await market.move("91")
         await anyio.sleep(10)
-        assert (market.held, portfolio.quantity(BITCOIN.id)) == (2, 2)
+        assert [market.held, portfolio.quantity(BITCOIN.id)] == [2, 2]
 
     assert running.ran is not None
     reports = (each.entry.body for each in running.ran.rows)
