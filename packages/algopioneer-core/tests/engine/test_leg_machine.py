@@ -155,7 +155,8 @@ class LegMachine(RuleBasedStateMachine):
             if intent.side is Side.SELL:
                 sold = add(sold, quantity)
             assert sold <= add(self.inventory[intent.instrument_id], leg.held)
-        self.quiet_since = None if self.quiet_since is None else self.bench.now_ns
+        if not self.bench.denials.get(asked):  # what our own gate refuses is no correction
+            self.quiet_since = None if self.quiet_since is None else self.bench.now_ns
 
     # --- what is wanted ------------------------------------------------------------------------
 

@@ -287,16 +287,56 @@ def test_denied_entry_leaves_nothing_behind() -> None:
 
 
 def test_denied_corrections_end_in_a_halt() -> None:
-    """Nothing can be done, so a person is told."""
+    """
+    Nothing goes out within the deadline, so a person is told; until then pauses grow.
+
+    The attempts were once used up within the moment in which the first of them was refused.
+    """
     made = opened()
     made.denials = dict.fromkeys((LEFT.id, RIGHT.id), 50)
     made.fill(made.order(LEFT))
     made.reject(made.order(RIGHT))
+    tried = [made.denied]
+    for _ in range(29):
+        assert state(made) is S.UNWINDING
+        made.wait(1)
+        tried.append(made.denied)
+    # At once for the late leg and then the other one, which is tried again after 1, 2, 4 and 8 s.
+    assert (2, [1, 3, 7, 15]) == (
+        tried[0],
+        [at for at in range(1, 30) if tried[at] > tried[at - 1]],
+    )
+    made.wait(1)
     assert state(made) is S.HALTED
     assert "the larger leg cannot be cut back; residual between 1000 and 1000" in made.halts[0]
     made.denials.clear()
     made.ask("resume")
     assert [("A", "sell", "10.00")] == wanted(made)
+
+
+def test_leg_that_the_risk_gate_refuses_makes_the_other_be_unwound_at_once() -> None:
+    """A gate says the same again; the filled leg is cut back, and nothing halts."""
+    made = opened()
+    made.denials = {RIGHT.id: 1}
+    made.fill(made.order(LEFT))
+    made.reject(made.order(RIGHT))
+    assert [("A", "sell", "10.00")] == wanted(made)
+    assert 1 == made.denied
+
+
+def test_cut_that_the_risk_gate_refuses_goes_out_once_it_may() -> None:
+    """After the pause, as when a price was too old to judge it by."""
+    made = opened()
+    made.denials = {LEFT.id: 1, RIGHT.id: 1}
+    made.fill(made.order(LEFT))
+    made.reject(made.order(RIGHT))
+    made.ask("review")
+    assert [] == wanted(made)
+    made.wait(1)
+    assert [("A", "sell", "10.00")] == wanted(made)
+    made.fill(made.order(LEFT))
+    assert state(made) is S.FLAT
+    assert [] == made.halts
 
 
 # --- leaving ---------------------------------------------------------------------------------
@@ -336,6 +376,8 @@ def test_closing_stops_after_all_attempts() -> None:
     made = entered(max_attempts=1)
     made.denials = dict.fromkeys((LEFT.id, RIGHT.id), 50)
     made.close()
+    assert [] == made.halts
+    made.wait(1)
     assert "the legs cannot be closed; residual between 0 and 0; live orders: none" in made.halts
 
 
@@ -522,6 +564,7 @@ def test_spread_is_refused_until_a_person_resumes() -> None:
     made.denials = dict.fromkeys((LEFT.id, RIGHT.id), 50)
     made.fill(made.order(LEFT))
     made.reject(made.order(RIGHT))
+    made.wait(30)
     made.book(made.force(LEFT.id, Side.SELL, Decimal(10)))
     assert state(made) is S.FLAT
     made.open()

@@ -94,6 +94,19 @@ def test_where_the_next_contract_cannot_be_had_the_old_one_is_kept_then_left() -
     assert (LegState.FLAT, []) == (state(bench), bench.halts)
 
 
+def test_a_roll_that_the_risk_gate_refuses_is_tried_again_after_a_pause() -> None:
+    """Nothing has moved, and the legs are even: there is time."""
+    bench = bench_of()
+    bench.denials = {NEAR.id: 1, FAR.id: 1}
+    bench.roll(FAR)
+    bench.ask("review")
+    assert (LegState.ROLLING, {}, 2) == (state(bench), bench.orders.working, bench.denied)
+    bench.wait(1)
+    bench.fill(bench.order(NEAR))
+    bench.fill(bench.order(FAR))
+    assert (LegState.IN_POSITION, (TEN, 0, -TEN, 0)) == (state(bench), held(bench))
+
+
 def test_what_is_missing_of_the_new_contract_is_completed() -> None:
     """Out was filled, in was not: the rest is ordered again, more aggressively."""
     bench = bench_of()

@@ -18,8 +18,13 @@ _SAVED = (
     "uneven_until_ns",
     "patience_until_ns",
     "pause_until_ns",
+    "retry_ns",
+    "deadline_before_ns",
     "set_for_ns",
 )
+_FIRST_RETRY_NS = NS_PER_SECOND
+_LAST_RETRY_NS = 30 * NS_PER_SECOND
+_MOST_DOUBLINGS = 5
 
 
 def nanoseconds(seconds: Decimal) -> int:
@@ -46,6 +51,10 @@ class LegClock:
         """Until when the present orders may work."""
         self.pause_until_ns: int | None = None
         """Before when the second leg is not sent."""
+        self.retry_ns: int | None = None
+        """Before when nothing is tried again, because the risk gate refused it."""
+        self.deadline_before_ns: int | None = None
+        """What the deadline was before the correction of this moment; None without one."""
         self.set_for_ns: int | None = None
         """For when the timer was last asked for; None when it was not, or has fired."""
         self.cancel_again_ns: dict[str, int] = {}
@@ -54,13 +63,14 @@ class LegClock:
     def reset(self) -> None:
         """Forget all deadlines: a new phase has begun."""
         self.deadline_ns = self.patience_until_ns = self.pause_until_ns = self.set_for_ns = None
-        self.uneven_until_ns = None
+        self.uneven_until_ns = self.retry_ns = self.deadline_before_ns = None
 
     def watch(self, now_ns: int, *, uneven: bool, live: Sequence[str]) -> None:
         """
         Look at the facts: start the deadline when the legs become uneven, drop it when they are
         even; forget cancels of orders that are no longer *live*.
         """
+        self.deadline_before_ns = None
         if not uneven:
             self.deadline_ns = self.uneven_until_ns = None
         elif self.deadline_ns is None:
@@ -80,7 +90,25 @@ class LegClock:
     def corrected(self, now_ns: int) -> None:
         """Take note that a correction goes out now: it has until the next deadline to work."""
         if self.deadline_ns is not None:
+            self.deadline_before_ns = self.deadline_ns
             self.deadline_ns = now_ns + self._residual_ns
+
+    def denied(self, now_ns: int, attempt: int, *, all_of_it: bool) -> None:
+        """
+        Take note that our own risk gate refused an order that was just made.
+
+        Nothing is tried again for a second, and twice as long after each further *attempt*, up to
+        half a minute. Where *all_of_it* was refused nothing is on the wire, so the deadline stays
+        where it was.
+        """
+        pause_ns = _FIRST_RETRY_NS << min(max(attempt - 1, 0), _MOST_DOUBLINGS)
+        self.retry_ns = now_ns + min(pause_ns, _LAST_RETRY_NS)
+        if all_of_it and self.deadline_before_ns is not None:
+            self.deadline_ns = self.deadline_before_ns
+
+    def is_paused(self, now_ns: int) -> bool:
+        """Return whether what the risk gate refused has to wait before it is tried again."""
+        return self.retry_ns is not None and now_ns < self.retry_ns
 
     def restart(self, now_ns: int, *, uneven: bool) -> None:
         """Begin anew, with a whole deadline when the legs are uneven."""
@@ -112,7 +140,12 @@ class LegClock:
     def next_timer(self, now_ns: int) -> list[SetTimer]:
         """Return a timer for the next moment at which something is due, if it is a new one."""
         due = None
-        for each in (self.deadline_ns, self.patience_until_ns, self.pause_until_ns):
+        for each in (
+            self.deadline_ns,
+            self.patience_until_ns,
+            self.pause_until_ns,
+            self.retry_ns,
+        ):
             if each is not None and each > now_ns and (due is None or each < due):
                 due = each
         if self.cancel_again_ns:  # rare, and this is asked after every report
@@ -133,5 +166,5 @@ class LegClock:
     def restore(self, state: Mapping[str, Any]) -> None:
         """Become what `snapshot` described."""
         for name in _SAVED:
-            setattr(self, name, state[name])
+            setattr(self, name, state.get(name))  # one that was added since is not there yet
         self.cancel_again_ns = dict(state["cancel_again_ns"])

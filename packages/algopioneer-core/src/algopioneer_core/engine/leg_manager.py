@@ -13,13 +13,14 @@ The rules that hold whatever happens (SEMANTICS, legs and residual), T being `ma
 - While the fate of an order is unknown, nothing is ordered on either leg.
 - No time of T passes with a residual above its limit in which no correction (an order that lowers
   it, or the first cancel of one that may raise it) went out: then the pair is halted, with an alert
-  that says how large the residual may be and which orders are alive.
+  that says how large the residual may be and which orders are alive. What our own risk gate refuses
+  did not go out.
 - While venues answer and fill within d, where d is below the patience and d + patience + pause at
   most T, a residual above its limit lasts at most T + d. After a venue came back it lasts at most
   T2 = 4 d: one look-up, one cancel, and an order on each leg.
 
-The caller carries out what `review` returns and calls it again, until it returns nothing. That
-ends: attempts are counted, cancels and timers are not repeated.
+The caller carries out what `review` returns and calls it again (or `order_denied`), until it
+returns nothing. That ends: attempts are counted, cancels and timers are not repeated.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -174,7 +175,7 @@ class LegManager:
         work.wanted, work.reason = False, wish.reason
         if work.state in (LegState.IN_POSITION, LegState.ENTERING, LegState.ROLLING):
             self._steps.go(LegTrigger.CLOSE, work)
-            work.attempt = 0
+            self._steps.try_anew(work)
         return self.review(now_ns)
 
     def roll(self, wish: RollSpread, now_ns: int) -> Sequence[StrategyCommand]:
@@ -238,6 +239,19 @@ class LegManager:
         Timers do not outlive a process: after a restart, call it once to have the timer set again.
         """
         self._clock.set_for_ns = None
+        return self.review(now_ns)
+
+    def order_denied(self, now_ns: int) -> Sequence[StrategyCommand]:
+        """
+        Take note that the risk gate refused an order of the last answer; call it instead of
+        `review`.
+
+        A gate says the same again until something changes, and nobody hears of it meanwhile. So
+        what opens a leg is given up, and what closes one is tried again after pauses that grow,
+        until attempts or the deadline are over.
+        """
+        nothing_out = not self._orders.working
+        self._clock.denied(now_ns, self._work.attempt, all_of_it=nothing_out)
         return self.review(now_ns)
 
     def review(self, now_ns: int) -> Sequence[StrategyCommand]:
@@ -334,5 +348,5 @@ class LegManager:
         )
 
     def _try_again(self, now_ns: int) -> Sequence[StrategyCommand]:
-        self._work.attempt = 0  # what was refused before counts no more
+        self._steps.try_anew(self._work)  # what was refused before counts no more
         return self.review(now_ns)

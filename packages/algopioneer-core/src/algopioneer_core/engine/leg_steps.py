@@ -85,6 +85,11 @@ class LegSteps:
         work.attempt = 0
         self._clock.reset()
 
+    def try_anew(self, work: SpreadWork) -> None:
+        """Begin with the first attempt, at once; deadlines go on."""
+        work.attempt = 0
+        self._clock.retry_ns = None
+
     # --- nothing under way -------------------------------------------------------------------
 
     def _flat(self, facts: SpreadFacts, work: SpreadWork, now_ns: int) -> Wishes:
@@ -134,7 +139,7 @@ class LegSteps:
             wishes = self._trader.complete(facts, work, now_ns)
             if wishes:
                 return wishes
-        work.attempt = 0  # the attempts were those of the late leg; the other one begins its own
+        self.try_anew(work)  # the attempts were those of the late leg, not of the other one
         return self._move(LegTrigger.UNEVEN, facts, work, now_ns)
 
     def _may_complete(self, work: SpreadWork, now_ns: int) -> bool:
@@ -161,17 +166,19 @@ class LegSteps:
         wishes = self._even_out(facts, work, now_ns)
         if wishes:
             return wishes
-        work.attempt = 0  # the attempts were those of the roll; the cut begins its own
+        self.try_anew(work)  # the attempts were those of the roll, not of the cut
         return self._move(LegTrigger.UNEVEN, facts, work, now_ns)
 
     def _roll_rest(self, facts: SpreadFacts, work: SpreadWork, now_ns: int) -> Wishes:
         """Move what is still held in the old contract; leave the spread when that fails."""
         if not facts.second.is_in_place:
+            if self._clock.is_paused(now_ns):
+                return []
             wishes = self._trader.roll(facts, work, now_ns)
             if wishes:
                 return wishes
             work.wanted = self._trader.can_try(work)  # else a venue is closed: another time
-            work.attempt = 0
+            self.try_anew(work)
         return self._settle(facts, work, now_ns)
 
     def _even_out(self, facts: SpreadFacts, work: SpreadWork, now_ns: int) -> Wishes:
@@ -303,8 +310,9 @@ class LegSteps:
         return facts.is_empty and not facts.live and not facts.is_uneven(self._limit)
 
     def _may_still_come(self, leg: LegFacts, work: SpreadWork, now_ns: int) -> bool:
-        """Return whether a venue may come back before the deadline."""
-        return leg.instrument.id.venue in work.down and not self._clock.overdue(now_ns)
+        """Return whether a venue may come back, or a pause be over, before the deadline."""
+        waits = leg.instrument.id.venue in work.down or self._clock.is_paused(now_ns)
+        return waits and not self._clock.overdue(now_ns)
 
     def _has_failed(self, leg: LegFacts, other: LegFacts, *, waits: bool) -> bool:
         """

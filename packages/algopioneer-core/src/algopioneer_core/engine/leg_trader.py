@@ -128,7 +128,7 @@ class LegTrader:
     def complete(self, facts: SpreadFacts, work: SpreadWork, now_ns: int) -> Wishes:
         """Return one more aggressive order for the late leg; nothing when none is possible."""
         missing, (_, smaller) = facts.missing(), facts.by_size
-        if self._is_unsafe(facts, smaller, missing, work, towards=True):
+        if self._is_unsafe(facts, smaller, missing, work, now_ns, towards=True):
             return []
         return self._correction(self._opening(smaller, missing, work.attempt, work), work, now_ns)
 
@@ -143,7 +143,7 @@ class LegTrader:
         """
         if leg.parts:
             quantity = min(quantity, leg.orderable(leg.held.copy_abs()))
-        if self._is_unsafe(facts, leg, quantity, work, towards=leg.done < 0):
+        if self._is_unsafe(facts, leg, quantity, work, now_ns, towards=leg.done < 0):
             return []
         return self._correction(self._closing(leg, quantity, work), work, now_ns)
 
@@ -153,11 +153,14 @@ class LegTrader:
         leg: LegFacts,
         quantity: Quantity,
         work: SpreadWork,
+        now_ns: int,
         *,
         towards: bool,
     ) -> bool:
         """Return whether an order is impossible now, or could raise the residual."""
         if not quantity or not self.can_try(work) or self._is_down(leg, work):
+            return True
+        if self._clock.is_paused(now_ns):
             return True
         after = facts.with_order(leg, quantity, towards=towards)
         return after.residual_high > facts.residual_high
@@ -197,8 +200,10 @@ class LegTrader:
     def close_both(self, facts: SpreadFacts, work: SpreadWork, now_ns: int) -> Wishes:
         """
         Order both legs closed. They are even, so it is both or none: nothing is ordered while a
-        venue cannot be traded at, or a price is missing.
+        venue cannot be traded at, a price is missing, or the risk gate has just refused it.
         """
+        if self._clock.is_paused(now_ns):
+            return []
         shares = [(leg, leg.closable) for leg in facts.legs]
         legs = [(leg, quantity) for leg, quantity in shares if quantity]
         if any(self._is_down(leg, work) for leg, _ in legs):

@@ -58,6 +58,8 @@ class OrderDesk:
         self._orders = orders
         self._risk = risk
         self._on_denied = on_denied
+        self.denied = 0
+        """How many orders the gate has refused."""
 
     def carry_out(self, wishes: Iterable[StrategyCommand], now_ns: int) -> Sequence[Command]:
         """
@@ -135,6 +137,7 @@ class OrderDesk:
         )
 
     def _deny(self, intent: OrderIntent, now_ns: int, verdict: Denied) -> None:
+        self.denied += 1
         order = self._orders.deny(intent, now_ns, verdict.reason)
         if self._on_denied is not None:
             self._on_denied(order, verdict)

@@ -184,12 +184,14 @@ class SpreadDesk:
         Carry out *wishes*, and look at the spread again until it needs nothing more.
 
         An order that the risk gate denies changes what is to be done, so one look is not enough.
-        It ends, because the leg manager's attempts are counted. A timer changes nothing.
+        It ends: the leg manager gives up what was denied, or waits. A timer changes nothing.
         """
         commands: list[Command] = []
         while wishes:
             if type(wishes[0]) is SetTimer and len(wishes) == 1:
                 return [*commands, wishes[0]]  # nothing to make or to ask for
+            denied = self._desk.denied
             commands.extend(self._desk.carry_out(wishes, now_ns))
-            wishes = self._legs.review(now_ns)
+            was_denied = self._desk.denied > denied
+            wishes = (self._legs.order_denied if was_denied else self._legs.review)(now_ns)
         return commands or NOTHING

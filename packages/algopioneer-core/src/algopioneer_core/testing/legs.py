@@ -46,8 +46,8 @@ from algopioneer_core.engine.portfolio import Portfolio
 
 __all__ = ["LEFT", "MOST_ROUNDS", "RIGHT", "PairBench", "leg_instrument"]
 
-MOST_ROUNDS: Final = 60
-"""Reviews after one event, at most: three phases of ten attempts that are all denied, and some."""
+MOST_ROUNDS: Final = 10
+"""Reviews after one event, at most: an entry, a completion and a cut, each denied, and some."""
 _START_NS: Final = 1_000 * NS_PER_SECOND
 
 
@@ -92,6 +92,8 @@ class PairBench:
         self.timer_ns: int | None = None
         self.denials: dict[InstrumentId, int] = {}
         """How many of the next orders of a leg the risk gate refuses."""
+        self.denied = 0
+        """How many it has refused."""
         self.before: Callable[[StrategyCommand], None] = lambda _: None
         """Called with each wish before it is carried out."""
         self.wishes: list[StrategyCommand] = []
@@ -165,9 +167,8 @@ class PairBench:
         while wishes:
             rounds += 1
             assert rounds <= MOST_ROUNDS, "the manager never comes to rest"
-            for wish in wishes:
-                self._carry_out(wish)
-            wishes = self._answer("review")
+            all_made = all([self._carry_out(wish) for wish in wishes])
+            wishes = self._answer("review" if all_made else "order_denied")
 
     def ignore_manager(self) -> None:
         """From now on carry out nothing more: what was ordered is left to itself."""
@@ -198,20 +199,23 @@ class PairBench:
         self.manager, self.timer_ns, self._ignores = self._copy(), None, False
         self.ask("timer_fired")
 
-    def _carry_out(self, wish: StrategyCommand) -> None:
+    def _carry_out(self, wish: StrategyCommand) -> bool:
+        """Do what the manager wants; return whether the risk gate let it pass."""
         self.before(wish)
         self.wishes.append(wish)
         if isinstance(wish, OrderIntent):
             denials = self.denials.get(wish.instrument_id, 0)
             self.denials[wish.instrument_id] = max(denials - 1, 0)
             if denials:
+                self.denied += 1
                 self.orders.deny(wish, self.now_ns, "denied")
-            else:
-                self.orders.submit(wish, self.now_ns)
+                return False
+            self.orders.submit(wish, self.now_ns)
         elif isinstance(wish, Cancel):
             self.orders.request_cancel(wish.client_order_id)
         elif isinstance(wish, SetTimer):
             self.timer_ns = wish.at_ns
+        return True
 
     # --- what happens ------------------------------------------------------------------------
 
