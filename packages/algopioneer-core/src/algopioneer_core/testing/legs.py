@@ -167,8 +167,8 @@ class PairBench:
         while wishes:
             rounds += 1
             assert rounds <= MOST_ROUNDS, "the manager never comes to rest"
-            all_made = all([self._carry_out(wish) for wish in wishes])
-            wishes = self._answer("review" if all_made else "order_denied")
+            passed = [self._carry_out(wish) for wish in wishes]
+            wishes = self._answer("review" if all(passed) else "order_denied")
 
     def ignore_manager(self) -> None:
         """From now on carry out nothing more: what was ordered is left to itself."""
