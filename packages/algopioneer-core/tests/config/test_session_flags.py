@@ -16,6 +16,7 @@ from algopioneer_core.config.session_flags import (
     portfolio_session,
     trade_session,
 )
+from algopioneer_core.config.session_options import Resume
 from algopioneer_core.domain.errors import ConfigError
 from algopioneer_core.domain.spreads import ShortMode
 from algopioneer_core.runtime.restart_policy import OnRemove
@@ -48,6 +49,13 @@ def test_trade_is_a_moving_average_on_paper() -> None:
     assert "trade-coinbase-BTC-USD" == session.name
     assert Path("trade-coinbase-BTC-USD.journal") == session.journal_path
     assert 8 * 3600 * SECOND_NS == session.session.run_for_ns
+
+
+def test_how_it_goes_on_after_a_kill_can_be_said() -> None:
+    """Nothing is said unless it is asked for: the venues then decide."""
+    asked = Settings("trade", flags={"product_id": "BTC-USD", "resume": "wallclock"})
+    assert trade_session(asked.make(TradeOptions), {}).session.resume is Resume.WALLCLOCK
+    assert trade_session(TradeOptions(product_id="BTC-USD"), {}).session.resume is None
 
 
 def test_live_is_only_by_its_flag() -> None:

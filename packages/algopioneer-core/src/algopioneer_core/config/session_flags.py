@@ -17,6 +17,7 @@ from attrs import evolve, frozen
 from algopioneer_core.config.pairs_config import Pair, not_positive, pair_strategy, read_pairs
 from algopioneer_core.config.runs import assigned, separated
 from algopioneer_core.config.session import SessionConfig, make_session
+from algopioneer_core.config.session_options import Resume
 from algopioneer_core.domain.errors import ConfigError
 from algopioneer_core.domain.money import ZERO
 from algopioneer_core.domain.text import file_name
@@ -67,6 +68,12 @@ class RunOptions:
         help="The journal's file; by default named after the session.",
         section=_RUN,
         metavar="FILE",
+    )
+    resume: Resume | None = option(
+        None,
+        help="How a killed session goes on; by default cursor over a replay, else wallclock; only "
+        "wallclock lets its strategies be changed while it runs.",
+        section=_RUN,
     )
     record: tuple[str, ...] = option(
         (),
@@ -318,6 +325,8 @@ def _tables(
     }
     if options.run_for is not None:
         tables["session"]["for"] = options.run_for
+    if options.resume is not None:
+        tables["session"]["resume"] = options.resume.value
     if options.journal is not None:
         tables["journal"] = {"path": options.journal}
     return tables
