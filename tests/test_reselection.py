@@ -83,7 +83,7 @@ def _of(lines: Iterable[Line], event: str) -> list[str]:
 
 
 def _is_order_of_kept(line: Line) -> bool:
-    return line["event"] == "order.submitted" and line["strategy"] == "DDD-BBB"
+    return (line["event"], line.get("strategy")) == ("order.submitted", "DDD-BBB")
 
 
 def _series(line: Line) -> str:
