@@ -115,12 +115,16 @@ class BehindTheReference:
 class OfTheReference(OfBitcoin):
     """The reference venue, in one of its modes."""
 
-    modes = VenueModes()
+    modes, traded = VenueModes(), BITCOIN
+
+    @pytest.fixture
+    def instrument(self) -> Instrument:
+        return self.traded
 
     @pytest.fixture
     def reference(self) -> ReferenceVenue:
         money = PaperConfig(slippage_bps=Decimal(0), taker_fee_bps=Decimal(10))
-        return ReferenceVenue([BITCOIN], VirtualClock(), modes=self.modes, config=money)
+        return ReferenceVenue([self.traded], VirtualClock(), modes=self.modes, config=money)
 
     @pytest.fixture
     def open_venue(self, reference: ReferenceVenue) -> OpenVenue:
@@ -149,8 +153,12 @@ class TestReferenceOfTotals(OfTheReference):
     modes = VenueModes(cumulative_fills=True, ids_reusable=True)
 
 
+COINS = evolve(BITCOIN, shortable=False)
+"""What has to be there to be sold."""
+
+
 class TestReferenceWithoutLookup(OfTheReference):
-    modes = VenueModes(lookup=False)
+    modes, traded = VenueModes(lookup=False), COINS
 
 
 @frozen
@@ -233,7 +241,7 @@ class Flawed(ReferenceVenue):
     """A venue with one mistake."""
 
     def __init__(self, flaw: Callable[[Any], None]) -> None:
-        super().__init__([BITCOIN], VirtualClock())
+        super().__init__([COINS], VirtualClock())
         flaw(self)
 
 
@@ -291,6 +299,11 @@ def loses_count_of_money(venue: Any) -> None:
     venue.execution.balances = balances
 
 
+def sells_coins_twice(venue: Any) -> None:
+    """Promise what is held to whoever asks."""
+    venue.books.holds.admit = lambda *_: True
+
+
 def says_absent_at_once(venue: Any) -> None:
     """Know no order."""
 
@@ -327,6 +340,7 @@ def confirms_every_cancel(venue: Any) -> None:
         ("e06", cancels_everything),
         ("e07", counts_its_lists),
         ("e09", loses_count_of_money),
+        ("e18", sells_coins_twice),
         ("r03", waits_for_strangers),
     ],
 )
@@ -341,7 +355,7 @@ async def test_contract_finds_planted_mistakes(case: str, flaw: Callable[[Any], 
 
     stage = Stage(
         open_venue=opened(lambda: flawed),
-        instrument=BITCOIN,
+        instrument=COINS,
         far_price=Decimal(1),
         large_quantity=Decimal(70),
         move=move,

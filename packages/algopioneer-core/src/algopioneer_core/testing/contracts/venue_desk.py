@@ -10,6 +10,7 @@ import anyio.abc
 import pytest
 from attrs import field, frozen
 
+from algopioneer_core.domain.capabilities import Capability
 from algopioneer_core.domain.errors import OrderRejected as Refused
 from algopioneer_core.domain.errors import VenueError
 from algopioneer_core.domain.events import (
@@ -55,6 +56,12 @@ class Desk:
     def account(self) -> Execution:
         """What is tested."""
         return self.venue.execution
+
+    @property
+    def may_be_short(self) -> bool:
+        """Whether more may be sold than is held."""
+        needs, kind = [Capability.SHORT_SELLING], self.instrument.kind
+        return self.instrument.shortable and not self.venue.capabilities.require(needs, kind)
 
     # --- orders ------------------------------------------------------------------------------
 

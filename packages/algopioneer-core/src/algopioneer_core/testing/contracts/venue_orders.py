@@ -269,6 +269,28 @@ class OrderCases:
                 await desk.account.submit(desk.limit("e" * (longest + 1)))
             assert await desk.open_names() == []
 
+    async def test_e18_resting_sales_hold_what_they_sell(self, stage: Stage) -> None:
+        """E18: a second sale of all that there is is refused, until the first has ended."""
+        instrument = stage.instrument
+        if not instrument.delivers_base:
+            pytest.skip("a contract is not handed over")
+        needs = (Capability.BALANCES, *_ORDERS)
+        async with stage.desk(*needs) as desk:
+            if desk.venue.capabilities.lockstep:
+                pytest.skip("declares lockstep: an order is judged when it trades")
+            if desk.may_be_short:
+                pytest.skip("declares short-selling: more than there is may be sold")
+            price = await desk.price_beyond()
+            left = await desk.held()
+            await desk.account.submit(desk.limit("e18-a", price, side=Side.SELL, quantity=left))
+            assert left == (await desk.balance(instrument.base)).held
+            again = desk.limit("e18-b", price, side=Side.SELL, quantity=left)
+            assert await desk.is_refused(again)
+            assert await desk.open_names() == ["e18-a"]
+            await desk.cancelled("e18-a")
+            await desk.account.submit(desk.limit("e18-c", price, side=Side.SELL, quantity=left))
+            assert await desk.open_names() == ["e18-c"]
+
 
 def _half(grid: Increment) -> Decimal:
     return divide_half_even(grid.step, Decimal(2), places=18)
