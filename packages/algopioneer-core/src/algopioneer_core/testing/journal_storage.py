@@ -13,10 +13,10 @@ says that it has synced and has not: a power cut then takes the latest commits, 
 of one behind. A journal must find that out; `restore_copy` is the remedy that it names.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from itertools import islice
-from typing import Final
+from operator import attrgetter
+from typing import Final, TypeAlias
 
 from attrs import define, field, frozen
 
@@ -28,6 +28,11 @@ __all__ = ["MemoryDisk", "MemoryStorage", "journal_on"]
 
 _KEPT: Final = 2
 _HALF: Final = 0.5
+_sequence: Final = attrgetter("sequence")
+
+
+_Snapshots: TypeAlias = Mapping[str, tuple[SnapshotRow, ...]]
+"""By name, the latest first; never changed in place."""
 
 
 @frozen
@@ -37,7 +42,7 @@ class _State:
     heading: Heading | None = None
     count: int = 0
     """How many of the disk's rows it has."""
-    snapshots: tuple[SnapshotRow, ...] = ()
+    snapshots: "_Snapshots" = field(factory=dict)
 
 
 @define(eq=False)
@@ -112,11 +117,12 @@ class MemoryDisk:
     @property
     def snapshots(self) -> tuple[SnapshotRow, ...]:
         """The snapshots that were kept, by name, the latest first."""
-        return self._states[-1].snapshots
+        kept = self._states[-1].snapshots
+        return tuple(row for _, rows in sorted(kept.items()) for row in rows)
 
     def rows(self, after: int) -> Iterator[Row]:
         """Iterate over the rows there are now, from the one with the sequence *after* + 1."""
-        return islice(self._rows, after, self._states[-1].count)
+        return iter(self._rows[after : self._states[-1].count])
 
     def check_power(self, life: int) -> None:
         """Raise StorageFailed when the power was cut after *life* began."""
@@ -127,12 +133,13 @@ class MemoryDisk:
         self,
         heading: Heading | None,
         rows: Sequence[Row],
-        snapshots: tuple[SnapshotRow, ...],
+        snapshots: Sequence[SnapshotRow],
+        dropped: Sequence[str] = (),
         *,
         life: int,
     ) -> None:
         """
-        Take one commit, made by a storage of *life*.
+        Take one commit, made by a storage of *life*; see `Storage.commit`.
 
         Raises:
             StorageFailed: The disk is full, or the power is off.
@@ -147,7 +154,7 @@ class MemoryDisk:
             self.cut_power_in = None if going else self.cut_power_in - 1
         failing, self.sync_fails = self.sync_fails, False
         if not (going or failing) or self.keep_last:
-            self._keep(heading, rows, snapshots)
+            self._keep(heading, rows, snapshots, dropped)
         if going:
             self.cut_power()
             raise StorageFailed("the power is off")
@@ -155,10 +162,15 @@ class MemoryDisk:
             raise StorageFailed("disk I/O error")
 
     def _keep(
-        self, heading: Heading | None, rows: Sequence[Row], snapshots: tuple[SnapshotRow, ...]
+        self,
+        heading: Heading | None,
+        rows: Sequence[Row],
+        snapshots: Sequence[SnapshotRow],
+        dropped: Sequence[str],
     ) -> None:
         self._rows.extend(rows)
-        state = _State(heading, len(self._rows), snapshots)
+        kept = _with_snapshots(self._states[-1].snapshots, snapshots, dropped)
+        state = _State(heading, len(self._rows), kept)
         self._states = [state] if self.honest else [*self._states, state]
         if self.unsynced is not None:
             del self._states[: -1 - self.unsynced]
@@ -195,15 +207,12 @@ class MemoryStorage:
         assert heading is not None, "a journal is begun before anything is committed"
         if rows:
             heading = Heading(heading.uuid, rows[-1].sequence, rows[-1].hash)
-        kept = self._disk.snapshots
-        for snapshot in snapshots:
-            kept = _with_snapshot(kept, snapshot)
-        kept = tuple(row for row in kept if row.name not in dropped)
-        self._disk.write(heading, rows, kept, life=self._life)
+        self._disk.write(heading, rows, snapshots, dropped, life=self._life)
 
     def rows(self, query: Query) -> Iterator[Row]:
         """Iterate over what was committed."""
-        return (row for row in self._disk.rows(query.after) if query.matches(row))
+        rows = self._disk.rows(query.after)
+        return rows if query == Query(after=query.after) else filter(query.matches, rows)
 
     def snapshots(self, name: str | None = None) -> Sequence[SnapshotRow]:
         """Return what was kept, by name, the latest first."""
@@ -214,11 +223,20 @@ class MemoryStorage:
         self._is_closed = True
 
 
-def _with_snapshot(kept: tuple[SnapshotRow, ...], new: SnapshotRow) -> tuple[SnapshotRow, ...]:
-    same = [row for row in kept if row.name == new.name and row.sequence != new.sequence]
-    latest = sorted((*same, new), key=lambda row: -row.sequence)[:_KEPT]
-    others = [row for row in kept if row.name != new.name]
-    return tuple(sorted((*others, *latest), key=lambda row: (row.name, -row.sequence)))
+def _with_snapshots(
+    kept: _Snapshots, new: Sequence[SnapshotRow], dropped: Sequence[str]
+) -> _Snapshots:
+    """Return what is kept after a commit: of each name the two with the highest sequences."""
+    if not (new or dropped):
+        return kept
+    rows = dict(kept)
+    for each in new:
+        same = (row for row in rows.get(each.name, ()) if row.sequence != each.sequence)
+        latest = sorted((each, *same), key=_sequence, reverse=True)
+        rows[each.name] = tuple(latest[:_KEPT])
+    for name in dropped:
+        rows.pop(name, None)
+    return rows
 
 
 def journal_on(disk: MemoryDisk) -> AbstractAsyncContextManager[Journal]:

@@ -36,6 +36,7 @@ from algopioneer_core.simulation.paper_exchange import PaperExchange
 from algopioneer_core.simulation.report_hub import ReportHub
 from algopioneer_core.testing.fault_plans import FaultKind
 from algopioneer_core.testing.reference_modes import VenueModes
+from algopioneer_core.testing.reference_reads import AccountReads
 from algopioneer_core.testing.reference_totals import FillTotals
 
 __all__ = ["ReferenceAccount"]
@@ -74,8 +75,8 @@ class ReferenceAccount:
         self._modes = modes
         self._clock = clock
         self._befalls = befalls
-        self._states: dict[str, list[tuple[int, Order]]] = {}  # of each order, since when
-        self._fills: list[tuple[int, Fill]] = []  # as they are told, since when
+        self._capabilities = modes.capabilities()
+        self._past = AccountReads()
         self._totals = FillTotals()
         self._asked: dict[str, int] = {}
         self._unsent: list[ExecutionReport] = []
@@ -125,7 +126,7 @@ class ReferenceAccount:
     def _check(self, order: Order) -> None:
         if order.intent.instrument_id not in self._books.instruments:
             raise OrderRejected("there is no such instrument", where=order.client_order_id)
-        check_id(order, self._modes.capabilities())
+        check_id(order, self._capabilities)
 
     async def _before(self, where: str) -> None:
         """Have what befalls a request on its way there."""
@@ -144,7 +145,7 @@ class ReferenceAccount:
             raise VenueUnavailable("server error", where=where, code="500")
 
     def _is_repeated(self, order: Order) -> bool:
-        return not self._modes.ids_reusable and order.client_order_id in self._states
+        return not self._modes.ids_reusable and order.client_order_id in self._past
 
     def _place(self, order: Order) -> None:
         report = self._books.submit(order, reuses_id=self._modes.ids_reusable)
@@ -247,13 +248,13 @@ class ReferenceAccount:
         order = self._books.find(report.client_order_id)
         assert order is not None
         now_ns = self._clock.now_ns()
-        self._states.setdefault(report.client_order_id, []).append((now_ns, order))
+        self._past.note(now_ns, order)
         if isinstance(report, OrderFilled):
             ours = report.client_order_id not in self._foreign
             (self.executed if ours else self.executed_foreign).append(report.fill)
             self._totals.add(report.fill)
             if not self._modes.cumulative_fills:
-                self._fills.append((now_ns, report.fill))
+                self._past.note_fill(now_ns, report.fill)
         self._unsent.append(report)
         if not self._outages and not self._stalls:
             self._send()
@@ -292,7 +293,7 @@ class ReferenceAccount:
         fill = self._totals.untold(report.fill)
         if fill is None:
             return None  # told with the totals of a later one
-        self._fills.append((self._clock.now_ns(), fill))
+        self._past.note_fill(self._clock.now_ns(), fill)
         order = self._books.find(report.client_order_id)
         return OrderFilled(fill, order is not None and order.status is OrderStatus.FILLED)
 
@@ -325,11 +326,11 @@ class ReferenceAccount:
                 "orders are not found by our id", remedy="list open orders and fills"
             )
         seen_ns, now_ns = self._seen_ns(), self._clock.now_ns()
-        states = [order for ns, order in self._states.get(client_order_id, ()) if ns <= seen_ns]
-        if states:
-            return Found(states[-1])
+        order = self._past.order(client_order_id, seen_ns)
+        if order is not None:
+            return Found(order)
         proven_ns = self._asked.setdefault(client_order_id, now_ns) + self._modes.absence_after_ns
-        if client_order_id in self._states or now_ns < proven_ns:
+        if client_order_id in self._past or now_ns < proven_ns:
             return NotYetKnown(max(proven_ns, now_ns + NS_PER_SECOND))
         return ProvenAbsent()
 
@@ -341,15 +342,13 @@ class ReferenceAccount:
             VenueUnavailable: The venue is down.
         """
         await self._look()
-        seen_ns = self._seen_ns()
-        shown = [[o for ns, o in each if ns <= seen_ns] for each in self._states.values()]
-        return [each[-1] for each in shown if each and not each[-1].status.is_final]
+        latest_ns = self._clock.now_ns() - max(self._modes.read_lag_ns, _DELAY_NS)
+        return self._past.open_orders(self._seen_ns(), latest_ns)
 
     async def fills(self, since_ns: int) -> Sequence[Fill]:
         """Return the fills that reads show, under the reports' ids; raises as `open_orders`."""
         await self._look()
-        seen_ns = self._seen_ns()
-        return [f for ns, f in self._fills if ns <= seen_ns and f.ts_event >= since_ns]
+        return self._past.fills(self._seen_ns(), since_ns)
 
     async def positions(self) -> Mapping[InstrumentId, Quantity]:
         """Return what is held; raises as `open_orders`."""

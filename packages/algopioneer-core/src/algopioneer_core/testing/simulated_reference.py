@@ -50,6 +50,15 @@ class SimulatedReference:
             config=PaperConfig(balances=("USD=1000000",), slippage_bps=Decimal(0)),
             margin=PaperMargin.NONE,
         )
+        account = self.venue.execution
+        self.books: PaperExchange = self.venue.books
+        """The exchange itself."""
+        self.accepted: Sequence[str] = account.accepted
+        """Ids of all orders that were placed."""
+        self.executed: Sequence[Fill] = account.executed
+        """All fills of them."""
+        self.executed_foreign: Sequence[Fill] = account.executed_foreign
+        """The fills of everybody else."""
 
     @property
     def name(self) -> str:
@@ -65,26 +74,6 @@ class SimulatedReference:
     def tells_each_fill(self) -> bool:
         """Whether reports are of single executions."""
         return not self.modes.cumulative_fills
-
-    @property
-    def books(self) -> PaperExchange:
-        """The exchange itself."""
-        return self.venue.books
-
-    @property
-    def accepted(self) -> Sequence[str]:
-        """Ids of all orders that were placed."""
-        return self.venue.execution.accepted
-
-    @property
-    def executed(self) -> Sequence[Fill]:
-        """All fills of them."""
-        return self.venue.execution.executed
-
-    @property
-    def executed_foreign(self) -> Sequence[Fill]:
-        """The fills of everybody else."""
-        return self.venue.execution.executed_foreign
 
     def serving(self) -> AbstractAsyncContextManager[None]:
         """Do nothing: it has no tasks."""

@@ -13,13 +13,13 @@ After each event that an engine has handled, and after each step of the market:
   is halted.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from decimal import Decimal
 from typing import Final
 
 from attrs import define, field
 
-from algopioneer_core.domain.fills import Fill
+from algopioneer_core.domain.fills import Fill, Side
 from algopioneer_core.domain.instruments import Instrument, InstrumentId
 from algopioneer_core.domain.market_data import NS_PER_SECOND
 from algopioneer_core.domain.money import ZERO, Money, Quantity, add, mul, sub
@@ -34,6 +34,7 @@ from algopioneer_core.testing.simulation_venue import SimulatedVenue
 
 __all__ = ["BookKeeper", "InvariantBroken", "difference"]
 
+_INTENT: Final = EntryKind.INTENT.value
 _DRIFT: Final = Decimal("0.05")
 """By how much prices may move between a decision and what the books show, as a fraction."""
 _UNEVEN: Final = Decimal("0.15")
@@ -84,6 +85,12 @@ class BookKeeper:
     _fills: int = 0
     _uneven_since: dict[str, int] = field(factory=dict)
     _ordered_ns: dict[str, int] = field(factory=dict)
+    _spreads: Mapping[str, tuple[Instrument, Instrument]] = field(init=False)
+    _instruments: Mapping[InstrumentId, Instrument] = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._spreads = self.venue.traded.spreads
+        self._instruments = {each.id: each for each in self.venue.traded}
 
     def check(self, floor: Floor | None, now_ns: int) -> None:
         """
@@ -99,25 +106,25 @@ class BookKeeper:
         self.checks += 1
         if len(self.disk.lost) != self._lost_rows:
             self._note_lost_rows()
-        for client_order_id in self._new_orders():
-            if client_order_id not in self.lost:
-                self._check_accepted(client_order_id)
-                self._ordered_ns[self.intents[client_order_id][0]] = now_ns
+        if len(self.venue.accepted) != len(self._accepted):
+            self._take_orders(now_ns)
         for fill in self._new_fills():
             self._book(fill)
         if floor is not None:
             self._check_engines(floor)
         for name in self._spreads_to_check(floor):
-            self._check_legs(name, self.venue.traded.spreads[name], floor, now_ns)
+            self._check_legs(name, self._spreads[name], floor, now_ns)
         self._moved.clear()
 
-    def _spreads_to_check(self, floor: Floor | None) -> list[str]:
+    def _spreads_to_check(self, floor: Floor | None) -> Collection[str]:
         """Return those of which something changed, or that are uneven, so that time counts."""
-        spreads, marked_ns = self.venue.traded.spreads, self.venue.books.now_ns
+        marked_ns = self.venue.books.now_ns
         if marked_ns != self._marked_ns or floor is None:
             self._marked_ns = marked_ns
-            return list(spreads)
-        return [name for name in spreads if name in self._moved or name in self._uneven_since]
+            return self._spreads
+        if not (self._moved or self._uneven_since):
+            return ()
+        return [each for each in self._spreads if each in self._moved or each in self._uneven_since]
 
     def audit(self, floor: Floor | None, now_ns: int) -> None:
         """
@@ -136,11 +143,11 @@ class BookKeeper:
                 held[place] = add(held.get(place, ZERO), fill.signed_quantity)
         if held != self.held:
             raise InvariantBroken(f"{self.held} is what was counted, and {held} was executed")
-        on_disk = {row.key for row in self.disk.rows(0) if row.kind == EntryKind.INTENT.value}
+        on_disk = {row.key for row in self.disk.rows(0) if row.kind == _INTENT}
         for client_order_id in self.venue.accepted:
             if client_order_id not in self.lost and client_order_id not in on_disk:
                 raise InvariantBroken(f"order {client_order_id} is not on the disk any more")
-        for name, legs in self.venue.traded.spreads.items():
+        for name, legs in self._spreads.items():
             self._check_legs(name, legs, floor, now_ns)
 
     def _at(self, place: tuple[str, InstrumentId]) -> Quantity:
@@ -153,7 +160,7 @@ class BookKeeper:
         for row in self.disk.lost[self._lost_rows :]:
             self._lost_rows += 1
             self._rows = min(self._rows, row.sequence - 1)
-            if row.kind == EntryKind.INTENT.value:
+            if row.kind == _INTENT:
                 self.lost[row.key] = None
                 strategy, order = self.intents.pop(row.key, (row.strategy, decode(row.body)))
                 executed = mul(self._executed.get(row.key, ZERO), order.intent.side.sign)
@@ -163,6 +170,12 @@ class BookKeeper:
                 self.disturbed[order.intent.instrument_id] = None
 
     # --- orders ------------------------------------------------------------------------------
+
+    def _take_orders(self, now_ns: int) -> None:
+        for client_order_id in self._new_orders():
+            if client_order_id not in self.lost:
+                self._check_accepted(client_order_id)
+                self._ordered_ns[self.intents[client_order_id][0]] = now_ns
 
     def _new_orders(self) -> Iterator[str]:
         accepted = self.venue.accepted
@@ -193,28 +206,25 @@ class BookKeeper:
     def _read_intents(self) -> None:
         for row in self.disk.rows(self._rows):
             self._rows = row.sequence
-            if row.kind == EntryKind.INTENT.value:
+            if row.kind == _INTENT:
                 self.intents[row.key] = row.strategy, decode(row.body)
 
     def _gross(self) -> Money:
         """Return what all strategies have at risk, what their open orders may add included."""
+        buys, sells = dict(self.held), dict(self.held)
+        for order in self.venue.books.working():
+            name, _ = self.intents.get(order.client_order_id, ("", None))
+            if name:  # else it is somebody else's
+                place = name, order.intent.instrument_id
+                wanted, held = order.remaining_quantity or ZERO, self._at(place)
+                side = buys if order.intent.side is Side.BUY else sells
+                side[place] = add(side.get(place, held), mul(wanted, order.intent.side.sign))
         total = ZERO
-        for strategy, instrument in self._places():
-            held = self.held.get((strategy, instrument.id), ZERO)
-            buys = sells = ZERO
-            for order in self.venue.books.working():
-                name, _ = self.intents.get(order.client_order_id, ("", None))
-                if (name, order.intent.instrument_id) == (strategy, instrument.id):
-                    signed = mul(order.remaining_quantity or ZERO, order.intent.side.sign)
-                    buys, sells = add(buys, max(signed, ZERO)), add(sells, min(signed, ZERO))
-            most = max(add(held, buys).copy_abs(), add(held, sells).copy_abs())
-            total = add(total, self._value(instrument, most))
+        for place in buys | sells:
+            held = self._at(place)
+            most = max(each.get(place, held).copy_abs() for each in (buys, sells))
+            total = add(total, self._value(self._instruments[place[1]], most))
         return total
-
-    def _places(self) -> Iterator[tuple[str, Instrument]]:
-        for strategy in dict.fromkeys(name for name, _ in self.intents.values()):
-            for instrument in self.venue.traded:
-                yield strategy, instrument
 
     def _value(self, instrument: Instrument, quantity: Quantity) -> Money:
         mark = self.venue.books.account.mark(instrument.id)
@@ -223,13 +233,14 @@ class BookKeeper:
     # --- fills -------------------------------------------------------------------------------
 
     def _new_fills(self) -> Iterator[Fill]:
-        executed = self.venue.executed
-        yield from executed[self._fills :]
-        self._fills = len(executed)
-
-        for fill in self.venue.executed_foreign[self._foreign_fills :]:
-            self._foreign_fills += 1
-            self.disturbed[fill.instrument_id] = None
+        executed, foreign = self.venue.executed, self.venue.executed_foreign
+        if len(executed) != self._fills:
+            yield from executed[self._fills :]
+            self._fills = len(executed)
+        if len(foreign) != self._foreign_fills:
+            new = foreign[self._foreign_fills :]
+            self.disturbed.update((fill.instrument_id, None) for fill in new)
+            self._foreign_fills = len(foreign)
 
     def _book(self, fill: Fill) -> None:
         key = fill.client_order_id
@@ -243,6 +254,8 @@ class BookKeeper:
     def _check_engines(self, floor: Floor) -> None:
         for runner in floor.runners.values():
             for order in runner.engine.orders.working.values():
+                if not order.filled_quantity:  # as most that work
+                    continue
                 executed = self._executed.get(order.client_order_id, ZERO)
                 if order.filled_quantity > executed:
                     raise InvariantBroken(
@@ -255,6 +268,9 @@ class BookKeeper:
     def _check_legs(
         self, name: str, legs: tuple[Instrument, Instrument], floor: Floor | None, now_ns: int
     ) -> None:
+        if not any(self.held.get((name, each.id)) for each in legs):  # as most of the time
+            self._uneven_since.pop(name, None)
+            return
         first, second = self._values(name, legs)
         most = max(first.copy_abs(), second.copy_abs())
         if most > mul(LEG_NOTIONAL, 1 + _DRIFT):
@@ -276,7 +292,7 @@ class BookKeeper:
         return bool(self._uneven_since)
 
     def _values(self, name: str, legs: tuple[Instrument, Instrument]) -> tuple[Money, Money]:
-        first, second = (self._value(each, self.held.get((name, each.id), ZERO)) for each in legs)
+        first, second = (self._value(each, self._at((name, each.id))) for each in legs)
         return first, second
 
     def check_pairs(self, floor: Floor) -> None:
@@ -288,7 +304,7 @@ class BookKeeper:
         Raises:
             InvariantBroken: One was.
         """
-        for name, legs in self.venue.traded.spreads.items():
+        for name, legs in self._spreads.items():
             first, second = self._values(name, legs)
             excused = bool(self.lost) or any(each.id in self.disturbed for each in legs)
             if _is_halted(floor, name) and _is_uneven(first, second) and not excused:

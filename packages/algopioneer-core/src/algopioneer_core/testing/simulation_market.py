@@ -133,14 +133,12 @@ class PriceWalk:
 
     def _move_to(self, now_ns: int) -> None:
         steps = 1 if self._moved_ns is None else (now_ns - self._moved_ns) // STEP_NS
+        draw, coin, (twin, contract) = self._draw, self._coin, self._strays
         for _ in range(steps):
-            self._coin += self._coin * int((self._draw() + self._draw() - 1) * 500) // _PPM
-            strayed = (self._strayed(each) for each in self._strays)
-            self._seen.append((self._coin // _PPM, *strayed))
-        self._moved_ns = now_ns
-
-    def _strayed(self, stray: _Stray) -> int:
-        return self._coin * (_PPM + stray.step(self._draw)) // _PPM // _PPM
+            coin += coin * int((draw() + draw() - 1) * 500) // _PPM
+            apart = twin.step(draw), contract.step(draw)
+            self._seen.append((coin // _PPM, *(coin * (_PPM + each) // _PPM**2 for each in apart)))
+        self._coin, self._moved_ns = coin, now_ns
 
     def _quote(self, instrument_id: InstrumentId, mid: int, now_ns: int) -> Quote:
         sizes = [self._size(), self._size()]

@@ -17,7 +17,7 @@ from algopioneer_core.domain.events import Event
 from algopioneer_core.domain.fills import Side
 from algopioneer_core.domain.instruments import InstrumentId
 from algopioneer_core.domain.market_data import Bar, JointBar, Quote
-from algopioneer_core.domain.money import ONE, Price, mul, sub
+from algopioneer_core.domain.money import ONE, Price, add, mul, sub
 from algopioneer_core.domain.orders import OrderIntent
 from algopioneer_core.engine.strategy import Requirements, Strategy, StrategyContext
 from algopioneer_core.runtime.guard import StrategyBlocked
@@ -62,6 +62,8 @@ class Moods:
     """What was shown that must never be, in words."""
     _due: dict[str, int] = field(factory=dict)
     _seconds: float = 0.0
+    _likely: dict[InstrumentId, tuple[Price, Price, Price]] = field(factory=dict)
+    """Of each instrument, the latest mark, and the least and most that may be shown meanwhile."""
 
     def spoil(self, strategy: str, draw: Callable[[], float]) -> None:
         """Let *strategy* fail when it is asked next, in a way that *draw* chooses."""
@@ -100,9 +102,16 @@ class Moods:
             mark = self.mark(instrument_id)
             if mark is None:
                 continue
-            far = mul(mark, _FAR)
-            if any(sub(each, mark).copy_abs() > far for each in prices):
+            least, most = self._range(instrument_id, mark)
+            if min(prices) < least or max(prices) > most:
                 self.misled.append(f"{strategy} was shown {prices} of {instrument_id} at {mark}")
+
+    def _range(self, instrument_id: InstrumentId, mark: Price) -> tuple[Price, Price]:
+        known = self._likely.get(instrument_id)
+        if known is None or known[0] is not mark:  # mostly, several strategies are shown the same
+            far = mul(mark, _FAR)
+            known = self._likely[instrument_id] = mark, sub(mark, far), add(mark, far)
+        return known[1:]
 
 
 def _prices(event: Event) -> Iterable[tuple[InstrumentId, tuple[Price, ...]]]:

@@ -161,8 +161,9 @@ class World:
         They do while orders work or legs are uneven, and at the next step after an order: what a
         venue holds back, or a fill that overtakes a cancel, comes with it.
         """
-        accepted = len(self.venue.accepted)
-        if accepted != self._accepted or self.venue.books.has_working:
+        venue = self.venue
+        accepted = len(venue.accepted)
+        if accepted != self._accepted or venue.books.has_working:
             self._accepted, self._stirred_until_ns = accepted, now_ns + _WAITED_FOR_NS
         return now_ns <= self._stirred_until_ns or self.books.is_uneven
 
