@@ -71,12 +71,13 @@ def test_planted_pair_is_found(run: Run, planted: Path) -> None:
     assert pair["half_life_low"] < 3.1 < pair["half_life_high"]
     assert pair["survives"]
     assert found["recheck"] < 1e-8
+    assert 1 == found["rechecked"]
 
 
 def test_every_pair_is_kept_where_asked_for(run: Run, planted: Path) -> None:
     """The survivors first, the others with what speaks against them."""
     found = answer(run, "--data", str(planted), "--keep", "all")
-    assert 15 == len(found["pairs"])
+    assert 15 == len(found["pairs"]) == found["rechecked"]
     assert [True] + 14 * [False] == [pair["survives"] for pair in found["pairs"]]
     assert all("q-value" in pair["failures"] for pair in found["pairs"][1:])
     q_values = [pair["q_value"] for pair in found["pairs"]]

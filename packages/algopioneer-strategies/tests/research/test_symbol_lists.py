@@ -16,6 +16,7 @@ from algopioneer_strategies.research.symbol_lists import Wanted, wanted_symbols
         (("KO,PEP", " XOM"), Wanted(("KO", "PEP", "XOM"))),
         (("default",), Wanted(("DEF",), is_list=True)),
         (("equities",), Wanted(tuple(EQUITIES), is_list=True)),
+        (("crypto",), Wanted(tuple(COINS), is_list=True)),
         (("Coins",), Wanted(tuple(COINS), is_list=True)),
     ],
 )

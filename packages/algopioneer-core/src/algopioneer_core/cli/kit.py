@@ -11,11 +11,14 @@ import json
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from algopioneer_core.settings import Setting, settings_of
+
+if TYPE_CHECKING:
+    from algopioneer_core.cli.progress import PaceProgress
 
 __all__ = [
     "DECIMAL",
@@ -25,6 +28,7 @@ __all__ = [
     "fetch_bars",
     "given_values",
     "json_option",
+    "pace_progress",
     "pair_strategies",
     "print_json",
     "setting_options",
@@ -250,6 +254,23 @@ def fetch_bars(
         env_file=env_file,
         only_traded=only_traded,
     )
+
+
+def pace_progress(told: str, *, unit: str, per_step: int = 1) -> "PaceProgress":
+    """
+    Return a bar for a long search: how much is done, how fast, and the time left.
+
+    It is a context manager whose `watch(done, total)` moves it. It is shown on standard error, on a
+    terminal only, once a second has passed, and is gone at the end of the block.
+
+    Args:
+        told: What is said before the bar.
+        unit: What the pace counts, in the plural.
+        per_step: How many of these each step has.
+    """
+    from algopioneer_core.cli.progress import PaceProgress  # rich takes a moment to load
+
+    return PaceProgress(told, unit=unit, per_step=per_step)
 
 
 def pair_strategies(path: Path, *, interval: str | None = None) -> tuple[Mapping[str, Any], ...]:

@@ -9,17 +9,20 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    ProgressColumn,
+    Task,
     TaskID,
     TextColumn,
     TimeRemainingColumn,
 )
+from rich.text import Text
 
 from algopioneer_core.domain.instruments import InstrumentId
 from algopioneer_core.domain.round_trips import RoundTrip
 from algopioneer_core.history.joined import JointColumns
 from algopioneer_core.simulation.sinks import Float64Array, Holding
 
-__all__ = ["DownloadProgress", "ProgressSink", "StageProgress"]
+__all__ = ["DownloadProgress", "PaceProgress", "ProgressSink", "StageProgress"]
 
 _PATIENCE_S: Final = 1.0
 """Runs shorter than this show nothing."""
@@ -33,14 +36,18 @@ class _Bars:
 
     Args:
         console: Where to show them.
+        columns: What is shown before the time left, beside how much is done.
     """
 
-    def __init__(self, console: Console | None = None) -> None:
+    def __init__(
+        self, console: Console | None = None, columns: Sequence[ProgressColumn] = ()
+    ) -> None:
         self._console = console or Console(stderr=True)
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
             MofNCompleteColumn(),
+            *columns,
             TimeRemainingColumn(),
             console=self._console,
             transient=True,
@@ -80,6 +87,43 @@ class StageProgress(_Bars):
         if part not in self._tasks:
             self._tasks[part] = self._progress.add_task(part)
         self._progress.update(self._tasks[part], completed=done, total=total)
+        self._show_if_late()
+
+
+class _Pace(ProgressColumn):
+    """Units per second, of which each step has so many."""
+
+    def __init__(self, unit: str, per_step: int) -> None:
+        super().__init__()
+        self._unit, self._per_step = unit, per_step
+
+    def render(self, task: Task) -> Text:
+        """Return the pace; a dash before anything is known."""
+        pace = task.finished_speed or task.speed
+        number = "-" if pace is None else f"{pace * self._per_step:,.0f}"
+        return Text(f"{number} {self._unit}/s")
+
+
+class PaceProgress(_Bars):
+    """
+    How far something long is, how fast, and how much time is left: see `kit.pace_progress`.
+
+    Args:
+        told: What is said before the bar.
+        unit: What the pace counts, in the plural.
+        per_step: How many of these each step has.
+        console: Where to show it.
+    """
+
+    def __init__(
+        self, told: str, *, unit: str, per_step: int = 1, console: Console | None = None
+    ) -> None:
+        super().__init__(console, [_Pace(unit, per_step)])
+        self._task = self._progress.add_task(told, total=None)
+
+    def watch(self, done: int, total: int) -> None:
+        """Show that *done* of *total* steps are done."""
+        self._progress.update(self._task, completed=done, total=total)
         self._show_if_late()
 
 

@@ -16,7 +16,7 @@ from algopioneer_strategies.research.cointegration import Watch
 from algopioneer_strategies.research.johansen import Johansen, johansen
 from algopioneer_strategies.research.lag_choice import LagCriterion, LagRule
 from algopioneer_strategies.research.options import DiscoveryOptions
-from algopioneer_strategies.research.recheck import recheck
+from algopioneer_strategies.research.recheck import Recheck, recheck, to_recheck
 from algopioneer_strategies.research.screen import Screen, ScreenRule, screen
 from algopioneer_strategies.research.screen_state import ScreenState
 from algopioneer_strategies.research.screened_pair import ScreenedPair
@@ -48,8 +48,8 @@ class Discovery:
     """Those to report."""
     johansen: tuple[Johansen, ...]
     """Of each of those; empty where it was not asked for."""
-    recheck: float | None
-    """Largest difference of theirs from statsmodels; None where nothing was tested."""
+    recheck: Recheck | None
+    """How far their tests are from those of statsmodels; None where nothing was tested."""
     closes: AlignedCloses
     """All joint closes, those that were held out too."""
     split: int
@@ -90,7 +90,10 @@ def discover(
     screened = screen(closes, rule, sectors=groups, watch=watch, kept=kept, tiles=tiles)
     pairs = screened.every_pair() if options.keep == "all" else screened.survivors
     pairs = pairs[: options.max_pairs]
-    checked = recheck(closes, screened.survivors[: options.max_pairs])
+    # Survivors go on to the grid, whatever is reported of the screen.
+    traded = screened.survivors[: options.max_pairs]
+    wanted = {(pair.leg1, pair.leg2): pair for pair in (*traded, *to_recheck(pairs))}
+    checked = recheck(closes, tuple(wanted.values()))
     kept.forget()
     return Discovery(
         screen=screened,

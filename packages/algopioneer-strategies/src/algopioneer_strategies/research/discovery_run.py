@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 from attrs import frozen
 
-from algopioneer_core.cli.kit import print_json
+from algopioneer_core.cli.kit import pace_progress, print_json
 from algopioneer_core.domain.money import ZERO
 from algopioneer_core.domain.times import iso_utc
 from algopioneer_strategies.research.discovery import Discovery, discover
@@ -37,7 +37,6 @@ from algopioneer_strategies.research.search import (
     trading_of,
 )
 from algopioneer_strategies.research.search_log import SearchLog
-from algopioneer_strategies.research.search_progress import SearchProgress
 from algopioneer_strategies.research.tiles import TileRunner, tile_runner
 from algopioneer_strategies.research.trading_options import TradingOptions
 
@@ -87,7 +86,7 @@ def run_discovery(
         for place in (trading.output, trading.report):
             check_place(Path(place))
     with tile_runner(options.scheduler) as tiles:
-        with SearchProgress() as progress:
+        with pace_progress("pairs screened", unit="pairs") as progress:
             discovery = discover(options, holdout=holdout, watch=progress.watch, tiles=tiles)
         kept = PairState.read(Path(f"{options.state}.pairs"), code_version())
         with ExperimentLedger(Path(trading.ledger)) as ledger:
@@ -116,7 +115,7 @@ def _traded(
     cells = tasks[0].cells if tasks else 0
     least = plan.options.min_sharpe
     try:
-        with SearchProgress("pairs tried", unit="cells", per_step=cells) as progress:
+        with pace_progress("pairs tried", unit="cells", per_step=cells) as progress:
             found = trade_pairs(
                 survivors,
                 tasks,

@@ -54,7 +54,7 @@ class DiscoveryOptions:
     )
     symbols: tuple[str, ...] = option(
         (),
-        help="Which symbols, separated by commas; or one of default, equities, coins; or a file "
+        help="Which symbols, separated by commas; or one of default, equities, crypto; or a file "
         "with one a line. By default all that the files have.",
         section=_DATA,
         metavar="SYMBOL",

@@ -18,9 +18,11 @@ import numpy as np
 from attrs import define, field
 from numpy.typing import NDArray
 
-from algopioneer_core.domain.errors import AlgopioneerError, cannot_write
+from algopioneer_core.domain.errors import AlgopioneerError
 from algopioneer_core.domain.instruments import InstrumentId
+from algopioneer_strategies.research.drafts import draft_of
 from algopioneer_strategies.research.evaluation import PairTask, PairTrial
+from algopioneer_strategies.research.screen_state import STATE_REMEDY
 
 __all__ = ["PairState"]
 
@@ -108,14 +110,9 @@ class PairState:
         """
         if not (self._trials or self.written):
             return
-        draft = self.path.with_name(f".{self.path.name}.part")
         values = {"written": self.written, "trials": _CONVERTER.unstructure(self._trials)}
-        try:
+        with draft_of(self.path, remedy=STATE_REMEDY) as draft:
             draft.write_text(json.dumps(values), "utf-8")
-            draft.replace(self.path)
-        except OSError as error:
-            remedy = "make room and allow writing there, or choose another file with --state"
-            raise cannot_write(self.path, error, remedy=remedy) from None
 
     def forget(self) -> None:
         """Remove the file: the search has come to its end."""

@@ -11,11 +11,12 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
-from algopioneer_core.domain.errors import OutputError, cannot_write
+from algopioneer_core.domain.errors import OutputError
 from algopioneer_core.domain.money import divide_half_even, plain
 from algopioneer_core.domain.times import iso_utc
 from algopioneer_core.history.intervals import format_interval
 from algopioneer_strategies.pairs_config import KALMAN_KEYS, HedgeMethod, PairsConfig
+from algopioneer_strategies.research.drafts import draft_of
 from algopioneer_strategies.research.evaluation import Honesty, PairEvaluation
 from algopioneer_strategies.research.overfitting import Deflation
 from algopioneer_strategies.research.search import FoundPair
@@ -87,13 +88,8 @@ def write_file(path: Path, text: str) -> None:
         OutputError: It cannot be written.
     """
     check_place(path)
-    draft = path.with_name(f".{path.name}.part")
-    try:
+    with draft_of(path, remedy="name a file that can be written") as draft:
         draft.write_text(text, encoding="utf-8")
-        draft.replace(path)
-    except OSError as error:
-        draft.unlink(missing_ok=True)
-        raise cannot_write(path, error, remedy="name a file that can be written") from error
 
 
 def check_place(path: Path) -> None:

@@ -2,26 +2,56 @@
 What is reported is worked out once more, by statsmodels.
 
 The screen never imports it: it takes a second to load and tests some hundred pairs a second. For
-the few pairs that are reported a second opinion is cheap.
+the pairs that are reported a second opinion is cheap, unless every pair of a large universe is:
+then all survivors have one, and of the others as many as take seconds, from all ranks.
 """
 
 import warnings
 from collections.abc import Sequence
 from typing import Final
 
+from attrs import frozen
+
 from algopioneer_core.domain.errors import DataError
 from algopioneer_strategies.research.screened_pair import Direction, ScreenedPair
 from algopioneer_strategies.research.universe import AlignedCloses
 
-__all__ = ["TOLERANCE", "recheck"]
+__all__ = ["MOST_PAIRS", "TOLERANCE", "Recheck", "recheck", "to_recheck"]
+
+MOST_PAIRS: Final = 1_000
+"""Pairs that are looked at once more, where more are reported than survive: some ten seconds."""
 
 TOLERANCE: Final = 1e-8
 """Largest difference of two statistics that is rounding."""
 
 
-def recheck(closes: AlignedCloses, pairs: Sequence[ScreenedPair]) -> float:
+@frozen
+class Recheck:
+    """What came of a second computation."""
+
+    pairs: int
+    """Pairs that were worked out once more."""
+    difference: float
+    """Largest difference of a statistic or p-value from that of statsmodels."""
+
+
+def to_recheck(pairs: Sequence[ScreenedPair], *, most: int = MOST_PAIRS) -> list[ScreenedPair]:
     """
-    Return the largest difference of a statistic or p-value from that of statsmodels.
+    Return those of *pairs* that are worked out once more: all, where there are at most so many.
+
+    Else all that survive, and of the others as many as there is room for, at equal distances.
+    """
+    if len(pairs) <= most:
+        return list(pairs)
+    survivors = [pair for pair in pairs if pair.survives]
+    others = [pair for pair in pairs if not pair.survives]
+    room = max(0, most - len(survivors))
+    return survivors + [others[len(others) * place // room] for place in range(room)]
+
+
+def recheck(closes: AlignedCloses, pairs: Sequence[ScreenedPair]) -> Recheck:
+    """
+    Work the tests of *pairs* out by statsmodels, and return how far the two are apart.
 
     Args:
         closes: What the pairs were tested on.
@@ -31,7 +61,7 @@ def recheck(closes: AlignedCloses, pairs: Sequence[ScreenedPair]) -> float:
         DataError: The two differ by more than TOLERANCE: the pair must not be believed.
     """
     places = {symbol: place for place, symbol in enumerate(closes.symbols)}
-    worst = 0.0
+    worst, tested = 0.0, 0
     for pair in pairs:
         for test, names in ((pair.ab, (pair.leg1, pair.leg2)), (pair.ba, (pair.leg2, pair.leg1))):
             if test is None:
@@ -45,7 +75,8 @@ def recheck(closes: AlignedCloses, pairs: Sequence[ScreenedPair]) -> float:
                     remedy="leave one of the two out: their prices are nearly collinear",
                 )
             worst = max(worst, difference)
-    return worst
+        tested += pair.ab is not None
+    return Recheck(tested, worst)
 
 
 def _difference(one: object, other: object, test: Direction) -> float:

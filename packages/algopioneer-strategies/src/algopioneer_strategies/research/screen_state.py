@@ -13,12 +13,15 @@ from zipfile import BadZipFile
 import numpy as np
 from attrs import frozen
 
-from algopioneer_core.domain.errors import cannot_write
 from algopioneer_strategies.research.cointegration import PairTests
+from algopioneer_strategies.research.drafts import draft_of
 from algopioneer_strategies.research.lag_choice import LagRule
 from algopioneer_strategies.research.universe import AlignedCloses
 
-__all__ = ["ScreenState"]
+__all__ = ["STATE_REMEDY", "ScreenState"]
+
+STATE_REMEDY: Final = "make room and allow writing there, or choose another file with --state"
+"""What to do where the state of an interrupted search cannot be kept."""
 
 _ARRAYS: Final = ("hedge_ratios", "statistics", "lags", "tied", "collinear", "done")
 
@@ -57,14 +60,9 @@ class ScreenState:
         if not tests.done.any():
             return
         arrays = {name: getattr(tests, name) for name in _ARRAYS}
-        draft = self.path.with_name(f".{self.path.name}.part")
-        try:
-            with draft.open("wb") as file:
-                np.savez(file, fingerprint=np.array(_fingerprint(tests, closes, rule)), **arrays)
-            draft.replace(self.path)
-        except OSError as error:
-            remedy = "make room and allow writing there, or choose another file with --state"
-            raise cannot_write(self.path, error, remedy=remedy) from None
+        fingerprint = np.array(_fingerprint(tests, closes, rule))
+        with draft_of(self.path, remedy=STATE_REMEDY) as draft, draft.open("wb") as file:
+            np.savez(file, fingerprint=fingerprint, **arrays)
 
     def forget(self) -> None:
         """Remove the file: the search has come to its end."""

@@ -13,7 +13,7 @@ __all__ = ["EQUITY_VENUES", "Wanted", "wanted_symbols"]
 
 EQUITY_VENUES: Final = frozenset({"alpaca"})
 """Venues whose default list is that of equities."""
-_REMEDY: Final = "name symbols separated by commas, or default, equities or coins, or a file"
+_REMEDY: Final = "name symbols separated by commas, or default, equities or crypto, or a file"
 
 
 @frozen
@@ -32,7 +32,8 @@ def wanted_symbols(texts: Sequence[str], default: Mapping[str, str]) -> Wanted:
     Return what *texts* of the flag mean.
 
     Args:
-        texts: Symbols separated by commas; or one word `default`, `equities` or `coins`; or one
+        texts: Symbols separated by commas; or one word `default`, `equities` or `crypto`
+            (`coins` is the same); or one
             file with a symbol a line, in which `#` begins a comment.
         default: What `default` stands for.
 
@@ -41,7 +42,7 @@ def wanted_symbols(texts: Sequence[str], default: Mapping[str, str]) -> Wanted:
     """
     if not texts:
         return Wanted()
-    lists = {"default": default, "equities": EQUITIES, "coins": COINS}
+    lists = {"default": default, "equities": EQUITIES, "crypto": COINS, "coins": COINS}
     if len(texts) == 1 and texts[0].lower() in lists:
         return Wanted(tuple(lists[texts[0].lower()]), is_list=True)
     names = [name.strip() for text in _lines(texts) for name in text.split(",") if name.strip()]
