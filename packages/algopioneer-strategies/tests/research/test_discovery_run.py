@@ -136,6 +136,7 @@ def test_a_kalman_pair_is_traded_as_it_was_found(discovered: Any) -> None:
     parameters = found[0].evaluation.parameters
     assert parameters is not None
     assert parameters.hedge is HedgeMethod.KALMAN
+    assert float(parameters.kalman_r) == pytest.approx(found[0].screened.deviation ** 2, rel=0.01)
     assert read_back(found, trading) == parameters
     kalman = {"beta": "0.7", "kalman_q": "0.00002", "kalman_r": "0.5", "kalman_variance": "3"}
     noises: dict[str, Any] = {key: Decimal(text) for key, text in kalman.items()}

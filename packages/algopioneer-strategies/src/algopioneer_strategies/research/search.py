@@ -15,7 +15,6 @@ from attrs import frozen
 
 from algopioneer_core.domain.errors import ConfigError
 from algopioneer_core.domain.money import mul
-from algopioneer_core.history.joined import JointColumns
 from algopioneer_core.simulation.config import FillTiming
 from algopioneer_strategies.pairs_config import HedgeMethod, PairsConfig
 from algopioneer_strategies.research.evaluation import (
@@ -27,6 +26,7 @@ from algopioneer_strategies.research.evaluation import (
     weigh,
 )
 from algopioneer_strategies.research.grid_spec import GridMarket, GridSpec
+from algopioneer_strategies.research.kalman_noise import with_noises
 from algopioneer_strategies.research.pair_bars import pair_bars
 from algopioneer_strategies.research.pair_state import PairState
 from algopioneer_strategies.research.processes import LocalProcesses, OneByOne
@@ -123,11 +123,12 @@ def pair_tasks(
     Raises:
         ConfigError: The formation window does not fit in front of the split.
     """
-    return [_task(pair, pair_bars(closes, pair.leg1, pair.leg2), trading, split) for pair in pairs]
+    return [_task(pair, closes, trading, split) for pair in pairs]
 
 
-def _task(pair: ScreenedPair, joint: JointColumns, trading: PairTrading, split: int) -> PairTask:
-    options = trading.options
+def _task(pair: ScreenedPair, closes: AlignedCloses, trading: PairTrading, split: int) -> PairTask:
+    options, joint = trading.options, pair_bars(closes, pair.leg1, pair.leg2)
+    second = closes.log_prices[closes.symbols.index(pair.leg2), :split]
     rule = split_rule(
         len(joint),
         split,
@@ -137,7 +138,7 @@ def _task(pair: ScreenedPair, joint: JointColumns, trading: PairTrading, split: 
         embargo=options.embargo,
     )
     return PairTask(
-        spec=trading.spec,
+        spec=with_noises(trading.spec, pair, second),
         joint=joint,
         market=trading.market,
         rule=rule,

@@ -65,7 +65,8 @@ class TradingOptions:
     hedges: str = option(
         "fitted,ols",
         help="Hedges that are tried: fitted on the formation window and kept, ols over the rolling "
-        "window, kalman by the innovations of a filter, or fixed at 1.",
+        "window, kalman by the innovations of a filter whose noises are those of the spread that "
+        "the screen saw, or fixed at 1.",
         section=_GRID,
     )
     fee_bps: Decimal = option(
