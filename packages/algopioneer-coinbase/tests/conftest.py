@@ -10,6 +10,7 @@ from urllib.parse import parse_qs
 from uuid import uuid4
 
 import anyio
+import anyio.abc
 import httpx
 import pytest
 from attrs import define, evolve, field
@@ -22,8 +23,10 @@ from algopioneer_coinbase.sandbox_http import Answer, Request
 from algopioneer_coinbase.sandbox_rest import ROOT
 from algopioneer_coinbase.signing import Signer, read_private_key
 from algopioneer_coinbase.venue import CoinbaseVenue, Surroundings, open_coinbase
+from algopioneer_core.domain.events import AccountEvent, ExecutionReport
 from algopioneer_core.domain.instruments import InstrumentId
 from algopioneer_core.domain.market_data import Bar, Quote, Trade
+from algopioneer_core.ports import MarketDataEvent
 from algopioneer_core.simulation.sandbox_candles import MINUTE_NS
 from algopioneer_core.testing.clocks import VIRTUAL_START_NS, VirtualClock
 from algopioneer_core.testing.fault_plans import Fault, FaultKind
@@ -48,6 +51,43 @@ CONFIG = CoinbaseConfig(
 def anyio_backend(virtual_backend: tuple[str, dict[str, Any]]) -> tuple[str, dict[str, Any]]:
     """Run every `async def` test on both backends, in virtual time."""
     return virtual_backend
+
+
+@define(eq=False)
+class Desk:
+    """An adapter that is open, the exchange behind it, what is reported and what is shown."""
+
+    local: "Local"
+    venue: CoinbaseVenue
+    reports: list[ExecutionReport | AccountEvent] = field(factory=list)
+    events: list[MarketDataEvent] = field(factory=list)
+
+    async def listen(self, *, task_status: anyio.abc.TaskStatus[None]) -> None:
+        """Collect reports."""
+        async with self.venue.execution.reports() as reports:
+            task_status.started()
+            async for report in reports:
+                self.reports.append(report)
+
+    async def watch(self, *, task_status: anyio.abc.TaskStatus[None]) -> None:
+        """Collect market data."""
+        async with self.venue.market_data.subscribe([BITCOIN]) as events:
+            task_status.started()
+            async for event in events:
+                self.events.append(event)
+
+    def of(self, kind: type) -> list[Any]:
+        """Return the reports of a kind."""
+        return [report for report in self.reports if isinstance(report, kind)]
+
+    def count(self, kind: type) -> int:
+        """Return how many events of a kind were shown."""
+        return sum(isinstance(each, kind) for each in self.events)
+
+    @property
+    def placed(self) -> list[str]:
+        """Ids of all orders that the exchange took."""
+        return list(self.local.sandbox.exchange.placed)
 
 
 @define(eq=False)
@@ -110,6 +150,19 @@ class Local:
         """Serve, and open the adapter."""
         async with self.served(), open_coinbase(self.config, self.surroundings) as venue:
             yield venue
+
+    @asynccontextmanager
+    async def attended(
+        self, opened: AbstractAsyncContextManager[CoinbaseVenue]
+    ) -> AsyncIterator[Desk]:
+        """Open an adapter and listen to it, while BTC-USD is quoted 100 to 100.01."""
+        async with opened as venue, anyio.create_task_group() as tasks:
+            desk = Desk(self, venue)
+            self.quote()
+            await tasks.start(desk.listen)
+            await tasks.start(desk.watch)
+            yield desk
+            tasks.cancel_scope.cancel()
 
     def quote(
         self,

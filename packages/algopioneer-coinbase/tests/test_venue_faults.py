@@ -1,16 +1,13 @@
 """The adapter on bad days: what is lost, late, doubled, refused or silent at the local exchange."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from decimal import Decimal
 from typing import Any
 
 import anyio
 import pytest
-from attrs import define, evolve, field
+from attrs import evolve
 
 from algopioneer_coinbase.sandbox import Manners
-from algopioneer_coinbase.venue import CoinbaseVenue
 from algopioneer_core.domain.errors import (
     AuthenticationFailed,
     OrderRejected,
@@ -31,61 +28,17 @@ from algopioneer_core.domain.fills import Side
 from algopioneer_core.domain.instruments import InstrumentId
 from algopioneer_core.domain.market_data import Bar, Quote, Trade
 from algopioneer_core.domain.orders import Order, OrderIntent, OrderStatus, OrderType
-from algopioneer_core.ports import Found, MarketDataEvent, NotYetKnown, ProvenAbsent
+from algopioneer_core.ports import Found, NotYetKnown, ProvenAbsent
 from algopioneer_core.simulation.sandbox_candles import MINUTE_NS, CandleStore
 from algopioneer_core.testing.clocks import VIRTUAL_START_NS
 
 BITCOIN = InstrumentId("coinbase", "BTC-USD")
 
 
-@define(eq=False)
-class Desk:
-    """The adapter, the exchange behind it, and what was reported."""
-
-    local: Any
-    venue: CoinbaseVenue
-    reports: list[Any] = field(factory=list)
-    events: list[MarketDataEvent] = field(factory=list)
-
-    async def listen(self, *, task_status: anyio.abc.TaskStatus[None]) -> None:
-        """Collect reports."""
-        async with self.venue.execution.reports() as reports:
-            task_status.started()
-            async for report in reports:
-                self.reports.append(report)
-
-    async def watch(self, *, task_status: anyio.abc.TaskStatus[None]) -> None:
-        """Collect market data."""
-        async with self.venue.market_data.subscribe([BITCOIN]) as events:
-            task_status.started()
-            async for event in events:
-                self.events.append(event)
-
-    def of(self, kind: type) -> list[Any]:
-        """Return the reports of a kind."""
-        return [report for report in self.reports if isinstance(report, kind)]
-
-    @property
-    def placed(self) -> list[str]:
-        """Ids of all orders that the exchange took."""
-        return list(self.local.sandbox.exchange.placed)
-
-
 @pytest.fixture
 def desk_of(local: Any) -> Any:
     """Open a desk over the local exchange, on which BTC-USD is quoted 100 to 100.01."""
-
-    @asynccontextmanager
-    async def opened() -> AsyncIterator[Desk]:
-        async with local.opened() as venue, anyio.create_task_group() as tasks:
-            desk = Desk(local, venue)
-            local.quote()
-            await tasks.start(desk.listen)
-            await tasks.start(desk.watch)
-            yield desk
-            tasks.cancel_scope.cancel()
-
-    return opened
+    return lambda: local.attended(local.opened())
 
 
 def order(name: str, quantity: str = "1", **terms: Any) -> Order:

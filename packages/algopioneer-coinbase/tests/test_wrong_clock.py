@@ -7,9 +7,9 @@ from typing import Any
 
 import anyio
 import pytest
-from attrs import define, evolve, field
+from attrs import define, evolve
 
-from algopioneer_coinbase.venue import CoinbaseVenue, open_coinbase
+from algopioneer_coinbase.venue import open_coinbase
 from algopioneer_core.domain.errors import AuthenticationFailed
 from algopioneer_core.domain.events import FeedDown, FeedUp, OrderFilled
 from algopioneer_core.domain.fills import Side
@@ -33,56 +33,20 @@ class Host:
         return self.clock.now_ns() + int(self.ahead_s * NS_PER_SECOND)
 
 
-@define(eq=False)
-class Listener:
-    """The adapter, what it reports and what it shows."""
-
-    venue: CoinbaseVenue
-    reports: list[Any] = field(factory=list)
-    events: list[Any] = field(factory=list)
-
-    async def hear(self, *, task_status: anyio.abc.TaskStatus[None]) -> None:
-        """Collect reports."""
-        async with self.venue.execution.reports() as reports:
-            task_status.started()
-            async for report in reports:
-                self.reports.append(report)
-
-    async def watch(self, *, task_status: anyio.abc.TaskStatus[None]) -> None:
-        """Collect market data."""
-        async with self.venue.market_data.subscribe([BITCOIN]) as events:
-            task_status.started()
-            async for event in events:
-                self.events.append(event)
-
-    async def buy(self, name: str) -> bool:
-        """Buy at the market; return whether it was reported within a minute."""
-        intent = OrderIntent(instrument_id=BITCOIN, side=Side.BUY, quantity=Decimal("0.1"))
-        await self.venue.execution.submit(Order(name, intent, 0, OrderStatus.PENDING))
-        await anyio.sleep(60)
-        filled = (each for each in self.reports if isinstance(each, OrderFilled))
-        return name in [each.client_order_id for each in filled]
-
-    def count(self, kind: type) -> int:
-        """Return how many events of a kind were shown."""
-        return sum(isinstance(each, kind) for each in self.events)
-
-
 @asynccontextmanager
-async def listening(local: Any, host: Host) -> AsyncIterator[Listener]:
-    """Trade and listen on a host."""
+async def trading(local: Any, host: Host) -> AsyncIterator[Any]:
+    """Trade and listen on a host; yield the desk."""
     around = evolve(local.surroundings, clock=host)
-    async with (
-        local.served(),
-        open_coinbase(local.config, around) as venue,
-        anyio.create_task_group() as tasks,
-    ):
-        local.quote()
-        listener = Listener(venue)
-        await tasks.start(listener.hear)
-        await tasks.start(listener.watch)
-        yield listener
-        tasks.cancel_scope.cancel()
+    async with local.served(), local.attended(open_coinbase(local.config, around)) as desk:
+        yield desk
+
+
+async def buys(desk: Any, name: str) -> bool:
+    """Buy at the market; return whether it was reported within a minute."""
+    intent = OrderIntent(instrument_id=BITCOIN, side=Side.BUY, quantity=Decimal("0.1"))
+    await desk.venue.execution.submit(Order(name, intent, 0, OrderStatus.PENDING))
+    await anyio.sleep(60)
+    return name in [each.client_order_id for each in desk.of(OrderFilled)]
 
 
 @pytest.mark.parametrize("ahead_s", [45, -600])
@@ -91,14 +55,14 @@ async def test_orders_and_streams_survive_a_clock_that_is_set_wrong_and_right_ag
 ) -> None:
     """All tokens of a wrong clock are refused; those made by the venue's time are not."""
     host = Host(local.clock)
-    async with listening(local, host) as listener:
+    async with trading(local, host) as desk:
         for step, wrong_s in enumerate((ahead_s, 0)):
             host.ahead_s = wrong_s
             local.network.reset()  # both streams have to subscribe by that clock
             await anyio.sleep(10)
             local.quote()
-            assert await listener.buy(f"order-{step}")
-        assert listener.count(FeedDown) == listener.count(FeedUp) == 2
+            assert await buys(desk, f"order-{step}")
+        assert desk.count(FeedDown) == desk.count(FeedUp) == 2
 
 
 async def test_a_key_that_is_not_accepted_is_told_whatever_the_clock(local: Any) -> None:
@@ -111,26 +75,26 @@ async def test_a_key_that_is_not_accepted_is_told_whatever_the_clock(local: Any)
 
 async def test_a_connection_that_nobody_answers_is_given_up(local: Any) -> None:
     """A line may be half open before the handshake is through; afterwards there is another."""
-    async with listening(local, Host(local.clock)) as listener:
+    async with trading(local, Host(local.clock)) as desk:
         local.fail(half_open=True)
         await anyio.sleep(60)
         local.fail()
         await anyio.sleep(60)
         local.quote()
-        assert await listener.buy("afterwards")
-        assert listener.count(FeedUp) == 1
+        assert await buys(desk, "afterwards")
+        assert desk.count(FeedUp) == 1
 
 
 async def test_a_stream_that_beats_and_never_confirms_is_opened_anew(
     local: Any,
 ) -> None:
     """Heartbeats alone are no sign that it is up."""
-    async with listening(local, Host(local.clock)) as listener:
+    async with trading(local, Host(local.clock)) as desk:
         local.sandbox.exchange.arm("mute")
         local.network.reset()
         await anyio.sleep(15)
         local.sandbox.exchange.befalls("mute")
         await anyio.sleep(60)
-        assert listener.count(FeedUp) == 1
+        assert desk.count(FeedUp) == 1
         local.quote()
-        assert await listener.buy("afterwards")
+        assert await buys(desk, "afterwards")
