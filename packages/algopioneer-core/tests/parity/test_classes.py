@@ -13,7 +13,7 @@ from algopioneer_core.domain.errors import RefusedError
 from algopioneer_core.domain.events import Event
 from algopioneer_core.domain.fills import Side
 from algopioneer_core.domain.instruments import Instrument, InstrumentId
-from algopioneer_core.domain.market_data import Bar
+from algopioneer_core.domain.market_data import Bar, JointBar
 from algopioneer_core.domain.money import Increment
 from algopioneer_core.domain.orders import OrderIntent
 from algopioneer_core.engine.risk_limits import RiskLimits
@@ -30,8 +30,9 @@ from algopioneer_core.testing.sessions import Flipper, SpreadFlipper, strategy_p
 
 pytestmark = pytest.mark.parametrize("virtual_backend", ["trio"], indirect=True)
 
-A, B = (Instrument.undescribed(InstrumentId("replay", name)) for name in "AB")
+A, B, C = (Instrument.undescribed(InstrumentId("replay", name)) for name in "ABC")
 BARS: Final = wandering_bars(A.id)
+THREE: Final = [BARS, wandering_bars(B.id, seed=43), wandering_bars(C.id, seed=41)]
 AT: Final = 30
 """The bar with which something is wrong: a fall after two rises, so that something is held."""
 
@@ -97,6 +98,27 @@ def spend(instrument: Instrument = A) -> StrategyPlan:
     return strategy_plan("spend", lambda: Spender(A.id), instrument)
 
 
+class Basket(Spender):
+    """The same with each of several instruments, whose bars come together."""
+
+    def __init__(self, *ids: InstrumentId) -> None:
+        self._parts = [Spender(each) for each in ids]
+
+    def on_event(self, event: Event, context: StrategyContext) -> Iterable[StrategyCommand]:
+        """Decide on each bar of a joint one."""
+        bars = event.bars if isinstance(event, JointBar) else ()
+        return [
+            wish
+            for part, bar in zip(self._parts, bars, strict=False)
+            for wish in part.on_event(bar, context)
+        ]
+
+
+def basket(**terms: Any) -> StrategyPlan:
+    """Return the plan of a strategy that trades three instruments, each by itself."""
+    return strategy_plan("basket", lambda: Basket(A.id, B.id, C.id), A, B, C, **terms)
+
+
 def pair() -> StrategyPlan:
     """Return the plan of a strategy of two legs, as a replayed session has it."""
     return strategy_plan("pair", lambda: SpreadFlipper(A.id, B.id), A, B, legs=PATIENT_RULES)
@@ -120,6 +142,7 @@ async def test_a_session_on_paper_is_its_backtest(fill: FillTiming) -> None:
         (flip(), [BARS]),
         (spend(), [BARS]),
         (pair(), [BARS, wandering_bars(B.id, seed=43)]),
+        (basket(capital=Decimal(50_000)), THREE),
     ):
         verdict = judged(plan, await record(plan, market, paper), market, paper)
         assert verdict.divergence is None
@@ -187,6 +210,16 @@ async def test_another_price_in_the_same_bar_is_a_fill_price(plan: StrategyPlan)
     diverges(verdict, Cause.FILL_PRICE, DecisionKind.FILL)
     assert verdict.divergence is not None
     assert "1.5 bps apart" in verdict.divergence.why
+
+
+async def test_of_several_instruments_the_one_whose_bar_was_missed_is_named() -> None:
+    """A strategy of three is compared as one of one is."""
+    plan = basket(capital=Decimal(50_000))
+    missed = [[bar for number, bar in enumerate(THREE[1]) if number != AT], THREE[2]]
+    verdict = judged(plan, await record(plan, [BARS, *missed]), THREE)
+    found = verdict.divergence
+    assert found is not None
+    assert (found.cause, verdict.equal) == (Cause.DATA_GAP, found.place)
 
 
 async def test_another_grid_of_quantities_is_rounding() -> None:
@@ -306,10 +339,3 @@ async def test_bars_that_end_before_the_session_are_refused() -> None:
     disk = await record(flip(), [BARS])
     with pytest.raises(RefusedError, match="no bars to compare with"):
         judged(flip(), disk, [[]])
-
-
-async def test_three_instruments_are_not_compared() -> None:
-    """The backtester has no such strategy, and says so."""
-    disk = await record(flip(), [BARS])
-    with pytest.raises(RefusedError, match="3 instruments"):
-        judged(evolve(flip(), instruments=(A, B, B)), disk)

@@ -15,9 +15,11 @@ from algopioneer_core.domain.carry import BorrowRate, Carry, Dividend, FundingRa
 from algopioneer_core.domain.commands import CloseSpread, OpenSpread, StrategyCommand
 from algopioneer_core.domain.errors import DataError, NotEnoughData, RefusedError
 from algopioneer_core.domain.events import Event
+from algopioneer_core.domain.fills import Side
 from algopioneer_core.domain.instruments import Instrument, InstrumentId
 from algopioneer_core.domain.market_data import NS_PER_SECOND, JointBar
 from algopioneer_core.domain.money import Increment, from_scaled
+from algopioneer_core.domain.orders import OrderIntent
 from algopioneer_core.domain.spreads import Neutrality, SpreadSize
 from algopioneer_core.engine.leg_rules import LegOrders
 from algopioneer_core.engine.risk_limits import RiskLimits
@@ -38,6 +40,7 @@ from algopioneer_core.simulation.spread_backtest import (
 )
 from algopioneer_core.testing.backtests import RowsSink, bars_of
 from algopioneer_core.testing.domain import BITCOIN, INVERSE_PERPETUAL, LINEAR_PERPETUAL
+from algopioneer_core.testing.engine import ScriptedStrategy
 
 EVENT, VECTOR, AUTO = EngineChoice.EVENT, EngineChoice.VECTOR, EngineChoice.AUTO
 Flags = NDArray[np.bool_]
@@ -310,6 +313,29 @@ def request_of(
         source=join_bars(sources),
         **more,
     )
+
+
+def test_instruments_that_are_no_spread_are_traded_and_counted_each_by_itself() -> None:
+    """Two round trips that end at one time are two trades, and no leg manager stands between."""
+
+    def decide(event: Event, _: StrategyContext) -> list[OrderIntent]:
+        if not isinstance(event, JointBar):
+            return []
+        side = next(sides, None)
+        if side is None:
+            return []
+        ids = (bar.instrument_id for bar in event.bars)
+        return [OrderIntent(instrument_id=each, side=side, quantity=Decimal(1)) for each in ids]
+
+    sides = iter((Side.BUY, None, Side.SELL))
+    request = evolve(
+        request_of(script(4), [10_000, 10_000, 11_000, 11_000], [5_000] * 4),
+        make_strategy=lambda: ScriptedStrategy(decide),
+        as_spread=False,
+    )
+    result, trades, _ = run(request, EVENT)
+    assert (2, "10010") == (result["total_trades"], result["final_capital"])
+    assert [Decimal(10), Decimal(0)] == [trade.pnl for trade in trades]
 
 
 def test_a_pair_round_trip_is_one_trade_of_two_rows() -> None:

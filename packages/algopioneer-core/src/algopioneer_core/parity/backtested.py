@@ -1,7 +1,7 @@
 """A strategy of a session, once more in the backtester: its decisions on given bars."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
 from attrs import evolve, frozen
 
@@ -32,8 +32,6 @@ from algopioneer_core.simulation.spread_backtest import SpreadBacktestRequest, r
 
 __all__ = ["Rules", "backtested"]
 
-_MOST_LEGS: Final = 2
-
 
 @frozen(kw_only=True)
 class Rules:
@@ -57,8 +55,7 @@ def backtested(plan: StrategyPlan, bars: Series, warm_until_ns: int, rules: Rule
         rules: Fills, costs and limits.
 
     Raises:
-        RefusedError: There is no bar to decide on, it trades more than two instruments, or it
-            fails before it has decided anything.
+        RefusedError: There is no bar to decide on, or it fails before it has decided anything.
         DataError: The bars cannot be trusted.
     """
     past = [_event(row) for ts_ns, row in bars.items() if ts_ns <= warm_until_ns]
@@ -68,11 +65,6 @@ def backtested(plan: StrategyPlan, bars: Series, warm_until_ns: int, rules: Rule
             "there are no bars to compare with",
             where=" / ".join(plan.instrument_ids),
             remedy="compare with what the session recorded: --bars journal",
-        )
-    if len(plan.instruments) > _MOST_LEGS:
-        raise RefusedError(
-            f"a session of {len(plan.instruments)} instruments in one strategy is not compared",
-            where=plan.name,
         )
     witness = _Witness(plan, past)
     config = evolve(rules.market, initial_capital=plan.capital, engine=EngineChoice.EVENT)
@@ -90,10 +82,11 @@ def backtested(plan: StrategyPlan, bars: Series, warm_until_ns: int, rules: Rule
 
 
 def _run(plan: StrategyPlan, sources: Sequence[BarSource], terms: Mapping[str, Any]) -> None:
-    if plan.is_spread:
+    if len(plan.instruments) > 1:
         run_spread_backtest(
             SpreadBacktestRequest(
                 instruments=plan.instruments,
+                as_spread=plan.is_spread,
                 source=join_bars(sources),
                 rules=plan.legs,
                 inventory=plan.inventory,

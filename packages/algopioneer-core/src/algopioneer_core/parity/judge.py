@@ -24,7 +24,7 @@ def judge(
             that the session saw.
 
     Raises:
-        RefusedError: There is no bar to decide on, or it trades more than two instruments.
+        RefusedError: There is no bar to decide on.
         DataError: The bars cannot be trusted.
     """
     seen, last_ns = recorded.seen, recorded.last_ns

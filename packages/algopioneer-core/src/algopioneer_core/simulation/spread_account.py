@@ -75,17 +75,22 @@ class SpreadTrades:
     Counts round trips of pairs: one from flat to flat, however many each leg made meanwhile.
 
     What a leg made in coins counts at the coin's mark when the pair ends.
+
+    Args:
+        as_spread: Whether the instruments are one position; else each round trip counts.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, as_spread: bool = True) -> None:
         self.statistics = TradeStatistics()
         """Counts each pair once."""
+        self._as_spread = as_spread
         self._legs: list[RoundTrip] = []
 
     def add(self, trade: RoundTrip, portfolio: Portfolio) -> None:
         """Take a finished round trip of one leg."""
         self._legs.append(trade)
-        if not any(position.quantity for position in portfolio.positions.values()):
+        held = (position.quantity for position in portfolio.positions.values())
+        if not self._as_spread or not any(held):
             self._count(portfolio)
 
     def _count(self, portfolio: Portfolio) -> None:

@@ -3,6 +3,7 @@ Backtests of two legs: one strategy, two instruments, by whichever engine serves
 
 The way in is `run_spread_backtest`, as `run_backtest` is for one instrument; sinks and result are
 the same. Both legs are traded by the leg manager, with market orders unless rules say otherwise.
+A strategy that orders each of several instruments by itself (`as_spread`) has no leg manager.
 """
 
 from collections import Counter
@@ -85,6 +86,8 @@ class SpreadBacktestRequest:
     """Makes a fresh strategy; called once for each run."""
     instruments: tuple[Instrument, ...] = field(validator=_two)
     """The first and the second leg, and what the second may be rolled into, in that order."""
+    as_spread: bool = True
+    """Whether these are one position; else each is traded by itself, and counted so."""
     source: JoinedSource
     """Their bars, joined in the same order."""
     config: BacktestConfig = field(factory=BacktestConfig)
@@ -184,8 +187,8 @@ def _obstacle(strategy: Strategy, request: SpreadBacktestRequest) -> str:
         return "so many bars are better streamed"
     if request.inventory:
         return "what is set aside is looked at for every spread"
-    if len(request.instruments) > 2:
-        return "a roll is worked bar by bar"
+    if len(request.instruments) > 2 or not request.as_spread:
+        return "a roll, or an order for each instrument, is worked bar by bar"
     return why_not_pair(request.legs, request.config)
 
 
@@ -230,6 +233,24 @@ class _CountingLegs(LegManager):
 
     refusals: Counter[str]
 
+    @classmethod
+    def of(
+        cls, request: SpreadBacktestRequest, portfolio: Portfolio, orders: OrderManager
+    ) -> "_CountingLegs | None":
+        """Return the manager of the legs of *request*; None where there are none."""
+        if not request.as_spread:
+            return None
+        legs = cls(
+            request.legs,
+            portfolio,
+            orders,
+            request.rules or PATIENT_RULES,
+            request.inventory,
+            successors=request.instruments[2:],
+        )
+        legs.refusals = Counter()
+        return legs
+
     def open(self, wish: OpenSpread, now_ns: int) -> Sequence[StrategyCommand]:
         orders = super().open(wish, now_ns)
         if self.refusal:
@@ -244,7 +265,7 @@ def _run_event(
     statistics = EquityStatistics(initial_capital=config.initial_capital)
     valuation = Valuation.of(request.instruments)
     tape = SpreadTape(valuation, statistics, sinks)
-    trades = SpreadTrades()
+    trades = SpreadTrades(as_spread=request.as_spread)
     denials: Counter[str] = Counter()
     shorted: set[InstrumentId] = set()
 
@@ -259,15 +280,7 @@ def _run_event(
 
     portfolio = Portfolio(request.instruments, config.initial_capital, on_round_trip=on_round_trip)
     orders = OrderManager(order_ids(_NO_JOURNAL, _NO_JOURNAL, request.name))
-    legs = _CountingLegs(
-        request.legs,
-        portfolio,
-        orders,
-        request.rules or PATIENT_RULES,
-        request.inventory,
-        successors=request.instruments[2:],
-    )
-    legs.refusals = Counter()
+    legs = _CountingLegs.of(request, portfolio, orders)
     engine = engine_maker(request.watcher)(
         request.name,
         strategy,
@@ -282,7 +295,7 @@ def _run_event(
     wanted = takers(sinks)
     log = (
         ReadingLog(strategy, legs, wanted)
-        if wanted and isinstance(strategy, SupportsReading)
+        if wanted and legs is not None and isinstance(strategy, SupportsReading)
         else None
     )
     run = SpreadEventBacktest(
@@ -292,7 +305,7 @@ def _run_event(
     figures = Performance(statistics.finish(run.final_capital), trades.statistics.finish())
     notes = [
         *borrow_notes(request.carry, request.instruments, shorted),
-        *_counted(legs.refusals, "spread", "not opened"),
+        *_counted({} if legs is None else legs.refusals, "spread", "not opened"),
         *_counted(denials, "order", "denied by the risk gate"),
     ]
     return _result(request, run, figures, notes)
