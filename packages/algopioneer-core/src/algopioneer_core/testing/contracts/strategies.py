@@ -83,7 +83,8 @@ class StrategyContract:
     ) -> None:
         """S03: byte for byte: no clock, no chance, nothing that another object left behind."""
         first, second = (StrategyDesk(make_strategy, instruments).run(events) for _ in range(2))
-        assert [encode(each) for each in first] == [encode(each) for each in second]
+        for place, (one, other) in enumerate(zip(first, second, strict=True), 1):
+            assert encode(one) == encode(other), f"after {place} events two of them decide otherwise"
 
     def test_s04_survives_a_restart_after_every_event(
         self,
