@@ -84,7 +84,9 @@ class StrategyContract:
         """S03: byte for byte: no clock, no chance, nothing that another object left behind."""
         first, second = (StrategyDesk(make_strategy, instruments).run(events) for _ in range(2))
         for place, (one, other) in enumerate(zip(first, second, strict=True), 1):
-            assert encode(one) == encode(other), f"after {place} events two of them decide otherwise"
+            assert encode(one) == encode(other), (
+                f"after {place} events two of them decide otherwise"
+            )
 
     def test_s04_survives_a_restart_after_every_event(
         self,
