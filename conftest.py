@@ -8,7 +8,8 @@ from hypothesis import settings
 
 # No deadline: coverage and a busy machine slow single examples down at random. Where CI says so,
 # the examples are the same in every run; a failure found elsewhere prints what replays it.
-# `measured` is for runs under coverage, `thorough` for the hours before a release.
+# `measured` is for the default run, most of which is under coverage, `deep` for CI's long tests,
+# `thorough` for the hours before a release.
 settings.register_profile(
     "project",
     deadline=None,
@@ -16,9 +17,18 @@ settings.register_profile(
     max_examples=60,
     print_blob=True,
 )
-settings.register_profile("measured", settings.get_profile("project"), max_examples=30)
+settings.register_profile("measured", settings.get_profile("project"), max_examples=20)
+settings.register_profile("deep", settings.get_profile("project"), max_examples=200)
 settings.register_profile("thorough", settings.get_profile("project"), max_examples=2000)
 settings.load_profile("project")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that run on asyncio, as they also do on trio, with `again`."""
+    for item in items:
+        parameters = getattr(getattr(item, "callspec", None), "params", {})
+        if parameters.get("virtual_backend") == "asyncio":
+            item.add_marker(pytest.mark.again)
 
 
 @pytest.fixture

@@ -179,13 +179,15 @@ _keep_bytecode()
 
 NOT_FOLLOWED = (
     "ASYNC9",  # optional rules, off by default
+    "ASYNC100",  # ruff's own; with ASYNC9 and ASYNC300 it would take a third of the time
     "ASYNC114",  # asks for a list of all startable functions
     "ASYNC124",  # whoever fits a port is asynchronous, whether or not it waits
     "ASYNC127",  # prefers httpx2 to httpx: a decision of its own
     "ASYNC128",  # does not see a task_status that is handed on
+    "ASYNC300",  # RUF006 of ruff
     "ASYNC401",  # RaisesGroup came with pytest 8.4, later than what is required
 )
-"""Rules of flake8-async that are switched off."""
+"""Rules of flake8-async that are switched off, here or because ruff has them."""
 
 
 @nox.session
@@ -212,7 +214,7 @@ def types(session: nox.Session) -> None:
         folder = ROOT / _package(name)
         targets = [str(part) for part in (folder / "src", folder / "tests") if part.exists()]
         bases = os.pathsep.join((str(folder / "src"), str(folder)))
-        _run_in_workspace(session, "mypy", *targets, MYPYPATH=bases)
+        _run_in_workspace(session, "mypy", *targets, MYPYPATH=bases, MYPY_NUM_WORKERS="2")
     _run_in_workspace(session, "mypy", *(name for name in CODE if name != "packages"))
 
 
@@ -225,15 +227,15 @@ def tests(session: nox.Session) -> None:
     if session.posargs:  # a part of the tests covers a part of the code
         _run_in_workspace(session, "python", *pytest, *session.posargs)
         return
-    # Measuring costs threefold, so rooms are measured by their packages' own tests; long loops and
-    # the tests of the whole run unmeasured. Generated examples are half as many here as in
-    # `isolated`. Not pytest-cov: it starts after core's own plugin is imported.
+    # Measuring costs threefold, so rooms are measured by their packages' own tests, on one backend;
+    # long loops, the other backend and the tests of the whole run unmeasured. Generated examples
+    # are few here and many in `long`. Not pytest-cov: it starts after core's plugin is imported.
+    pytest += ("--hypothesis-profile", "measured")
     coverage("erase")
-    measured = ("-m", "not slow and not long", "--hypothesis-profile", "measured", "packages")
-    coverage("run", *pytest, *measured)
+    coverage("run", *pytest, "-m", "not (slow or long or again)", "packages")
     coverage("combine", "-q")
     # Much of the rest waits for processes it has started: one more at once than processors.
-    rest = ("-n", "3", "-m", "(slow or whole) and not long")
+    rest = ("-n", "3", "-m", "(slow or whole or again) and not long")
     _run_in_workspace(session, "python", *pytest, *rest)
     coverage("report", "--fail-under=90")
     coverage("report", f"--include={PURE}", "--fail-under=100")
@@ -288,10 +290,15 @@ def demo(session: nox.Session) -> None:
 
 @nox.session(default=False, venv_backend="none")
 def long(session: nox.Session) -> None:
-    """The tests that take minutes: true kills of live sessions, real sockets, hours of market."""
+    """
+    The tests that take minutes: true kills of live sessions, real sockets, hours of market.
+
+    With them the properties, over ten times as many generated examples as in `tests`.
+    """
     _workspace(session)
-    pytest = ("-m", "pytest", "-n", "2", "--dist", "worksteal", "--timeout", "900", "-m", "long")
-    _run_in_workspace(session, "python", *pytest, *session.posargs)
+    pytest = ("-m", "pytest", "-n", "2", "--dist", "worksteal", "--timeout", "900")
+    chosen = ("-m", "long or hypothesis", "--hypothesis-profile", "deep")
+    _run_in_workspace(session, "python", *pytest, *chosen, *session.posargs)
 
 
 @nox.session(default=False, venv_backend="none")

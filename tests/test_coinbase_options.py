@@ -163,6 +163,7 @@ def test_every_option_is_tried_here(command: click.Command) -> None:
     assert known == {word for word in COMMANDS[command] if word.startswith("--")}
 
 
+@pytest.mark.long
 def test_trade_on_paper(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Of the size and at the fee that were asked for."""
     rows = _traded(here, capsys, *TRADE, *ON_PAPER)
@@ -182,12 +183,9 @@ def test_trade_live(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     _recorded_alike(here, rows)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
-    "words",
-    [
-        pytest.param(DUAL_LEG, id="dual-leg"),
-        pytest.param(PORTFOLIO, id="portfolio", marks=pytest.mark.long),
-    ],
+    "words", [pytest.param(DUAL_LEG, id="dual-leg"), pytest.param(PORTFOLIO, id="portfolio")]
 )
 def test_pairs_of_a_coin_and_its_future(
     words: tuple[str, ...], here: Path, capsys: pytest.CaptureFixture[str]

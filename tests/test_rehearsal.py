@@ -12,14 +12,14 @@ from algopioneer_core.cli.rehearsal import print_trades, rehearse
 from algopioneer_core.domain.errors import AlgopioneerError
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_kill_changes_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Killed in the middle, it still makes the fills of a run without a break, each once."""
     lines: list[str] = []
 
-    done = rehearse(tmp_path, days=2, speed="60000", tell=lines.append)
+    done = rehearse(tmp_path, days=2, speed="12000", tell=lines.append)
 
     assert 0 < done.fills // 2 <= done.fills_before < done.fills
     assert "each once" in lines[-5]

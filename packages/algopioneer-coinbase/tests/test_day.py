@@ -105,6 +105,7 @@ async def pass_time(
     return done
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("products", "minutes"),
     [(10, 15), pytest.param(100, 24 * HOUR, marks=pytest.mark.long, id="a day of a hundred")],

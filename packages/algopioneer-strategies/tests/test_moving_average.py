@@ -247,6 +247,7 @@ def outcome(request: BacktestRequest, engine: EngineChoice) -> tuple[object, ...
     return result, sink.trades, sink.rows
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(requests())
 def test_both_engines_trade_it_to_the_same_last_digit(request: BacktestRequest) -> None:

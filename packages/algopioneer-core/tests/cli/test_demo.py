@@ -101,6 +101,7 @@ def test_demo_says_where_it_cannot_write(capsys: pytest.CaptureFixture[str]) -> 
     assert 1 == len(error.splitlines())
 
 
+@pytest.mark.slow
 def test_demo_tells_why_its_session_failed(capsys: pytest.CaptureFixture[str]) -> None:
     """The stand-in brings no pairs: what the session itself said is passed on."""
     assert 1 == main(["demo"])

@@ -235,6 +235,7 @@ class EngineMachine(RuleBasedStateMachine):
             assert not portfolio.ledger.imbalance(asset)
 
 
+@pytest.mark.slow
 def test_orders_and_books_follow_from_reports() -> None:
     """Whatever is reported, in whatever order and however often, everything adds up."""
     run_state_machine_as_test(

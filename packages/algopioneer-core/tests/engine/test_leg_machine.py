@@ -3,6 +3,7 @@
 import itertools
 from decimal import Decimal
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -506,6 +507,7 @@ class RollMachine(LegMachine):
             assert not self.counted[NEAR.id]
 
 
+@pytest.mark.slow
 def test_no_order_of_events_breaks_the_rules_of_a_roll() -> None:
     """Nor does a contract that is left behind: what is held of the chain is one leg."""
     run_state_machine_as_test(
@@ -513,6 +515,7 @@ def test_no_order_of_events_breaks_the_rules_of_a_roll() -> None:
     )
 
 
+@pytest.mark.slow
 def test_no_order_of_events_breaks_the_rules_of_the_legs() -> None:
     """Safety always, a correction by the deadline, and rest once the venues work again."""
     run_state_machine_as_test(

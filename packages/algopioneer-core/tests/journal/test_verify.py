@@ -169,6 +169,7 @@ def test_a_body_of_a_newer_version_is_named(path: Path) -> None:
     assert "OrderTeleported" in message
 
 
+@pytest.mark.slow
 @given(data=st.data())
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=120)
 def test_a_flipped_byte_is_found_wherever_it_says_anything(

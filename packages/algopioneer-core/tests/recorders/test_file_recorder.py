@@ -107,6 +107,7 @@ def test_csv_columns_are_a_promise(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.slow
 @both
 def test_a_kill_at_any_byte_of_the_last_write_loses_and_doubles_nothing(
     opener: Open, read: Read, tmp_path: Path
@@ -140,6 +141,7 @@ def test_what_is_cut_off_is_logged(opener: Open, read: Read, tmp_path: Path) -> 
     assert [] == read(path)
 
 
+@pytest.mark.slow
 @both
 def test_a_kill_at_any_byte_of_a_new_file_is_repaired(
     opener: Open, read: Read, tmp_path: Path
@@ -168,6 +170,7 @@ def test_unflushed_trades_that_the_disk_forgot_are_taken_again(
     assert ["alpha:1", "alpha:2", "alpha:3"] == [row["key"] for row in read(path)]
 
 
+@pytest.mark.slow
 @both
 @given(trades=st.lists(round_trips(), max_size=4))
 def test_any_trade_reads_back_as_it_was(

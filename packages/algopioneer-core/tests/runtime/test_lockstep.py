@@ -208,6 +208,7 @@ async def _flattened(journal: Path, disk: MemoryDisk, *, ask: bool) -> Ran:
         box.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("commit", range(2, 34, 8))
 async def test_a_request_is_obeyed_at_the_same_place_after_a_kill(
     tmp_path: Path, commit: int

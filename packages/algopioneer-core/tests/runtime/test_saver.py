@@ -1,5 +1,7 @@
 """The saver writes states with the rows they belong to, and nothing when nothing happens."""
 
+import pytest
+
 from algopioneer_core.domain.fills import Side
 from algopioneer_core.domain.market_data import Bar
 from algopioneer_core.engine.order_ids import order_ids
@@ -89,6 +91,7 @@ async def _trade(venue: PaperVenue, bar: int) -> None:
     await play(venue, [BITCOIN], {bar + 1: [order]}, start=bar, most=1)
 
 
+@pytest.mark.slow
 async def test_a_paper_account_is_saved_by_the_pages_that_changed() -> None:
     """And restored as it was, when pages were filled, begun and dropped meanwhile."""
     bars, disk = 25, MemoryDisk()

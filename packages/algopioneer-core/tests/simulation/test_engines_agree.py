@@ -159,6 +159,7 @@ def outcome(request: BacktestRequest, engine: EngineChoice) -> tuple[object, ...
     return result, sink.trades, sink.rows
 
 
+@pytest.mark.slow
 @settings(max_examples=120)
 @given(requests())
 def test_any_signals_give_the_same_result_on_both_engines(request: BacktestRequest) -> None:

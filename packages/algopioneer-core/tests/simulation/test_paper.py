@@ -548,6 +548,7 @@ def test_interval_is_a_length_of_time() -> None:
     assert 60_000_000_000 == PaperConfig(interval="1m").interval_ns
 
 
+@pytest.mark.slow
 async def test_account_forgets_the_oldest_orders_and_says_so() -> None:
     """A session of months does not fill the memory; a question about forgotten fills is refused."""
     bars = 2 + RETAINED_NS // MINUTE_NS

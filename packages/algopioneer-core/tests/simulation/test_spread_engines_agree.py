@@ -230,6 +230,7 @@ def run(request: SpreadBacktestRequest, engine: EngineChoice) -> Any:
     return {**result.as_dict(), "engine": ""}, sink.trades, sink.rows
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(requests())
 def test_both_engines_give_the_same_to_the_last_bit(request: SpreadBacktestRequest) -> None:
@@ -237,6 +238,7 @@ def test_both_engines_give_the_same_to_the_last_bit(request: SpreadBacktestReque
     assert run(request, EVENT) == run(request, VECTOR)
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=30)
 @given(requests())
 def test_equity_is_cash_and_both_legs_at_their_closes(request: SpreadBacktestRequest) -> None:

@@ -109,6 +109,7 @@ def test_catchers_are_asked_until_one_notices(
     assert told in capsys.readouterr().out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("over", ["c01_bid", ""])
 def test_a_case_that_fails_without_a_bug_judges_nothing(
     over: str, monkeypatch: pytest.MonkeyPatch
@@ -131,6 +132,7 @@ _BEGINNINGS = (1, 4, 10)
 """First seeds that are played with a bug; the others are played without, once."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("sound", "told", "played"),
     [

@@ -18,6 +18,8 @@ from algopioneer_core.testing.paper import sent
 from algopioneer_core.testing.reference_client import ReferenceClient, reference_process
 from algopioneer_core.testing.reference_modes import VenueModes
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(params=["trio", "asyncio"])
 def anyio_backend(request: pytest.FixtureRequest) -> Any:

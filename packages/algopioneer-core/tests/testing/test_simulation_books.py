@@ -200,6 +200,7 @@ def _forget_legs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(LegManager, "review", lambda *_: ())
 
 
+@pytest.mark.slow
 def test_nothing_escapes_the_quick_look_where_all_is_well(monkeypatch: pytest.MonkeyPatch) -> None:
     """With a count of everything at each event the same history holds, with as many checks."""
     quick = run_seed(3, _MINUTES)
@@ -208,6 +209,7 @@ def test_nothing_escapes_the_quick_look_where_all_is_well(monkeypatch: pytest.Mo
     assert quick == run_seed(3, _MINUTES)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(
     importlib.util.find_spec("algopioneer_strategies") is None,
     reason="the core alone has no pairs, whose legs could be left uneven",

@@ -14,9 +14,12 @@ from algopioneer_strategies.pairs_config import HedgeMethod, PairsConfig
 EQUITIES = Path(__file__).resolve().parents[4] / (
     "../shared/data/us-equities-20-daily-1990-2022.csv.gz"
 )
-pytestmark = pytest.mark.skipif(
-    not EQUITIES.exists(), reason="the daily equities are not beside this repository"
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        not EQUITIES.exists(), reason="the daily equities are not beside this repository"
+    ),
+]
 PAIRS = [("KO", "PEP"), ("XOM", "CVX")]
 CONFIGS = {
     "default": PairsConfig(),

@@ -149,6 +149,7 @@ def test_prices_must_come_from_somewhere(run: Run) -> None:
     assert "it is not said where prices come from" in err
 
 
+@pytest.mark.slow
 def test_twenty_equities_come_to_what_the_documents_say(run: Run, equities: Path) -> None:
     """190 tests, of which 19 look good to who does not count, and one survives."""
     found = answer(run, "--data", str(equities))

@@ -106,6 +106,7 @@ def on_levels(made: Any, bars: int = 300) -> JointColumns:
     )
 
 
+@pytest.mark.slow
 def test_levels_that_are_hit_exactly_are_decided_exactly(made: Any) -> None:
     """A z on a level neither enters nor leaves, as in the strategy."""
     joint = on_levels(made)
@@ -116,6 +117,7 @@ def test_levels_that_are_hit_exactly_are_decided_exactly(made: Any) -> None:
         assert len(trades.of(number)) == len(run.first_leg)
 
 
+@pytest.mark.slow
 def test_a_moving_hedge_near_its_levels_is_decided_exactly(made: Any) -> None:
     """Where floats are in doubt the integers decide; where nothing varies there is no signal."""
     draws = np.random.Generator(np.random.PCG64(5)).integers(0, 3, (2, 300))

@@ -79,6 +79,7 @@ class Counted:
         return try_pair(task)
 
 
+@pytest.mark.slow
 def test_a_search_goes_on_after_the_first_of_three_pairs(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

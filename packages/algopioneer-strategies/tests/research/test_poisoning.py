@@ -102,6 +102,7 @@ def search(prices: Prices) -> Decisions:
     return found
 
 
+@pytest.mark.slow
 def test_nothing_that_was_decided_knew_the_future(prices: Prices) -> None:
     """From the screen to the trades, at every boundary of the walk-forward."""
     decided = search(prices)
