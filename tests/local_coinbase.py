@@ -46,12 +46,12 @@ def local_coinbase(
 
     thread = threading.Thread(target=lambda: anyio.run(run, backend="trio"))
     thread.start()
-    scope, token = scopes.get(timeout=30)
+    scope, token = scopes.get(timeout=120)
     try:
-        yield told.get(timeout=30)
+        yield told.get(timeout=120)
     finally:
         token.run_sync_soon(scope.cancel)
-        thread.join(30)
+        thread.join(120)
 
 
 def go_to(folder: Path, exchange: Mapping[str, str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -82,7 +82,7 @@ def run(block: Block, folder: Path) -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=120,
+        timeout=280,
         check=False,
     )
     assert done.returncode == 0, f"line {block.line}: {block.code}\n{done.stdout}"

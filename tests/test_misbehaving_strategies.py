@@ -147,7 +147,7 @@ def _run(folder: Path, name: str, session: str) -> str:
     words = (sys.executable, "-m", "algopioneer_core", "run", "--config", f"{name}.toml")
     environment = {**os.environ, "PYTHONPATH": str(folder)}
     done = subprocess.run(
-        words, cwd=folder, env=environment, capture_output=True, text=True, timeout=120, check=False
+        words, cwd=folder, env=environment, capture_output=True, text=True, timeout=280, check=False
     )
     assert done.returncode == 0, done.stderr
     return done.stdout

@@ -143,13 +143,13 @@ def served(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Served]:
 
     thread = threading.Thread(target=lambda: anyio.run(run, backend="trio"))
     thread.start()
-    scope, token = scopes.get(timeout=30)
+    scope, token = scopes.get(timeout=120)
     try:
-        sandbox = told.get(timeout=30)
-        yield Served(told.get(timeout=30), sandbox, token, clock, serving.speed)
+        sandbox = told.get(timeout=120)
+        yield Served(told.get(timeout=120), sandbox, token, clock, serving.speed)
     finally:
         token.run_sync_soon(scope.cancel)
-        thread.join(30)
+        thread.join(120)
 
 
 @pytest.fixture

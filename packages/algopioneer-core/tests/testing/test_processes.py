@@ -39,6 +39,6 @@ def test_a_program_that_has_ended_keeps_its_code_and_its_words(tmp_path: Path) -
         environment={"WORD": "yes"},
         stderr=subprocess.STDOUT,
     ) as process:
-        said, _ = process.communicate(timeout=30)
+        said, _ = process.communicate(timeout=120)
     assert sorted(said.splitlines()) == sorted([f"{tmp_path.resolve()} yes", "no"])
     assert process.returncode == 3
