@@ -24,11 +24,13 @@ settings.load_profile("project")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests that run on asyncio, as they also do on trio, with `again`."""
+    """Mark with `again` what runs on asyncio as it does on trio; slow loops do so in `long`."""
     for item in items:
         parameters = getattr(getattr(item, "callspec", None), "params", {})
         if parameters.get("virtual_backend") == "asyncio":
             item.add_marker(pytest.mark.again)
+            if item.get_closest_marker("slow"):
+                item.add_marker(pytest.mark.long)
 
 
 @pytest.fixture
