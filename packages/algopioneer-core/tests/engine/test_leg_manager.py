@@ -75,6 +75,16 @@ def test_both_legs_are_sent_at_once_and_held_when_both_have_filled() -> None:
     assert made.manager.deadline_ns is None
 
 
+def test_facts_are_known_from_the_first_spread_on() -> None:
+    """Before it nobody has said how much of each leg there should be."""
+    made = bench()
+    assert made.manager.facts() is None
+    made.open()
+    facts = made.manager.facts()
+    assert facts is not None
+    assert (LEFT, RIGHT) == (facts.first.instrument, facts.second.instrument)
+
+
 def test_second_leg_waits_for_the_first_and_the_pause() -> None:
     """Nothing of it is sent before; then as much as the first leg got."""
     made = opened(pause_s=Decimal(3))
