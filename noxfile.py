@@ -230,13 +230,13 @@ def tests(session: nox.Session) -> None:
     # Measuring costs threefold, so rooms are measured by their packages' own tests, on one backend;
     # long loops, the other backend and the tests of the whole run unmeasured. Generated examples
     # are few here and many in `long`. Not pytest-cov: it starts after core's plugin is imported.
-    pytest += ("--hypothesis-profile", "measured")
+    few = ("--hypothesis-profile", "measured")
     coverage("erase")
-    coverage("run", *pytest, "-m", "not (slow or long or again)", "packages")
+    coverage("run", *pytest, *few, "-m", "not (slow or long or again)", "packages")
     coverage("combine", "-q")
     # Much of the rest waits for processes it has started: one more at once than processors.
     rest = ("-n", "3", "-m", "(slow or whole or again) and not long")
-    _run_in_workspace(session, "python", *pytest, *rest)
+    _run_in_workspace(session, "python", *pytest, *few, *rest)
     coverage("report", "--fail-under=90")
     coverage("report", f"--include={PURE}", "--fail-under=100")
 
