@@ -13,7 +13,7 @@ from algopioneer_core.simulation.config import FillTiming
 from algopioneer_strategies.hedge import Hedge
 from algopioneer_strategies.pair_models import spread_model
 from algopioneer_strategies.pairs_config import HedgeMethod, PairsConfig
-from algopioneer_strategies.research import grid
+from algopioneer_strategies.research import grid, grid_moving
 from algopioneer_strategies.research.event_run import run_events
 from algopioneer_strategies.research.grid import cell_trades, run_cells, run_grid
 from algopioneer_strategies.research.grid_spec import (
@@ -135,6 +135,32 @@ def test_a_moving_hedge_near_its_levels_is_decided_exactly(made: Any) -> None:
             for number, cell in enumerate(cells):
                 run = run_events(cell, joint, COSTS, capital=Decimal(10_000))
                 assert len(trades.of(number)) == len(run.first_leg) > 0
+
+
+@pytest.mark.parametrize("name", ["ols", "ols on a longer window", "kalman"])
+def test_how_far_one_looks_at_once_changes_no_trade(
+    made: Any, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Exits behind a moving hedge are found in stretches, for some entries at a time."""
+    joint, cells = made.pair(330, seed=3), small(HEDGES[name]).cells
+    whole = cell_trades(cells, joint)
+    monkeypatch.setattr(grid_moving, "_STRETCH", 2)
+    monkeypatch.setattr(grid_moving, "_BLOCK_VALUES", 14)
+    parts = cell_trades(cells, joint)
+    assert len(whole) > 20
+    for column in ("cell", "signal", "side", "out"):
+        assert np.array_equal(getattr(whole, column), getattr(parts, column))
+
+
+@pytest.mark.parametrize("name", ["ols", "kalman"])
+def test_a_moving_hedge_that_never_calls_is_no_trade(made: Any, name: str) -> None:
+    """No bar is beyond the level; beside a level that is, it has nothing of its own."""
+    far, near = (
+        evolve(HEDGES[name], window=20, z_entry=Decimal(entry), z_exit=Decimal(0))
+        for entry in (50, 1)
+    )
+    assert not len(cell_trades([far], made.pair(100)))
+    assert set(cell_trades([far, near], made.pair(100)).cell.tolist()) == {1}
 
 
 def naive(

@@ -2,9 +2,9 @@
 Grid search over one pair: every cell's trades, equity and Sharpe ratio, in compiled loops.
 
 numpy does it alone. Cells do not walk over bars but from trade to trade, all of them together
-(`grid_trades`), so 4 x 6 x 4 cells over 2 160 bars take a few milliseconds, and a just-in-time
-compiler would have to earn its 200 MB on what is left. Cells are worked through in tiles, so memory
-does not grow with the grid.
+(`grid_trades`; where the hedge moves, through tables of `grid_moving`), so 4 x 6 x 4 cells over
+2 160 bars take a few milliseconds, and a just-in-time compiler would have to earn its 200 MB on
+what is left. Cells are worked through in tiles, so memory does not grow with the grid.
 
 The decisions are those of the strategy `pairs` in the event engine, bar for bar.
 """

@@ -20,7 +20,7 @@ from algopioneer_strategies.pair_signals import Scores
 from algopioneer_strategies.pairs_config import PairsConfig
 from algopioneer_strategies.zscore import Level, compare
 
-__all__ = ["WAIT", "GridTrades", "constant_trades"]
+__all__ = ["WAIT", "GridTrades", "constant_trades", "follow", "next_flag"]
 
 WAIT: Final = 1
 """Bars from a decision to its fill."""
@@ -89,14 +89,35 @@ def constant_trades(
     leaves, sides = _leaves(_Table(scores, exits))
     entry_rows = np.array([entries[cell.window, cell.z_entry] for cell in cells])
     exit_rows = np.array([exits[cell.window, cell.z_exit] for cell in cells])
-    signals, outs = _follow(enters, leaves, entry_rows, exit_rows, len(units))
-    made = (signals < len(units)).T
+    return follow(enters, leaves, sides, entry_rows, exit_rows)
+
+
+def follow(
+    enters: _Places,
+    leaves: _Places,
+    sides: NDArray[np.float64],
+    entry_rows: _Places,
+    exit_rows: _Places,
+) -> GridTrades:
+    """
+    Return the trades of cells, each of which follows a row of two tables.
+
+    Args:
+        enters: For each bar and the end, the next bar that enters; a row for a window and level.
+        leaves: For each of these, the bar in which an entry there is left; the end where none is.
+        sides: Of an entry at each bar, 1 or -1; a row for each of *leaves*.
+        entry_rows: Of each cell.
+        exit_rows: Of each cell.
+    """
+    bars = sides.shape[1]
+    signals, outs = _followed(enters, leaves, entry_rows, exit_rows, bars)
+    made = (signals < bars).T
     cell, _ = np.nonzero(made)
     signal, out = signals.T[made], outs.T[made]
     return GridTrades(cell=cell, signal=signal, side=sides[exit_rows[cell], signal], out=out)
 
 
-def _follow(
+def _followed(
     enters: _Places, leaves: _Places, entry_rows: _Places, exit_rows: _Places, bars: int
 ) -> tuple[_Places, _Places]:
     """Return the signals and exits of each step, a row for a step and a column for a cell."""
@@ -176,7 +197,7 @@ def _enters(table: _Table, starts: Mapping[int, int]) -> _Places:
     for row, window in enumerate(table.windows):
         beyond[row, : starts[window]] = False
     beyond[:, beyond.shape[1] - WAIT :] = False  # what is ordered there is never filled
-    return _next(beyond)
+    return next_flag(beyond)
 
 
 def _leaves(table: _Table) -> tuple[_Places, NDArray[np.float64]]:
@@ -184,7 +205,7 @@ def _leaves(table: _Table) -> tuple[_Places, NDArray[np.float64]]:
     bars = table.z.shape[1]
     long = table.z < 0  # who enters below the mean, buys the spread
     # A short spread leaves where z < exit, a long one where z > -exit: where -z < exit.
-    leaves_short, leaves_long = (_next(table.below(sign)) for sign in (1, -1))
+    leaves_short, leaves_long = (next_flag(table.below(sign)) for sign in (1, -1))
     # An entry is filled in the bar after its signal, and may be left from there on.
     decided = np.where(long, leaves_long[:, WAIT:], leaves_short[:, WAIT:])
     out = np.full((len(long), bars + 1), bars)
@@ -192,7 +213,7 @@ def _leaves(table: _Table) -> tuple[_Places, NDArray[np.float64]]:
     return out, np.where(long, 1.0, -1.0)
 
 
-def _next(flags: NDArray[np.bool_]) -> _Places:
+def next_flag(flags: NDArray[np.bool_]) -> _Places:
     """Return for each bar, and for the end, the first from it on with a flag; else the end."""
     rows, bars = flags.shape
     found = np.full((rows, bars + 1), bars)
