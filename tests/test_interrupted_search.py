@@ -92,7 +92,7 @@ def test_what_ctrl_c_interrupts_among_the_pairs_ends_as_if_nothing_had_happened(
             with suppress(subprocess.TimeoutExpired):
                 search.wait(0.05)
         search.send_signal(signal.SIGINT)
-        said, _ = search.communicate(timeout=60)
+        said, _ = search.communicate(timeout=240)
     assert (search.returncode, said) == (130, "")
     begun = _entries(parted)
     assert 1 + 3 <= len(begun) < 1 + 3 * PAIRS

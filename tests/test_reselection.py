@@ -115,7 +115,7 @@ def test_a_running_session_trades_the_pair_that_autopilot_found(
         after = _until(lines, "order.filled", strategy="AAA-BBB")
         after += _until(lines, "order.filled", strategy="DDD-BBB")
         session.send_signal(signal.SIGINT)
-        _, errors = session.communicate(timeout=60)
+        _, errors = session.communicate(timeout=240)
         assert session.returncode in (0, 130), errors
 
     assert "was told to read it again" in told

@@ -6,7 +6,8 @@ import signal
 import threading
 from contextlib import closing
 from decimal import Decimal
-from multiprocessing.connection import wait
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +18,8 @@ from algopioneer_strategies.pairs_config import HedgeMethod, PairsConfig
 from algopioneer_strategies.research.evaluation import PairTask, split_rule, try_pair
 from algopioneer_strategies.research.grid_spec import GridMarket, GridSpec
 from algopioneer_strategies.research.processes import LocalProcesses, OneByOne
+
+HALF_SENT = "ALGOPIONEER_TEST_HALF_SENT"
 
 
 def task(made: Any, seed: int) -> PairTask:
@@ -63,6 +66,39 @@ def test_who_stops_does_not_wait_for_what_is_begun() -> None:
     while process.exitcode is None:  # the pool's own thread was first to ask, and has yet to tell
         wait([process.sentinel])
     assert process.exitcode == -signal.SIGTERM
+
+
+def _half(self: "Connection[Any, Any]", message: bytes) -> None:
+    """Send half of a message, tell so, and go no further."""
+    os.write(self.fileno(), message[: len(message) // 2])
+    with Path(os.environ[HALF_SENT]).open("wb"):
+        threading.Event().wait()
+
+
+def is_cut_off(number: int) -> int:
+    """Return 0 as it is, and every other number by half."""
+    if number:
+        Connection._send = _half  # type: ignore[attr-defined]
+    return number
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no named pipes")
+def test_a_result_that_is_cut_off_holds_nobody_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The thread that waits for its other half ends, and so can this process."""
+    told = tmp_path / "told"
+    os.mkfifo(told)
+    monkeypatch.setenv(HALF_SENT, str(told))
+    before = set(threading.enumerate())
+    with closing(LocalProcesses(1).run(is_cut_off, [0, 1, 2])) as results:
+        next(results)
+        threads = set(threading.enumerate()) - before
+        told.open("rb").close()  # it opens when the other end is opened
+    for thread in threads:
+        thread.join(60)
+    assert threads
+    assert not any(thread.is_alive() for thread in threads)
 
 
 @pytest.mark.slow

@@ -11,6 +11,7 @@ import signal
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.process import BaseProcess
 from typing import Final, TypeVar
 
 from attrs import frozen
@@ -70,14 +71,27 @@ class LocalProcesses:
         try:
             yield from in_order(begin, tiles, ahead=_AHEAD * workers)
         except BaseException as error:
-            # Not waited for: who types Ctrl-C again would break the wait, and hang at the end.
-            pool.shutdown(wait=False, cancel_futures=True)
-            for process in set(multiprocessing.active_children()) - others:
-                process.terminate()
+            _end(pool, set(multiprocessing.active_children()) - others)
             if isinstance(error, BrokenProcessPool):
                 raise _killed() from None
             raise
         pool.shutdown()
+
+
+def _end(pool: ProcessPoolExecutor, processes: set[BaseProcess]) -> None:
+    """
+    End what the pool does, at once, and its thread with it.
+
+    The thread is not waited for: who types Ctrl-C again would break the wait. A process that is
+    ended in the middle of its result leaves half of it in the pipe. The thread would wait for the
+    rest until this process, which has the pipe open for writing as well, is gone, and this process
+    waits for the thread; so it gives up its own end, which it never writes to.
+    """
+    results = pool._result_queue
+    pool.shutdown(wait=False, cancel_futures=True)
+    results._writer.close()  # type: ignore[attr-defined]
+    for process in processes:
+        process.terminate()
 
 
 def _killed() -> RefusedError:
