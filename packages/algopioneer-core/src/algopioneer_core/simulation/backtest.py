@@ -36,6 +36,7 @@ from algopioneer_core.simulation.costs import CostModel
 from algopioneer_core.simulation.equity_statistics import EquityStatistics
 from algopioneer_core.simulation.event_backtest import EventBacktest
 from algopioneer_core.simulation.matching import BarMatcher
+from algopioneer_core.simulation.notes import counted_notes
 from algopioneer_core.simulation.performance import Performance
 from algopioneer_core.simulation.result import BacktestResult, Plain
 from algopioneer_core.simulation.sinks import ResultSink
@@ -206,7 +207,7 @@ def _run_event(
     figures = Performance(statistics.finish(run.final_capital), trades.finish())
     notes = [
         *borrow_notes(request.carry, [instrument], shorted),
-        *_counted(denials, "denied by the risk gate"),
+        *counted_notes(denials, "order", "denied by the risk gate"),
     ]
     return _result(request, run, figures, notes)
 
@@ -264,12 +265,5 @@ def _result(
         carry=CarryTotals.of(
             request.carry, run.carried if isinstance(run, EventBacktest) else CarryReceived()
         ),
-        notes=(*request.notes, *_counted(run.rejections, "refused"), *notes),
+        notes=(*request.notes, *counted_notes(run.rejections, "order", "refused"), *notes),
     )
-
-
-def _counted(reasons: Mapping[str, int], what: str) -> list[str]:
-    return [
-        f"1 order was {what}: {reason}." if count == 1 else f"{count} orders were {what}: {reason}."
-        for reason, count in reasons.items()
-    ]

@@ -22,7 +22,6 @@ from algopioneer_core.domain.instruments import Instrument, InstrumentId
 from algopioneer_core.domain.money import Quantity
 from algopioneer_core.domain.orders import Order
 from algopioneer_core.domain.round_trips import RoundTrip
-from algopioneer_core.domain.times import iso_utc
 from algopioneer_core.engine.exit_monitor import ExitMonitor
 from algopioneer_core.engine.exits import ExitCosts, ExitPolicy
 from algopioneer_core.engine.leg_manager import LegManager
@@ -41,6 +40,7 @@ from algopioneer_core.simulation.config import BacktestConfig, EngineChoice, Mar
 from algopioneer_core.simulation.costs import CostModel
 from algopioneer_core.simulation.equity_statistics import EquityStatistics
 from algopioneer_core.simulation.matching import BarMatcher
+from algopioneer_core.simulation.notes import coin_notes, counted_notes, join_notes
 from algopioneer_core.simulation.performance import Performance
 from algopioneer_core.simulation.result import BacktestResult, Plain
 from algopioneer_core.simulation.sinks import ResultSink
@@ -223,7 +223,7 @@ def _run_vector(
     figures = Performance(statistics.finish(run.final_capital), TradeFigures.of(run.totals()))
     notes = [
         *borrow_notes(request.carry, request.instruments, run.shorted),
-        *_counted(run.refusals, "spread", "not opened"),
+        *counted_notes(run.refusals, "spread", "not opened"),
     ]
     return _result(request, run, figures, notes)
 
@@ -305,8 +305,8 @@ def _run_event(
     figures = Performance(statistics.finish(run.final_capital), trades.statistics.finish())
     notes = [
         *borrow_notes(request.carry, request.instruments, shorted),
-        *_counted({} if legs is None else legs.refusals, "spread", "not opened"),
-        *_counted(denials, "order", "denied by the risk gate"),
+        *counted_notes({} if legs is None else legs.refusals, "spread", "not opened"),
+        *counted_notes(denials, "order", "denied by the risk gate"),
     ]
     return _result(request, run, figures, notes)
 
@@ -366,41 +366,10 @@ def _result(
         carry=CarryTotals.of(request.carry, run.carried),
         notes=(
             *request.notes,
-            *_join_notes(request.source),
-            *_coin_notes(Valuation.of(request.instruments)),
+            *join_notes(request.source),
+            *coin_notes(Valuation.of(request.instruments)),
             *([] if alike else ["Each leg is charged the fees of its own instrument."]),
-            *_counted(run.rejections, "order", "refused"),
+            *counted_notes(run.rejections, "order", "refused"),
             *notes,
         ),
     )
-
-
-def _join_notes(source: JoinedSource) -> list[str]:
-    return [
-        f"{each.instrument_id.symbol}: {each.count} bars have no partner and were left out, "
-        f"first that of {iso_utc(each.first_ns[0])}."
-        for each in source.unmatched
-        if each.count
-    ]
-
-
-def _coin_notes(valuation: Valuation) -> list[str]:
-    if valuation.coin is None:
-        return []
-    instruments = valuation.instruments
-    ours = zip(instruments, valuation.in_coins, strict=True)
-    symbols = " and ".join(each.id.symbol for each, in_coins in ours if in_coins)
-    return [
-        f"Gains, fees and funding of {symbols} are in {valuation.coin}. They count at the close of "
-        f"{instruments[valuation.pricing].id.symbol} and are not exchanged, so they rise and fall "
-        f"with {valuation.coin}; a trade's gain is counted at its end."
-    ]
-
-
-def _counted(reasons: Mapping[str, int], what: str, fate: str) -> list[str]:
-    return [
-        f"1 {what} was {fate}: {reason}."
-        if count == 1
-        else f"{count} {what}s were {fate}: {reason}."
-        for reason, count in reasons.items()
-    ]
