@@ -33,6 +33,7 @@ PRICES = {"BTC-USD": (6_000_000, 6_060_000), "BIT-27DEC30-CDE": (6_000_000, 6_00
 COMMON = (
     *("--exchange", "coinbase", "--venue", "silence_s=9", "--env-file", "keys.env", "--json"),
     *("--journal", "it.journal", "--record", "it.csv", "--record", "it.jsonl"),
+    *("--resume", "wallclock"),
 )
 ON_PAPER = ("--paper", "--paper-account", "taker_fee_bps=20")
 TRADE = (

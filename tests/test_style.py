@@ -1,7 +1,8 @@
 """House rules that no linter knows; ruff holds the rest (D1: documented, RUF022: sorted)."""
 
 import ast
-from collections.abc import Iterator
+import functools
+from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -19,10 +20,10 @@ def name_of(path: Path) -> str:
     return path.relative_to(ROOT).as_posix().removeprefix("packages/")
 
 
-def trees() -> Iterator[tuple[str, ast.Module]]:
+@functools.cache
+def trees() -> Sequence[tuple[str, ast.Module]]:
     """Return every source module's name and syntax tree."""
-    for path in MODULES:
-        yield name_of(path), ast.parse(path.read_text("utf-8"))
+    return [(name_of(path), ast.parse(path.read_text("utf-8"))) for path in MODULES]
 
 
 def declared_all(tree: ast.Module) -> list[str]:
