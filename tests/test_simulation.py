@@ -2,6 +2,7 @@
 
 import gc
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from algopioneer_core.bootstrap.host import load_host
+from algopioneer_core.plugins.manager import PluginHost
+from algopioneer_core.testing.clocks import run_virtual
 from algopioneer_core.testing.fault_plans import Fault, FaultKind
 from algopioneer_core.testing.reference_venue import ReferenceVenue
 from algopioneer_core.testing.simulate import (
@@ -22,8 +25,10 @@ from algopioneer_core.testing.simulate import (
     usual_minutes,
     usual_venue,
 )
+from algopioneer_core.testing.simulated_reference import SimulatedReference
 from algopioneer_core.testing.simulation import Outcome, simulate
 from algopioneer_core.testing.simulation_history import draw_history, shrink
+from algopioneer_core.testing.simulation_world import World
 
 MINUTES = 25
 
@@ -111,7 +116,8 @@ def test_seeds_are_played_by_several_processes_and_told_in_order(
     for folder, jobs in ((alone, "1"), (shared, "2")):
         options = ["--seeds", "2", "--minutes", "3", "--venue", "reference", "--jobs", jobs]
         assert main([*options, "--journals", str(folder)]) == 0
-    assert "s of processor time a seed" in capsys.readouterr().out
+    figures = r"[1-9]\d* seeds a minute\), \d+\.\d+ s of processor time a seed$"
+    assert re.search(figures, capsys.readouterr().out.strip())
     texts = [each.read_bytes() for each in sorted(alone.iterdir())]
     assert texts == [each.read_bytes() for each in sorted(shared.iterdir())]
     assert len(texts) == 2
@@ -183,6 +189,33 @@ def test_most_days_are_calm_and_no_hour_is() -> None:
     days = [draw_history(seed, 360) for seed in range(1_200, 1_300)]
     assert 90 < sum(each.is_calm and each.only([0]).is_calm for each in days) < 100
     assert not any(draw_history(seed, 60).is_calm for seed in range(1_200, 1_250))
+
+
+def test_the_last_life_of_a_short_history_is_lived() -> None:
+    """Two minutes in which a life is cut, and the next should end before the first is over."""
+    history = draw_history(3, 2)
+    away_ns = sum(each.away_ns for each in history.lives)
+    assert history.lives[0].until_ns + away_ns > history.all_lives[-1].until_ns
+    outcome = run_seed(3, 2)
+    assert isinstance(outcome, Outcome)
+    assert outcome.simulated_s >= 8 * 60
+
+
+def test_most_calm_days_have_bars_and_few_quotes() -> None:
+    """On a calm day what nobody waits for is quoted where bars are made of it; some are denser."""
+    host = load_host()
+    days = [run_virtual(_quoted_by_itself, seed, host) for seed in range(1, 41)]
+    assert sum(dense for dense, _ in days) in range(2, 12)
+    assert any(quoted for dense, quoted in days if dense)
+    assert not any(quoted for dense, quoted in days if not dense)
+
+
+async def _quoted_by_itself(seed: int, host: PluginHost) -> tuple[bool, int]:
+    """Return whether a calm day is dense, and how much is quoted then that makes no bars."""
+    world = World(seed, host, SimulatedReference, is_calm=True)
+    quoted = world._quoted_now(world.clock.now_ns())
+    assert isinstance(quoted, dict)
+    return world._is_dense, len(quoted.keys() - world.configuration.built_from_quotes.keys())
 
 
 @pytest.mark.slow

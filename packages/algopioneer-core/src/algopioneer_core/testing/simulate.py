@@ -368,6 +368,7 @@ def _told(result: Outcome | Failure, options: argparse.Namespace) -> Outcome | F
 def _summary(outcomes: Sequence[Outcome], failed: int, seconds: float) -> str:
     simulated = sum(each.simulated_s for each in outcomes)
     busy = sum(each.processor_s for each in outcomes)
+    seconds = max(seconds, 1e-9)
     return (
         f"{len(outcomes)} seeds held, {failed} failed: "
         f"{sum(each.orders for each in outcomes):,} orders, "
@@ -378,7 +379,8 @@ def _summary(outcomes: Sequence[Outcome], failed: int, seconds: float) -> str:
         f"{sum(each.lives - 1 for each in outcomes):,} restarts; "
         f"{sum(each.checks for each in outcomes):,} checks; "
         f"{simulated / 3600:.1f} simulated hours in {seconds:.0f} s "
-        f"({simulated / 60 / max(seconds, 1e-9):.0f} minutes a second), "
+        f"({simulated / 60 / seconds:.0f} minutes a second, "
+        f"{60 * (len(outcomes) + failed) / seconds:.0f} seeds a minute), "
         f"{busy / max(len(outcomes), 1):.2f} s of processor time a seed"
     )
 

@@ -291,6 +291,11 @@ class BookKeeper:
         """Whether the legs of a spread differ by more than they should."""
         return bool(self._uneven_since)
 
+    @property
+    def uneven_instruments(self) -> dict[InstrumentId, None]:
+        """The legs of those spreads."""
+        return {each.id: None for name in self._uneven_since for each in self._spreads[name]}
+
     def _values(self, name: str, legs: tuple[Instrument, Instrument]) -> tuple[Money, Money]:
         first, second = (self._value(each, self._at((name, each.id))) for each in legs)
         return first, second

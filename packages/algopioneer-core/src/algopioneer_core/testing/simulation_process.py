@@ -95,11 +95,13 @@ class Process:
             ExceptionGroup: A session failed for no reason that it may fail for.
         """
         for life in lives:
+            lived_before = self.lives
             while anyio.current_time() < life.until_ns / NS_PER_SECOND:
                 await self._live_once(life)
                 if anyio.current_time() < life.until_ns / NS_PER_SECOND:  # before its time
                     await anyio.sleep(_RESTART_S)
-            await anyio.sleep(life.away_ns / NS_PER_SECOND)
+            if self.lives != lived_before:  # else nothing ran, and it did not end either
+                await anyio.sleep(life.away_ns / NS_PER_SECOND)
 
     async def _live_once(self, life: Life) -> None:
         draw = numbers(self._seed, f"line-{self.lives + 1}")

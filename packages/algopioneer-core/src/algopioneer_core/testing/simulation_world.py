@@ -38,6 +38,7 @@ __all__ = ["World"]
 
 _HALF: Final = 0.5
 _OFTEN_DISHONEST: Final = 0.15
+_OFTEN_DENSE: Final = 0.15
 _OFTEN_QUOTED: Final = 0.2
 _WAITED_FOR_NS: Final = 2 * STEP_NS
 """How soon the next quotes come where somebody waits for them."""
@@ -90,6 +91,7 @@ class World:
         self.process.disk.unsynced = _UNSYNCED
         self.books = BookKeeper(self.venue, self.process.disk, max_gross)
         self._streams = not is_calm
+        self._is_dense = self.numbers("density")() < _OFTEN_DENSE
         self._quoted = self._always_quoted(draw)
         self._audited = 0
         """How many lives have begun with an audit."""
@@ -143,10 +145,12 @@ class World:
 
     def _quoted_now(self, now_ns: int) -> Container[InstrumentId] | None:
         """Return what is quoted at this step; None for everything."""
-        if self._streams or (self._is_waited_for(now_ns) and not self._rests_only):
+        stirs = now_ns == self._stirred_until_ns or self._is_waited_for(now_ns)
+        is_dense = self._is_dense and stirs and not self._rests_only
+        if self._streams or is_dense:
             return None
         working = (each.intent.instrument_id for each in self.venue.books.working())
-        return {**self._quoted, **dict.fromkeys(working)}
+        return {**self._quoted, **dict.fromkeys(working), **self.books.uneven_instruments}
 
     @property
     def _rests_only(self) -> bool:
@@ -158,20 +162,22 @@ class World:
         """
         Return whether the next quotes matter to somebody.
 
-        They do while orders work or legs are uneven, and at the next step after an order: what a
-        venue holds back, or a fill that overtakes a cancel, comes with it.
+        They do while orders work or legs are uneven; on a dense day also at the next step after an
+        order, whatever became of it.
         """
         venue = self.venue
         accepted = len(venue.accepted)
-        if accepted != self._accepted or venue.books.has_working:
-            self._accepted, self._stirred_until_ns = accepted, now_ns + _WAITED_FOR_NS
-        return now_ns <= self._stirred_until_ns or self.books.is_uneven
+        stirs = self._is_dense and accepted != self._accepted
+        if stirs or venue.books.has_working:
+            self._stirred_until_ns = _next(now_ns, _WAITED_FOR_NS)
+        self._accepted = accepted
+        return now_ns < self._stirred_until_ns or self.books.is_uneven
 
     def _always_quoted(self, draw: Callable[[], float]) -> dict[InstrumentId, None]:
         """Return what is quoted at each minute, though nobody waits for it."""
         built = self.configuration.built_from_quotes if self.venue.pushes_bars else None
-        ids = [each.id for each in self.venue.traded]
-        return {key: None for key in ids if draw() < _OFTEN_QUOTED or built is None or key in built}
+        often = {each.id: draw() < _OFTEN_QUOTED and self._is_dense for each in self.venue.traded}
+        return {key: None for key in often if often[key] or built is None or key in built}
 
     # --- incidents ---------------------------------------------------------------------------
 
