@@ -14,17 +14,13 @@ import math
 import selectors
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypeVar, TypeVarTuple
+from typing import Any, Final, Literal, TypeAlias, TypeVar, TypeVarTuple
 
 import anyio
 from anyio.lowlevel import current_token
 from attrs import frozen
 
 from algopioneer_core.domain.market_data import NS_PER_SECOND
-
-if TYPE_CHECKING:
-    from trio.testing import MockClock
 
 __all__ = [
     "VIRTUAL_START_NS",
@@ -154,21 +150,9 @@ def virtual_time_backend(name: BackendName) -> tuple[str, dict[str, Any]]:
     """
     if name == "asyncio":
         return name, {"loop_factory": VirtualEventLoop}
-    return name, {"clock": _still_clock()}
+    from algopioneer_core.testing.still_trio import still_clock
 
-
-def _still_clock() -> "MockClock":
-    """
-    Return trio's clock, read as what it is: a number that only jumps change.
-
-    trio would ask the real clock at each reading how much of nothing has gone by meanwhile, forty
-    thousand times in a simulated day.
-    """
-    from trio.testing import MockClock
-
-    clock = MockClock(autojump_threshold=0)
-    vars(clock)["current_time"] = partial(getattr, clock, "_virtual_base")
-    return clock
+    return name, {"clock": still_clock()}
 
 
 async def wait_all_blocked() -> None:
@@ -225,5 +209,13 @@ def run_virtual(
         seed: Decides the order of ready tasks on trio (`seeded_scheduling`).
     """
     name, options = virtual_time_backend(backend)
+
+    async def run() -> _T:
+        if name == "trio":
+            from algopioneer_core.testing.still_trio import spare_the_loop
+
+            spare_the_loop()
+        return await function(*args)
+
     with seeded_scheduling(seed):
-        return anyio.run(function, *args, backend=name, backend_options=options)
+        return anyio.run(run, backend=name, backend_options=options)
