@@ -1,21 +1,18 @@
 """
-Whether a session keeps up and stays small: loop lag, a simulated month, and socket to strategy.
+Whether a session keeps up: loop lag, and messages from the socket to the strategy.
 
-    python -m benchmarks.soak --seconds 20 --days 30 --messages 200000
+    python -m benchmarks.soak --seconds 20 --messages 200000
 
 `lag`: a live paper session of 20 strategies over 100 instruments, by the real clock, with a journal
 on the disk; bars of a second are built from quotes, and every strategy orders at each of them. A
 task that sleeps 5 ms tells by how much later it wakes; `bare loop` is the same task beside the
-quotes alone, which is what the machine's other work costs. `month`: the same session on the virtual
-clock, X; the resident size is read once a simulated
-day, and its slope is that of a line through the days after the first third. `socket` is messages a
-second, by the processor time of the receiving process, from a process of its own through websocket,
-decoder, router and runner to a strategy, which sees every one. Nothing is asserted; the targets are
-in README.md.
+quotes alone, which is what the machine's other work costs. `socket` is messages a second, by the
+processor time of the receiving process, from a process of its own through websocket, decoder,
+router and runner to a strategy, which sees every one. Nothing is asserted; the targets are in
+README.md. Whether the same session stays small is what `benchmarks.month` asks.
 """
 
 import argparse
-import gc
 import multiprocessing
 import socket
 import statistics
@@ -46,7 +43,7 @@ from algopioneer_core.domain.simulated_capabilities import REPLAY_CAPABILITIES
 from algopioneer_core.engine.order_ids import order_ids
 from algopioneer_core.engine.risk import RiskGate
 from algopioneer_core.engine.risk_limits import RiskLimits
-from algopioneer_core.engine.strategy import Requirements, StrategyContext
+from algopioneer_core.engine.strategy import Requirements, Strategy, StrategyContext
 from algopioneer_core.journal.journal import open_journal, open_journal_on
 from algopioneer_core.ports import Clock, MarketDataEvent, MarketSession, ReceiveStream, RunBlocking
 from algopioneer_core.runtime.bar_intake import BarOrigin
@@ -56,7 +53,7 @@ from algopioneer_core.runtime.session import Session
 from algopioneer_core.simulation.no_account import NoAccount
 from algopioneer_core.simulation.paper import PaperVenue
 from algopioneer_core.simulation.paper_config import PaperConfig
-from algopioneer_core.testing.clocks import VirtualClock, run_inline, run_virtual
+from algopioneer_core.testing.clocks import run_inline
 from algopioneer_core.testing.journal_storage import MemoryDisk
 from algopioneer_core.wire.websocket_client import open_websocket
 from benchmarks.wire import serve
@@ -168,13 +165,13 @@ class Turns:
         """Know nothing again."""
 
 
-def plan(interval_ns: int, seconds: float) -> SessionPlan:
+def plan(interval_ns: int, seconds: float, make: Callable[[], Strategy] = Turns) -> SessionPlan:
     """Return a session of all strategies."""
     legs = [INSTRUMENTS[n * LEGS : (n + 1) * LEGS] for n in range(STRATEGIES)]
     strategies = (
         StrategyPlan(
             name=f"s{number:02d}",
-            make=Turns,
+            make=make,
             instruments=tuple(each),
             interval_ns=interval_ns,
             origins=dict.fromkeys((one.id for one in each), BarOrigin.QUOTES),
@@ -253,39 +250,6 @@ async def bare_lag(seconds: float) -> list[float]:
                 async for _ in quotes:
                     pass
     return lags
-
-
-# --- month -----------------------------------------------------------------------------------
-
-
-def resident_kb() -> int:
-    """Return the resident size of the process."""
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * 4
-
-
-async def month(days: int, every_s: float) -> tuple[list[int], list[int], int]:
-    """Return resident size and number of objects at the end of each simulated day, and trades."""
-    clock = VirtualClock()
-    tape = Tape(clock, every_s=every_s, at_once=len(INSTRUMENTS))
-    sizes, objects = list[int](), list[int]()
-
-    async def watch() -> None:
-        while True:
-            await anyio.sleep(24 * 3600)
-            gc.collect()
-            sizes.append(resident_kb())
-            objects.append(len(gc.get_objects()))
-
-    interval_ns = round(2 * every_s * NS_PER_SECOND)
-    session = await trade(tape, plan(interval_ns, days * 86_400 + 60), clock, run_inline, watch)
-    return sizes, objects, session.trades
-
-
-def slope(values: Sequence[int]) -> float:
-    """Return by how much *values* grow each day, after the first third of them."""
-    rest = values[len(values) // 3 :]
-    return statistics.linear_regression(range(len(rest)), rest).slope if len(rest) > 1 else 0.0
 
 
 # --- socket ----------------------------------------------------------------------------------
@@ -399,8 +363,6 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
     parser.add_argument("--seconds", type=float, default=20)
-    parser.add_argument("--days", type=int, default=30)
-    parser.add_argument("--every-s", type=float, default=3600)
     parser.add_argument("--messages", type=int, default=200_000)
     options = parser.parse_args()
     if options.messages:
@@ -412,13 +374,6 @@ def main() -> None:
             lags, tape, trades = anyio.run(lag, options.seconds, backend=backend)
             print(f"lag, {backend}: {told(lags)} ({tape.count} quotes, {trades} trades)")
             print(f"lag, {backend}, bare loop: {told(bare)}", flush=True)
-    if options.days:
-        began = time.process_time()
-        sizes, objects, trades = run_virtual(month, options.days, options.every_s)
-        seconds = time.process_time() - began
-        print(f"month: {trades} trades in {options.days} days, {seconds:.0f} s")
-        print(f"resident: {[size // 1024 for size in sizes]} MB, {slope(sizes):+.1f} kB a day")
-        print(f"objects: {objects[0]} to {objects[-1]}, {slope(objects):+.1f} a day")
 
 
 if __name__ == "__main__":
