@@ -7,6 +7,7 @@ the hash before, sequence, time, kind, strategy, key, cause (empty for none), bo
 "hash before" is that of the journal's own identity, so rows of another journal do not fit.
 """
 
+import functools
 import hashlib
 from collections.abc import Iterable, Iterator
 
@@ -40,6 +41,7 @@ def _hash(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+@functools.lru_cache(maxsize=8)  # every snapshot asks for it
 def genesis(uuid: str) -> str:
     """Return the hash that stands before the first row of a journal."""
     return _hash(f"algopioneer journal\n{uuid}")

@@ -17,7 +17,7 @@ error, never half of a value.
 import collections
 import enum
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from decimal import Decimal
 from types import MappingProxyType, ModuleType
 from typing import Any, Final, TypeAlias
@@ -45,7 +45,7 @@ from algopioneer_core.domain import (
 from algopioneer_core.domain.instruments import InstrumentId
 from algopioneer_core.journal.errors import CodecError
 
-__all__ = ["TYPES", "decode", "encode"]
+__all__ = ["TYPES", "Written", "decode", "encode", "written"]
 
 _VOCABULARY: Final = (
     account_events,
@@ -64,6 +64,7 @@ _VOCABULARY: Final = (
 )
 _TAG: Final = "$"
 _PLAIN: Final = frozenset((str, int, bool, type(None)))
+_TEXT: Final = frozenset((str,))
 _MAPPINGS: Final = (dict, Mapping)
 """A dict is found out much sooner than by asking whether it is some mapping."""
 
@@ -95,6 +96,17 @@ _TAGS: Final = {found: f"{_TAG}{name}" for name, found in TYPES.items()}
 # --- writing ---------------------------------------------------------------------------------
 
 
+@attrs.frozen
+class Written:
+    """A value whose canonical text is made already; where it is a part, that is put in as it is."""
+
+    text: str
+
+    def value(self) -> Any:
+        """Return the value as the journal gives it back, a new one each time."""
+        return decode(self.text)
+
+
 def _as_text(value: object) -> str:
     """Write what msgspec has no own text for: the domain's one kind of text."""
     if isinstance(value, InstrumentId):
@@ -118,10 +130,22 @@ def encode(value: object) -> str:
     tag = _TAGS.get(type(value))
     try:
         if tag is None:
+            if type(value) is Written:
+                return value.text
             return _encode(_tagged(value)).decode()
         return f'{{"{tag}":{_encode(value).decode()}}}'
     except (TypeError, ValueError, RecursionError) as error:
         raise CodecError(f"{type(value).__name__} cannot be journalled: {error}") from error
+
+
+def written(value: object) -> Written:
+    """
+    Return *value* as the text that it has now, whatever becomes of it.
+
+    Raises:
+        CodecError: As `encode`.
+    """
+    return Written(encode(value))
 
 
 def _tagged(value: object) -> object:
@@ -132,22 +156,36 @@ def _tagged(value: object) -> object:
     tag = _TAGS.get(kind)
     if tag is not None:
         return {tag: value}
-    # Most parts are plain and most keys are text: they are looked at without a call for each.
     if isinstance(value, _MAPPINGS):
-        return {
-            key if type(key) is str and key[:1] != _TAG else _key(key): (
-                part if type(part) in _PLAIN else _tagged(part)
-            )
-            for key, part in value.items()
-        }
-    if kind in (list, tuple, collections.deque):
-        return [
-            part if type(part) in _PLAIN else _tagged(part)
-            for part in value  # type: ignore[attr-defined]  # checked above
-        ]
+        return _tagged_mapping(value)
+    if kind is list or kind is tuple:
+        parts: Collection[object] = value  # type: ignore[assignment]  # as it is one of the two
+        return value if _PLAIN.issuperset(map(type, parts)) else _tagged_parts(parts)
+    if kind is Written:
+        return msgspec.Raw(value.text.encode())  # type: ignore[attr-defined]  # as its kind says
+    if kind is collections.deque:
+        return _tagged_parts(value)  # type: ignore[arg-type]  # as its kind says
     if kind is float and math.isfinite(value):  # type: ignore[arg-type]
         return value
     raise TypeError(f"{value!r} ({kind.__name__}) has no canonical text")
+
+
+# Most parts are plain and most keys are text: what can be seen of all at once is seen so, and the
+# others are looked at without a call for each.
+
+
+def _tagged_mapping(value: Mapping[Any, object]) -> Mapping[str, object]:
+    has_plain_keys = _TEXT.issuperset(map(type, value)) and _TAG not in "".join(value)
+    if has_plain_keys and type(value) is dict and _PLAIN.issuperset(map(type, value.values())):
+        return value
+    return {
+        key if has_plain_keys else _key(key): part if type(part) in _PLAIN else _tagged(part)
+        for key, part in value.items()
+    }
+
+
+def _tagged_parts(parts: Iterable[object]) -> list[object]:
+    return [part if type(part) in _PLAIN else _tagged(part) for part in parts]
 
 
 def _key(key: object) -> str:

@@ -91,6 +91,11 @@ class Journal:
         return self._committed
 
     @property
+    def has_queued(self) -> bool:
+        """Whether something waits for the next commit."""
+        return bool(self._filling.rows or self._filling.snapshots)
+
+    @property
     def problem(self) -> str:
         """Why it takes no more entries; empty while it does."""
         return "" if self._failure is None else f"cannot be written: {self._failure}"
@@ -176,7 +181,7 @@ class Journal:
             JournalFailed: The disk refused.
         """
         batch = self._filling
-        if not batch.rows and not batch.snapshots:
+        if not self.has_queued:
             if self._writing is None:
                 return
             batch = self._writing[0]
@@ -190,7 +195,7 @@ class Journal:
             await anyio.lowlevel.checkpoint()
         if self._writing is not None:
             await self._writing[1].wait()
-        elif self._filling.rows or self._filling.snapshots:
+        elif self.has_queued:
             await self._commit()
 
     async def _commit(self) -> None:

@@ -70,9 +70,9 @@ class SpokenLog:
 
     def append(self, entry: Entry) -> int:
         """Queue an entry, say it unless it is old, and return its sequence."""
-        is_new = not self._journal.matching
+        is_heard = self._say is not silent and not self._journal.matching
         sequence = self._log.append(entry)
-        line = line_of(entry) if is_new else None
+        line = line_of(entry) if is_heard else None
         # What concerns the whole session comes once for each strategy, one after the other.
         if line is not None and line != self._last:
             self._last = line

@@ -18,7 +18,7 @@ from algopioneer_core.domain.errors import AlgopioneerError
 from algopioneer_core.domain.events import Event
 from algopioneer_core.domain.text import one_line
 from algopioneer_core.engine.strategy import Requirements, Strategy, StrategyContext
-from algopioneer_core.journal.codec import decode, encode
+from algopioneer_core.journal.codec import Written, written
 from algopioneer_core.runtime.wishes import check_wish
 
 __all__ = ["Crash", "StrategyBlocked", "StrategyGuard", "call_strategy"]
@@ -137,7 +137,7 @@ class StrategyGuard:
     def adopt(
         self,
         make: Callable[[], Strategy],
-        state: Mapping[str, object] | None,
+        state: Written | Mapping[str, object] | None,
         past: Iterable[Event],
         context: StrategyContext,
     ) -> bool:
@@ -158,7 +158,8 @@ class StrategyGuard:
         if strategy is None:
             return False
         if state is not None:
-            self._call("restore", lambda: strategy.restore(state))
+            found = state.value() if isinstance(state, Written) else state
+            self._call("restore", lambda: strategy.restore(found))
         for event in past:
             if self.crash is not None:
                 break
@@ -173,10 +174,16 @@ class StrategyGuard:
 
         It is a copy, in the form in which the journal will give it back. Empty when nothing runs.
         """
+        state = self.written_state()
+        found: Mapping[str, object] = {} if state is None else state.value()
+        return found
+
+    def written_state(self) -> Written | None:
+        """Return the text of `snapshot`; None when nothing runs, or has crashed at that."""
         strategy = self._strategy
         if strategy is None:
-            return {}
-        return self._call("snapshot", lambda: _state_of(strategy)) or {}
+            return None
+        return self._call("snapshot", lambda: _state_of(strategy))
 
     def restore(self, state: Mapping[str, object]) -> None:
         """Unused: a strategy is restored by `adopt`, on a fresh object."""
@@ -212,10 +219,9 @@ def _required(strategy: Strategy) -> Requirements:
     return found
 
 
-def _state_of(strategy: Strategy) -> dict[str, object]:
-    """Return the state through the journal's text: what cannot be written is no state."""
-    state: dict[str, object] = decode(encode(dict(strategy.snapshot())))
-    return state
+def _state_of(strategy: Strategy) -> Written:
+    """Return the state as the journal's text: what cannot be written is no state."""
+    return written(dict(strategy.snapshot()))
 
 
 def _described(error: BaseException) -> str:

@@ -23,6 +23,7 @@ from algopioneer_core.engine.leg_rules import LegRules
 from algopioneer_core.engine.order_manager import OrderManager, Recall
 from algopioneer_core.engine.portfolio import Portfolio
 from algopioneer_core.engine.risk import Denied, RiskGate
+from algopioneer_core.journal.codec import Written
 from algopioneer_core.runtime.bar_intake import BarIntake
 from algopioneer_core.runtime.guard import StrategyGuard
 from algopioneer_core.runtime.guarded_exits import GuardedExit
@@ -93,7 +94,7 @@ class StrategyRunner:
             JointBars(plan.instrument_ids, grace_ns) if len(plan.instruments) > 1 else None
         )
         self._intake = BarIntake(plan.interval_ns, plan.bar_origins)
-        self._state: Mapping[str, Any] | None = None
+        self._state: Written | Mapping[str, Any] | None = None
         self._since: deque[Event] = deque()
         self.engine = self._make_engine(risk, OrderManager(next_id, recall=recall))
         self.guard.check = self.engine.check
@@ -205,7 +206,7 @@ class StrategyRunner:
     def keep_state(self) -> None:
         """Read the strategy's state now; what it saw so far need not be shown to it again."""
         if self.guard.is_running:
-            state = self.guard.snapshot()
+            state = self.guard.written_state()
             if self.guard.crash is None:
                 self._state = state
                 self._since.clear()

@@ -45,6 +45,7 @@ class Saver:
         }
         self._runners: Mapping[str, StrategyRunner] = {}
         self._risk: Any = None
+        self._risk_saved: Mapping[str, object] | None = None
         self._changed: dict[str, None] = {}
         self._pages: dict[str, int] = {}
         """By snapshot, how long each page of a simulated account was when it was saved."""
@@ -109,9 +110,16 @@ class Saver:
                 runner = self._runners[name]
                 self._saved[runner] = runner.mark
                 self._journal.put_snapshot(runner_snapshot(name), last, runner.snapshot())
-        self._journal.put_snapshot(_RISK, last, self._risk.snapshot())
+        self._put_risk(last)
         for name, state in states.items():
             self._put_venue(venue_snapshot(name), last, state)
+
+    def _put_risk(self, last: int) -> None:
+        """Put what the gate remembers, which mostly is what it was."""
+        state = self._risk.snapshot()
+        if state != self._risk_saved:
+            self._journal.put_snapshot(_RISK, last, state)
+            self._risk_saved = state
 
     def _put_venue(self, place: str, last: int, state: Mapping[str, Any]) -> None:
         """Put a simulated account: what changes at any time, and the pages that have changed."""
