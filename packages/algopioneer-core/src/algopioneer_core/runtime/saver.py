@@ -92,7 +92,7 @@ class Saver:
 
     async def flush(self) -> None:
         """Make everything durable, states that changed without a row included."""
-        if self._changed:
+        if not self._journal.has_queued:  # else the commit of that puts them
             await self._put()
         await self._journal.flush()
 
