@@ -6,6 +6,7 @@ once. Whenever the next bar does not follow the last (the stream was down, the s
 ones between are fetched and shown without orders first.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
@@ -29,6 +30,8 @@ from algopioneer_core.wire.backoff import Backoff, BackoffPolicy
 __all__ = ["StrategyTasks"]
 
 _HISTORY_TRIES: Final = 5
+_SAME_S: Final = 1e-6
+"""Deadlines that differ by less are the same: each is a sum of floats."""
 _BETWEEN_TRIES: Final = BackoffPolicy(base_ns=NS_PER_SECOND, cap_ns=30 * NS_PER_SECOND)
 
 
@@ -132,8 +135,8 @@ class StrategyTasks:
 
     async def _fill_gap(self, runner: StrategyRunner) -> None:
         """Where the next bar does not follow the last, fetch and show the ones between."""
-        first_ns, last_ns = runner.inbox.first_bar_ns, runner.last_bar_ns
-        if last_ns and first_ns is not None and first_ns > last_ns + runner.plan.interval_ns:
+        first_ns = runner.inbox.first_bar_ns
+        if first_ns is not None and _lacks_bars(runner):
             missed = await self._history(runner, 0, first_ns - 1)
             self._show(runner, missed, tell=True)
 
@@ -141,18 +144,39 @@ class StrategyTasks:
 
     async def _run(self, runner: StrategyRunner, scope: anyio.CancelScope) -> None:
         """Let one strategy decide whenever something waits for it, or a time has come."""
-        bell = self._bells[runner.name]
         with scope:
+            while await self._decide_until_due(runner, scope):
+                await self._fill_gap(runner)
+                self._decide(runner)
+
+    async def _decide_until_due(self, runner: StrategyRunner, scope: anyio.CancelScope) -> bool:
+        """
+        Let it decide at each ring, until a time has come or bars are missing.
+
+        One scope lasts for all of it: to make one for each event costs more than most events do.
+
+        Returns:
+            Whether it goes on; False once it was ended or has left its position.
+        """
+        bell = self._bells[runner.name]
+        with anyio.CancelScope() as due:
             while not scope.cancel_called and not self._is_gone(runner):
                 if bell.is_rung:  # else the wait lets others run
                     await anyio.lowlevel.checkpoint()
-                await _rung_within(bell, self._until_next(runner))
-                await self._fill_gap(runner)
-                now_ns = self._clock.now_ns()
-                runner.expire(now_ns)
-                self._floor.process(runner, now_ns)
-                self._floor.fire_timers(runner, now_ns)
-                self._floor.supervision.look(runner, now_ns)
+                _end_in(due, self._until_next(runner))
+                await bell.wait()
+                if due.cancel_called or _lacks_bars(runner):
+                    return True
+                self._decide(runner)
+            return False
+        return True
+
+    def _decide(self, runner: StrategyRunner) -> None:
+        now_ns = self._clock.now_ns()
+        runner.expire(now_ns)
+        self._floor.process(runner, now_ns)
+        self._floor.fire_timers(runner, now_ns)
+        self._floor.supervision.look(runner, now_ns)
 
     def _until_next(self, runner: StrategyRunner) -> float | None:
         """
@@ -168,10 +192,16 @@ class StrategyTasks:
         return max(0, min(times) - now_ns) / NS_PER_SECOND if times else None
 
 
-async def _rung_within(bell: Wake, seconds: float | None) -> None:
-    """Wait for *bell*, but no longer than that; None for as long as it takes."""
-    if seconds is None:  # nearly always, and then no scope is made for each event
-        await bell.wait()
-        return
-    with anyio.move_on_after(seconds):
-        await bell.wait()
+def _lacks_bars(runner: StrategyRunner) -> bool:
+    """Return whether the next bar does not follow the last."""
+    first_ns, last_ns = runner.inbox.first_bar_ns, runner.last_bar_ns
+    if first_ns is None or not last_ns:
+        return False
+    return first_ns > last_ns + runner.plan.interval_ns
+
+
+def _end_in(scope: anyio.CancelScope, seconds: float | None) -> None:
+    """Let *scope* end after that, or never; a deadline that stays where it is is not touched."""
+    deadline = math.inf if seconds is None else anyio.current_time() + seconds
+    if deadline != scope.deadline and not abs(deadline - scope.deadline) < _SAME_S:
+        scope.deadline = deadline
