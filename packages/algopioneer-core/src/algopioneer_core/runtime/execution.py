@@ -44,6 +44,7 @@ from algopioneer_core.runtime.own_orders import as_sent
 from algopioneer_core.runtime.sequencing import Owners, Sequencer
 from algopioneer_core.runtime.unknown_orders import agrees_always
 from algopioneer_core.runtime.venue_health import VenueHealth
+from algopioneer_core.runtime.wake import Wake
 from algopioneer_core.wire.backoff import Backoff, BackoffPolicy
 from algopioneer_core.wire.breaker import Breaker
 
@@ -141,7 +142,8 @@ class ExecutionPump:
         self._queue: list[_Item] = []
         self._busy: dict[str, _Item] = {}
         self._unsent: dict[str, None] = {}  # submits that cannot be in the market yet
-        self._changed = anyio.Event()
+        self._room = Wake()
+        self._changed = Wake()
         self._sequencer = (
             None
             if owners is None
@@ -150,7 +152,7 @@ class ExecutionPump:
                 current=current,
                 working=working,
                 is_in_market=lambda key: key not in self._unsent,
-                changed=lambda: self._changed.wait(),
+                changed=self._changed.wait,
                 wait_s=float(self._rules.crossing_wait_s),
                 say=say,
             )
@@ -194,8 +196,9 @@ class ExecutionPump:
 
     def changed(self) -> None:
         """Look again at what waits: something that may have held it back has changed."""
-        event, self._changed = self._changed, anyio.Event()
-        event.set()
+        if self._queue:
+            self._room.ring()
+        self._changed.ring()
 
     @property
     def is_idle(self) -> bool:
@@ -227,7 +230,7 @@ class ExecutionPump:
             task_status.started()
             while True:
                 self._start_what_may_go(tasks)
-                await self._changed.wait()
+                await self._room.wait()
 
     def _start_what_may_go(self, tasks: anyio.abc.TaskGroup) -> None:
         for item in tuple(self._queue):

@@ -162,6 +162,16 @@ class Floor:
             if order.intent.instrument_id.venue == venue
         ]
 
+    def remembers(self, client_order_id: str) -> bool:
+        """Return whether an engine knows an order, so that nobody has to look it up."""
+        return self._holder(client_order_id) is not None
+
+    def _holder(self, client_order_id: str) -> StrategyRunner | None:
+        for runner in self.runners.values():
+            if runner.engine.orders.remembers(client_order_id):
+                return runner
+        return None
+
     def owner(self, client_order_id: str) -> StrategyRunner | None:
         """
         Return whose order it is; None when it is not ours.
@@ -169,9 +179,9 @@ class Floor:
         The engines are the only memory of that. An order that ended so long ago that none of them
         remembers it is brought back from the journal, so that it can be reported about.
         """
-        for runner in self.runners.values():
-            if runner.engine.orders.remembers(client_order_id):
-                return runner
+        holder = self._holder(client_order_id)
+        if holder is not None:
+            return holder
         found = self._find_order(client_order_id)
         if found is None or found[0] not in self.runners:
             return None

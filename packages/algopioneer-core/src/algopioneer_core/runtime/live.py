@@ -93,6 +93,7 @@ class LiveDriver:
         self._say = say
         self._subscribed: dict[InstrumentId, None] = {}
         self._feeds = 0
+        self._commit_s = 0.0  # when the last began, by the loop's clock
         self._began = anyio.Event()
         self._venue_tasks: anyio.abc.TaskGroup | None = None
         self._stop = StopRequest()
@@ -203,9 +204,10 @@ class LiveDriver:
             JournalFailed: The disk refused; nothing was sent after that.
             AuthenticationFailed: A venue does not accept the key.
         """
-        self._stop = stop
+        self._stop, self._commit_s = stop, anyio.current_time()
         async with anyio.create_task_group() as services:
             services.start_soon(self._commit)
+            services.start_soon(self._save_quiet)
             async with anyio.create_task_group() as venues:
                 self._venue_tasks = venues
                 async with anyio.create_task_group() as strategies:
@@ -326,14 +328,21 @@ class LiveDriver:
             self._stop.ask("the feed has ended")
 
     async def _commit(self) -> None:
-        """Make durable whatever was written, soon; and the state of the quiet ones now and then."""
+        """Make durable whatever was written, soon."""
         while True:
-            with anyio.move_on_after(_ALL_STATES_S) as quiet:
-                await self._saver.bell.wait()
-            if quiet.cancelled_caught:
-                self._saver.touch_quiet()
+            await self._saver.bell.wait()
+            self._commit_s = anyio.current_time()
             await self._saver.flush()
             self._on_commit()
+
+    async def _save_quiet(self) -> None:
+        """Save the state of the quiet ones where nothing was committed for a while."""
+        while True:
+            wait_s = self._commit_s + _ALL_STATES_S - anyio.current_time()
+            if wait_s <= 0:
+                self._saver.touch_quiet()
+                wait_s = _ALL_STATES_S
+            await anyio.sleep(wait_s)
 
     async def _obey_people(self) -> None:
         while True:

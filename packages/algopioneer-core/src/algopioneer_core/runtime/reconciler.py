@@ -208,8 +208,9 @@ class Reconciler:
         fills = await self._execution.fills(since)
         # The latest first: an older one that is brought back must not take the place of these.
         for key in reversed(dict.fromkeys(fill.client_order_id for fill in fills)):
-            # Each may be a look into the journal; what is reported meanwhile is not counted twice.
-            await anyio.lowlevel.checkpoint()
+            if not self._floor.remembers(key):
+                # A look into the journal; what is reported meanwhile is not counted twice.
+                await anyio.lowlevel.checkpoint()
             if self._floor.owner(key) is not None:
                 known[key] = self._floor.current(key)
         for fill in missing_fills(fills, known):
