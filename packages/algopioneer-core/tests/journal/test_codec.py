@@ -22,7 +22,7 @@ from algopioneer_core.domain.instruments import Instrument, InstrumentId
 from algopioneer_core.domain.market_data import Bar, JointBar, Quote
 from algopioneer_core.domain.orders import Order, OrderIntent, OrderType, TimeInForce
 from algopioneer_core.domain.positions import Position
-from algopioneer_core.journal.codec import TYPES, decode, encode
+from algopioneer_core.journal.codec import TYPES, decode, encode, written
 from algopioneer_core.journal.errors import CodecError
 from algopioneer_core.testing.domain import (
     BITCOIN,
@@ -252,3 +252,22 @@ def test_a_field_that_is_younger_than_the_text_has_its_default() -> None:
     """A class may get a field with a default without a new schema."""
     text = '{"$OrderCanceled":{"client_order_id":"a","ts_event":1}}'
     assert decode(text) == OrderCanceled("a", 1)
+
+
+def test_what_is_written_already_is_put_in_as_it_is() -> None:
+    """A part that was written before has the text that it would have now, and its value too."""
+    state: dict[str, object] = {"prices": [1, None, "2"], "held": Decimal("1.50")}
+    part = written(state)
+    assert encode({"b": 1, "a": state, "c": [state]}) == encode({"b": 1, "a": part, "c": [part]})
+    assert encode(state) == encode(part)
+    assert {"prices": [1, None, "2"], "held": Decimal("1.50")} == part.value()
+    state["prices"] = []
+    part.value()["held"] = None
+    assert {"prices": [1, None, "2"], "held": Decimal("1.50")} == part.value()
+
+
+def test_a_mark_of_a_tag_inside_a_key_is_a_letter_like_others() -> None:
+    """Only at the beginning it would be taken for a tag, however plain the rest is."""
+    assert '{"US$":1}' == encode({"US$": 1})
+    with pytest.raises(CodecError, match="cannot be a key"):
+        encode({"plain": 1, "$US": 1})

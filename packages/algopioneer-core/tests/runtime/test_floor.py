@@ -65,6 +65,8 @@ def test_reports_go_to_whose_order_it_is() -> None:
     assert stage.order("one").status is OrderStatus.OPEN
     assert stage.floor.foreign_reports == 1
     assert stage.pump.changes == 1
+    assert stage.floor.remembers(order.client_order_id)
+    assert not stage.floor.remembers("theirs")
     with pytest.raises(UnknownOrder):
         stage.floor.current("theirs")
 

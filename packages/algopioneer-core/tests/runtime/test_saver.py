@@ -1,5 +1,6 @@
 """The saver writes states with the rows they belong to, and nothing when nothing happens."""
 
+import anyio
 import pytest
 
 from algopioneer_core.domain.fills import Side
@@ -8,6 +9,7 @@ from algopioneer_core.engine.order_ids import order_ids
 from algopioneer_core.engine.risk import RiskGate
 from algopioneer_core.engine.risk_limits import RiskLimits
 from algopioneer_core.journal.codec import encode
+from algopioneer_core.journal.entries import Entry, EntryKind
 from algopioneer_core.journal.journal import Journal
 from algopioneer_core.ports import Execution
 from algopioneer_core.runtime.floor import Floor
@@ -81,6 +83,60 @@ async def test_a_strategy_that_was_put_back_is_saved_anew() -> None:
         assert ("idle",) == saver.waiting
 
 
+def _noting(journal: Journal) -> list[str]:
+    """Return a list of the names of all snapshots that are put from now on."""
+    written: list[str] = []
+    put = journal.put_snapshot
+
+    def note(name: str, sequence: int, state: object) -> None:
+        written.append(name)
+        put(name, sequence, state)
+
+    journal.put_snapshot = note  # type: ignore[method-assign]  # only looks
+    return written
+
+
+async def test_a_gate_that_remembers_what_it_did_is_not_put_again() -> None:
+    """Its state hardly ever changes, and goes with a commit where it has."""
+    async with journal_on(MemoryDisk()) as journal:
+        saver = Saver(journal, {})
+        floor = _floor(saver)
+        written = _noting(journal)
+        for halt in (False, False, True, True):
+            if halt:
+                floor.risk.halt("by hand")
+            saver.touch("idle")
+            await saver.flush()
+        assert 4 == written.count("strategy:idle")
+        assert 2 == written.count("risk")
+        saved = saver.saved_risk()
+        assert saved is not None
+        assert "by hand" == saved["session"]["halted"]
+
+
+async def test_a_commit_puts_each_state_once() -> None:
+    """Whatever is appended until its rows are taken, and in whatever order tasks run."""
+    rounds = 20
+    async with journal_on(MemoryDisk()) as journal:
+        saver = Saver(journal, {})
+        _floor(saver)
+        written = _noting(journal)
+
+        async def append() -> None:
+            saver.append(Entry(EntryKind.ALERT, 1, "idle", "", None, {"subject": "a row"}))
+
+        for _ in range(rounds):
+            await append()
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(append)
+                tasks.start_soon(saver.flush)
+            assert journal.committed == journal.last_sequence
+        assert rounds == written.count("strategy:idle")
+        saver.touch("idle")
+        await saver.flush()  # what changed without a row has a commit of its own
+        assert rounds + 1 == written.count("strategy:idle")
+
+
 async def _trade(venue: PaperVenue, bar: int) -> None:
     """Show the account its next bar, and make many orders after it."""
 
@@ -99,14 +155,7 @@ async def test_a_paper_account_is_saved_by_the_pages_that_changed() -> None:
     async with journal_on(disk) as journal:
         saver = Saver(journal, {"sim": venue})
         _floor(saver)
-        written: list[str] = []
-        put = journal.put_snapshot
-
-        def note(name: str, sequence: int, state: object) -> None:
-            written.append(name)
-            put(name, sequence, state)
-
-        journal.put_snapshot = note  # type: ignore[method-assign]  # only looks
+        written = _noting(journal)
         for bar in range(bars):
             await _trade(venue, bar)
             saver.touch("seeing")
