@@ -336,11 +336,12 @@ class LiveDriver:
             self._on_commit()
 
     async def _save_quiet(self) -> None:
-        """Save the state of the quiet ones where nothing was committed for a while."""
+        """Where nothing was committed for a while, save who was quiet, and what nobody rang for."""
         while True:
             wait_s = self._commit_s + _ALL_STATES_S - anyio.current_time()
             if wait_s <= 0:
                 self._saver.touch_quiet()
+                self._saver.bell.ring()
                 wait_s = _ALL_STATES_S
             await anyio.sleep(wait_s)
 
