@@ -18,7 +18,7 @@ settings.register_profile(
     print_blob=True,
 )
 settings.register_profile("measured", settings.get_profile("project"), max_examples=20)
-settings.register_profile("deep", settings.get_profile("project"), max_examples=200)
+settings.register_profile("deep", settings.get_profile("project"), max_examples=100)
 settings.register_profile("thorough", settings.get_profile("project"), max_examples=2000)
 settings.load_profile("project")
 

@@ -294,7 +294,7 @@ def long(session: nox.Session) -> None:
     """
     The tests that take minutes: true kills of live sessions, real sockets, hours of market.
 
-    With them the properties, over ten times as many generated examples as in `tests`.
+    With them the properties, over five times as many generated examples as in `tests`.
     """
     _workspace(session)
     pytest = ("-m", "pytest", "--dist", "worksteal", "--timeout", "900")
