@@ -17,7 +17,7 @@ error, never half of a value.
 import collections
 import enum
 import math
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 from types import MappingProxyType, ModuleType
 from typing import Any, Final, TypeAlias
@@ -64,7 +64,6 @@ _VOCABULARY: Final = (
 )
 _TAG: Final = "$"
 _PLAIN: Final = frozenset((str, int, bool, type(None)))
-_TEXT: Final = frozenset((str,))
 _MAPPINGS: Final = (dict, Mapping)
 """A dict is found out much sooner than by asking whether it is some mapping."""
 
@@ -156,36 +155,24 @@ def _tagged(value: object) -> object:
     tag = _TAGS.get(kind)
     if tag is not None:
         return {tag: value}
+    # Most parts are plain and most keys are text: they are looked at without a call for each.
     if isinstance(value, _MAPPINGS):
-        return _tagged_mapping(value)
-    if kind is list or kind is tuple:
-        parts: Collection[object] = value  # type: ignore[assignment]  # as it is one of the two
-        return value if _PLAIN.issuperset(map(type, parts)) else _tagged_parts(parts)
+        return {
+            key if type(key) is str and key[:1] != _TAG else _key(key): (
+                part if type(part) in _PLAIN else _tagged(part)
+            )
+            for key, part in value.items()
+        }
+    if kind in (list, tuple, collections.deque):
+        return [
+            part if type(part) in _PLAIN else _tagged(part)
+            for part in value  # type: ignore[attr-defined]  # checked above
+        ]
     if kind is Written:
         return msgspec.Raw(value.text.encode())  # type: ignore[attr-defined]  # as its kind says
-    if kind is collections.deque:
-        return _tagged_parts(value)  # type: ignore[arg-type]  # as its kind says
     if kind is float and math.isfinite(value):  # type: ignore[arg-type]
         return value
     raise TypeError(f"{value!r} ({kind.__name__}) has no canonical text")
-
-
-# Most parts are plain and most keys are text: what can be seen of all at once is seen so, and the
-# others are looked at without a call for each.
-
-
-def _tagged_mapping(value: Mapping[Any, object]) -> Mapping[str, object]:
-    has_plain_keys = _TEXT.issuperset(map(type, value)) and _TAG not in "".join(value)
-    if has_plain_keys and type(value) is dict and _PLAIN.issuperset(map(type, value.values())):
-        return value
-    return {
-        key if has_plain_keys else _key(key): part if type(part) in _PLAIN else _tagged(part)
-        for key, part in value.items()
-    }
-
-
-def _tagged_parts(parts: Iterable[object]) -> list[object]:
-    return [part if type(part) in _PLAIN else _tagged(part) for part in parts]
 
 
 def _key(key: object) -> str:
