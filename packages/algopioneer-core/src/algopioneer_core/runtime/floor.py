@@ -15,6 +15,7 @@ from algopioneer_core.domain.events import AccountEvent, Event, OrderFilled, Ris
 from algopioneer_core.domain.execution_reports import ExecutionReport
 from algopioneer_core.domain.instruments import InstrumentId
 from algopioneer_core.domain.orders import Order
+from algopioneer_core.domain.positions import Position
 from algopioneer_core.engine.order_manager import PastOrder
 from algopioneer_core.engine.risk import RiskGate
 from algopioneer_core.runtime.account_routing import shares_of
@@ -160,6 +161,15 @@ class Floor:
             for runner in self.runners.values()
             for order in runner.engine.orders.working.values()
             if order.intent.instrument_id.venue == venue
+        ]
+
+    def positions(self, venue: str) -> list[Position]:
+        """Return what the strategies have at *venue*, flat or not."""
+        return [
+            position
+            for runner in self.runners.values()
+            for key, position in runner.engine.portfolio.positions.items()
+            if key.venue == venue
         ]
 
     def remembers(self, client_order_id: str) -> bool:

@@ -19,7 +19,6 @@ from algopioneer_core.domain.instruments import InstrumentId
 from algopioneer_core.domain.market_data import NS_PER_SECOND
 from algopioneer_core.domain.money import ZERO, Money, Quantity, add, sub
 from algopioneer_core.domain.orders import Order, OrderStatus
-from algopioneer_core.domain.positions import Position
 from algopioneer_core.journal.journal import Journal
 from algopioneer_core.ports import Clock, Execution
 from algopioneer_core.runtime.announcements import Say, silent
@@ -331,7 +330,7 @@ class Reconciler:
             theirs = await self._execution.positions()
         except UnsupportedOperation:
             return []
-        ours = as_a_venue_shows(self._positions())
+        ours = as_a_venue_shows(self._floor.positions(self.venue))
         if self._foreign is None:  # the first look: what is there besides is somebody else's
             self._foreign = {
                 key: sub(theirs.get(key, ZERO), held)
@@ -339,7 +338,7 @@ class Reconciler:
                 if theirs.get(key, ZERO) != held
             }
             self._tell_first(self._foreign)
-        coins = same_coins(each.instrument for each in self._positions())
+        coins = same_coins(each.instrument for each in self._floor.positions(self.venue))
         for each in (each for key in unjudged for each in coins.get(key, (key,))):
             ours.pop(each, None)
         return compare_positions(ours, self._foreign, theirs, self._marks(), self._rules, coins)
@@ -355,15 +354,6 @@ class Reconciler:
             each.intent.instrument_id
             for each in self._floor.working(self.venue)
             if each.status is OrderStatus.UNKNOWN or each.client_order_id in in_flight
-        ]
-
-    def _positions(self) -> list[Position]:
-        """Return what the strategies have at this venue, flat or not."""
-        return [
-            position
-            for runner in self._floor.runners.values()
-            for key, position in runner.engine.portfolio.positions.items()
-            if key.venue == self.venue
         ]
 
     def _marks(self) -> dict[InstrumentId, Money]:

@@ -11,7 +11,6 @@ import functools
 import gc
 import os
 import re
-import signal
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -34,6 +33,7 @@ from algopioneer_core.testing.simulation_books import InvariantBroken
 from algopioneer_core.testing.simulation_history import History, draw_history, shrink
 from algopioneer_core.testing.simulation_strategies import strategies_of
 from algopioneer_core.testing.simulation_venue import MakeVenue, simulated_venues
+from algopioneer_core.testing.time_limit import within
 
 __all__ = [
     "REFERENCE_VENUE",
@@ -101,7 +101,7 @@ def run_seed(
 
     try:
         make, began_s = _venues()[venue], _processor_s()
-        with _within(_LONGEST_S + minutes):
+        with within(_LONGEST_S + minutes):
             outcome = simulate(seed, _host(), history=history, venue=make, keep=keep)
         return evolve(outcome, processor_s=_processor_s() - began_s)
     except Exception as error:
@@ -115,38 +115,6 @@ def _processor_s() -> float:
     """Return the processor time that this process has used, of itself and for it."""
     times = os.times()
     return times.user + times.system
-
-
-@contextmanager
-def _within(seconds: float) -> Iterator[None]:
-    """
-    Let the block take so much processor time at most, and ten times as long by the clock.
-
-    Virtual time moves only when every task waits, so tasks that never wait would never end. The
-    clock catches what waits for something outside virtual time, and leaves a busy machine its time.
-    Where the system has no such timers there is no limit.
-    """
-    if not hasattr(signal, "setitimer"):
-        yield
-        return
-
-    def end(number: int, _: object) -> None:
-        raise InvariantBroken(
-            f"it did not end within {seconds} s of work: does a task never wait?"
-            if number == signal.SIGPROF
-            else f"it did not end within {10 * seconds} s: does a task wait for what never comes?"
-        )
-
-    timers = ((signal.ITIMER_PROF, signal.SIGPROF, 1), (signal.ITIMER_REAL, signal.SIGALRM, 10))
-    handlers = [signal.signal(number, end) for _, number, _ in timers]
-    others = [signal.setitimer(timer, seconds * times) for timer, _, times in timers]
-    try:
-        yield
-    finally:  # a test may be timed by the same timers
-        for (timer, number, _), handler, other in zip(timers, handlers, others, strict=True):
-            signal.setitimer(timer, 0)
-            signal.signal(number, handler)
-            signal.setitimer(timer, *other)
 
 
 def usual_venue(seed: int) -> str:

@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 import pytest
 
-from algopioneer_core.testing.simulate import _within
 from algopioneer_core.testing.simulation_books import InvariantBroken
+from algopioneer_core.testing.time_limit import within
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="the system has no timers")
 
@@ -18,13 +18,13 @@ def _for_ever(step: Callable[[], object]) -> None:
 
 def test_what_never_waits_is_ended_by_its_work() -> None:
     """Whatever else the machine does meanwhile."""
-    with pytest.raises(InvariantBroken, match="of work: does a task never wait"), _within(0.02):
+    with pytest.raises(InvariantBroken, match="of work: does a task never wait"), within(0.02):
         _for_ever(bool)
 
 
 def test_what_waits_for_ever_is_ended_by_the_clock() -> None:
     """Ten times as late, since a busy machine is no reason."""
-    with pytest.raises(InvariantBroken, match="wait for what never comes"), _within(0.005):
+    with pytest.raises(InvariantBroken, match="wait for what never comes"), within(0.005):
         _for_ever(signal.pause)
 
 
@@ -32,7 +32,7 @@ def test_what_ends_leaves_the_timers_as_they_were() -> None:
     """The next history has all of its time, and the test's own limit stays."""
     timers = (signal.ITIMER_PROF, signal.ITIMER_REAL)
     before = [signal.getitimer(timer)[0] > 0 for timer in timers]
-    with _within(5):
+    with within(5):
         pass
 
     assert before == [signal.getitimer(timer)[0] > 0 for timer in timers]
