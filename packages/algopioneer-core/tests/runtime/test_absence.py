@@ -40,6 +40,9 @@ def watched(held: str | None) -> tuple[Reconciler, list[str]]:
     portfolio = Portfolio((BITCOIN,), Decimal(1_000))
     portfolio.mark_price(BITCOIN.id, Decimal(100), 0)
     runner = SimpleNamespace(engine=SimpleNamespace(portfolio=portfolio))
+    floor = SimpleNamespace(
+        runners={"only": runner}, positions=lambda _: list(portfolio.positions.values())
+    )
     saved = {"foreign": {str(BITCOIN.id): str(FOREIGN)}}
     told: list[str] = []
 
@@ -50,7 +53,7 @@ def watched(held: str | None) -> tuple[Reconciler, list[str]]:
         BITCOIN.id.venue,
         cast("Any", Account(held)),
         cast("Any", None),
-        cast("Any", SimpleNamespace(runners={"only": runner})),
+        cast("Any", floor),
         cast("Any", SimpleNamespace(latest_snapshot=lambda _: (1, saved))),
         VirtualClock(),
         alarm=cast("Any", alarm),
