@@ -80,6 +80,7 @@ class SimulatedCoinbase:
     name = VENUE
     pushes_bars = False
     tells_each_fill = True
+    holds_back = False
 
     def __init__(self, clock: Clock, draw: Callable[[], float]) -> None:
         manners = Manners(
@@ -98,8 +99,8 @@ class SimulatedCoinbase:
         self.executed: list[Fill] = []
         """All fills of them."""
         self.executed_foreign: list[Fill] = []
-        self.hasty: tuple[str, ...] = ()  # what is asked over its wires is not looked at
         """The fills of everybody else."""
+        self.hasty: tuple[str, ...] = ()  # what is asked over its wires is not looked at
         self._clock = clock
         self._foreign: dict[str, None] = {}
         self._closures = 0

@@ -77,8 +77,7 @@ class _Desk:
 
     def send(self, side: Side = Side.BUY, **terms: Any) -> str:
         """Hand an order to the pump; return its id."""
-        intent = OrderIntent(instrument_id=BITCOIN.id, side=side, quantity=Decimal(2), **terms)
-        order = self.bench.make(intent, VirtualClock().now_ns())
+        order = self.bench.make(_wish(side, **terms), VirtualClock().now_ns())
         self._sequence += 1
         self.pump.submit(order, self._sequence)
         return order.client_order_id
@@ -121,6 +120,10 @@ class _Desk:
             yield
             await wait_all_blocked()
             tasks.cancel_scope.cancel()
+
+
+def _wish(side: Side = Side.BUY, **terms: Any) -> OrderIntent:
+    return OrderIntent(instrument_id=BITCOIN.id, side=side, quantity=Decimal(2), **terms)
 
 
 def _fill(order: Order, quantity: str = "2") -> OrderFilled:
@@ -317,6 +320,21 @@ async def test_what_is_proven_absent_ends_and_is_not_sent_under_another_id() -> 
     assert desk.status(key) is _S.REJECTED
     assert desk.venue.asked("submit") == [key]
     assert [at for at, what, _ in desk.venue.log if what == "order"][1] >= 20
+
+
+async def test_what_was_never_acknowledged_may_be_absent_before_its_answer_is_late() -> None:
+    """A restart sends a cancel of what never arrived, and no stream tells what becomes of it."""
+    desk = _Desk()
+    desk.pump.health.problem = "its private stream is down"
+    desk.venue.lookups.append(ProvenAbsent())
+    async with desk.running():
+        key = desk.bench.make(_wish(), VirtualClock().now_ns()).client_order_id
+        desk.cancel(key)
+        await anyio.sleep(60)
+
+    assert desk.venue.asked("submit") == []
+    assert desk.bench.told(key) == ["OrderUnknown", "OrderAbsent"]
+    assert desk.status(key) is _S.REJECTED
 
 
 async def test_an_order_is_absent_only_once_the_account_agrees() -> None:
@@ -683,15 +701,15 @@ async def test_a_way_out_at_once_goes_before_one_that_rests_at_a_limit() -> None
         resting = desk.send(**_resting("90"), reduce_only=True)
         await wait_all_blocked()
         out = desk.send(Side.SELL, reduce_only=True)
-        await anyio.sleep(6)
+        await anyio.sleep(3)
         desk.bench.hear(OrderCanceled(resting, 0))
         await wait_all_blocked()
 
-    assert desk.venue.log[1:] == [(5, "cancel", resting), (6, "submit", out)]
+    assert desk.venue.log[1:] == [(2.5, "cancel", resting), (3, "submit", out)]
 
 
 async def test_a_reduction_does_not_wait_for_ever_for_our_own_order() -> None:
-    """To get out comes first: after its wait a reduction goes all the same."""
+    """To get out comes first: after half the wait a reduction goes all the same."""
     desk = _Desk()
     async with desk.running():
         protection = desk.send(type=OrderType.STOP, stop_price=Decimal(110), reduce_only=True)
@@ -699,8 +717,23 @@ async def test_a_reduction_does_not_wait_for_ever_for_our_own_order() -> None:
         out = desk.send(Side.SELL, reduce_only=True)
         await anyio.sleep(6)
 
-    assert (5, "submit", out) in desk.venue.log
+    assert (2.5, "submit", out) in desk.venue.log
     assert desk.status(protection) is _S.OPEN
+
+
+async def test_a_way_out_goes_before_whoever_ordered_it_loses_patience() -> None:
+    """Whatever became of an exit in its way: legs cancel what has not gone in ten seconds."""
+    desk = _Desk()
+    async with desk.running():
+        desk.venue.submits.append(never)
+        desk.venue.lookups.extend([NotYetKnown(0)] * 99)
+        other = desk.send(**_resting("90"), reduce_only=True)
+        await anyio.sleep(11)
+        assert desk.status(other) is _S.UNKNOWN
+        out = desk.send(Side.SELL, reduce_only=True)
+        await anyio.sleep(9)
+
+    assert out in desk.venue.asked("submit")
 
 
 async def test_a_cancel_gets_an_order_out_of_its_wait_for_another() -> None:

@@ -42,7 +42,7 @@ from algopioneer_core.runtime.execution_rules import ExecutionRules
 from algopioneer_core.runtime.inquiries import Inquiries
 from algopioneer_core.runtime.own_orders import as_sent
 from algopioneer_core.runtime.sequencing import Owners, Sequencer
-from algopioneer_core.runtime.unknown_orders import agrees_always
+from algopioneer_core.runtime.unknown_orders import UNPROVEN, agrees_always
 from algopioneer_core.runtime.venue_health import VenueHealth
 from algopioneer_core.runtime.wake import Wake
 from algopioneer_core.wire.backoff import Backoff, BackoffPolicy
@@ -53,8 +53,6 @@ __all__ = ["Durable", "ExecutionPump"]
 _CANCEL: Final = 0
 _REDUCE: Final = 1
 _RAISE: Final = 2
-_UNPROVEN: Final = (OrderStatus.PENDING, OrderStatus.PENDING_CANCEL)
-"""States in which nothing but our own sending says that the venue has the order."""
 _PATIENCE: Final = BackoffPolicy(
     base_ns=NS_PER_SECOND // 4, cap_ns=30 * NS_PER_SECOND, floor_ns=NS_PER_SECOND // 20
 )
@@ -349,12 +347,12 @@ class ExecutionPump:
             self.inquire(item.key)
 
     def _refuse(self, item: _Item, reason: str) -> None:
-        if self._current(item.key).status in _UNPROVEN:
+        if self._current(item.key).status in UNPROVEN:
             self._report(OrderRejected(item.key, self._clock.now_ns(), reason))
 
     def _lost(self, item: _Item, error: VenueError) -> None:
         """Take note that an answer was lost; what the stream has proven meanwhile stays known."""
-        if self._current(item.key).status in _UNPROVEN:
+        if self._current(item.key).status in UNPROVEN:
             self._report(OrderUnknown(item.key, self._clock.now_ns(), str(error)))
         if self._current(item.key).status is OrderStatus.UNKNOWN:
             self.inquire(item.key)

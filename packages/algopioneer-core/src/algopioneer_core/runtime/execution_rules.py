@@ -40,7 +40,7 @@ class ExecutionRules:
     crossing_wait_s: Decimal = option(
         Decimal(5),
         help="How long an order waits for an opposite one of ours that it would trade with, "
-        "and again for the end of one that is taken back for it.",
+        "and again for the end of one that is taken back for it; a way out, half as long.",
         unit="s",
         validator=positive,
         section="Execution",

@@ -6,10 +6,11 @@ import anyio
 import anyio.abc
 
 from algopioneer_core.domain.errors import UnknownOrder, VenueError
+from algopioneer_core.domain.events import OrderAbsent, OrderUnknown
 from algopioneer_core.domain.execution_reports import ExecutionReport
 from algopioneer_core.domain.orders import Order, OrderStatus
 from algopioneer_core.ports import Clock, Execution
-from algopioneer_core.runtime.unknown_orders import agrees_always, learn_fate
+from algopioneer_core.runtime.unknown_orders import UNPROVEN, agrees_always, learn_fate
 
 __all__ = ["Inquiries"]
 
@@ -114,11 +115,26 @@ class Inquiries:
             self._execution,
             self._current(key),
             self._clock,
-            report=self._report,
+            report=self._tell,
             wants_more=lambda: self._wants_more(key),
             draw=self._draw,
             agrees=self._agrees,
         )
+
+    def _tell(self, report: ExecutionReport) -> None:
+        """
+        Report what was learnt. What was never acknowledged becomes unknown before it is absent.
+
+        An order may be asked about before its answer is late: after a restart, or since its cancel
+        was taken while no stream tells. One that was acknowledged is not: a venue that denies it
+        then contradicts itself, and that is for a person.
+        """
+        if isinstance(report, OrderAbsent):
+            order = self._current(report.client_order_id)
+            if order.status in UNPROVEN and not (order.venue_order_id or order.fill_ids):
+                why = "the venue was asked before it had answered"
+                self._report(OrderUnknown(report.client_order_id, report.ts_event, why))
+        self._report(report)
 
     def _wants_more(self, key: str) -> bool:
         if not self._current(key).status.is_working:

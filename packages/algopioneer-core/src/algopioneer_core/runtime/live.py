@@ -216,14 +216,17 @@ class LiveDriver:
                     strategies.start_soon(self._end_in_time)
                     await stop.wait()
                     self._reloading.cancel()
-                    await wind_down(
-                        self._floor, self._clock, self._alarm, self._plan.stop_deadline_ns
-                    )
+                    await self._wind_down()
                     strategies.cancel_scope.cancel()
                 venues.cancel_scope.cancel()
             await self._saver.flush()
             services.cancel_scope.cancel()
         return stop.reason
+
+    async def _wind_down(self) -> None:
+        lags = [each.capabilities.absence_after_ns for each in self._venues.values()]
+        deadline_ns, lag_ns = self._plan.stop_deadline_ns, max(lags, default=0)
+        await wind_down(self._floor, self._clock, self._alarm, deadline_ns, lag_ns)
 
     async def _unless_stopped(
         self, wait: Callable[[anyio.abc.TaskGroup], Awaitable[None]], venues: anyio.abc.TaskGroup

@@ -34,7 +34,7 @@ from algopioneer_core.runtime.reconciliation import (
     missing_fills,
 )
 from algopioneer_core.runtime.shared_coins import as_a_venue_shows, same_coins
-from algopioneer_core.runtime.unknown_orders import OVERLAP_NS
+from algopioneer_core.runtime.unknown_orders import OVERLAP_NS, UNPROVEN
 from algopioneer_core.runtime.wake import Wake
 from algopioneer_core.telemetry.events import LogEvent
 from algopioneer_core.wire.backoff import Backoff, BackoffPolicy
@@ -48,8 +48,6 @@ _ON_ITS_WAY_NS: Final = 180 * NS_PER_SECOND
 """For how long an order that works may explain the same drift: no list lags longer."""
 _TELL_AFTER: Final = 5
 """Failures in a row after which a person is told."""
-_UNPROVEN: Final = (OrderStatus.PENDING, OrderStatus.PENDING_CANCEL)
-"""States in which nothing but our own intent says that the venue has the order."""
 _DURABLE: Final = 0
 """The sequence to wait for where an entry has been on the disk since an earlier life."""
 _NOT_YET: Final = "it has not been reconciled since its private stream came up"
@@ -247,7 +245,7 @@ class Reconciler:
 
     def _doubt(self, client_order_id: str) -> None:
         """Take what is only thought to be there for unknown: an earlier life may not have sent."""
-        if self._floor.current(client_order_id).status in _UNPROVEN:
+        if self._floor.current(client_order_id).status in UNPROVEN:
             message = "the venue does not list it as open"
             self._floor.report(OrderUnknown(client_order_id, self._clock.now_ns(), message))
 

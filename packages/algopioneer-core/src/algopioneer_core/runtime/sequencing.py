@@ -53,7 +53,8 @@ class Sequencer:
         working: Returns all orders of ours that may still trade at the venue.
         is_in_market: Whether the order with an id has been sent already.
         changed: Waits until an order may have changed.
-        wait_s: How long an order waits, and again once it has had another one taken back.
+        wait_s: How long an order waits, and again once it has had another one taken back; a way
+            out half as long.
         say: Takes the lines of the log.
     """
 
@@ -78,7 +79,7 @@ class Sequencer:
 
     async def clear(self, order: Order, sequence: int) -> str:
         """
-        Wait, twice `wait_s` at most, until *order* would trade with none of ours.
+        Wait, twice at most, until *order* would trade with none of ours.
 
         Args:
             order: About to be sent.
@@ -103,7 +104,9 @@ class Sequencer:
     async def _wait(
         self, order: Order, sequence: int, giving_way: tuple[Yielding, ...], asked: dict[str, None]
     ) -> None:
-        with anyio.move_on_after(self._wait_s):
+        # A way out goes in any case, and before whoever ordered it loses patience with it.
+        wait_s = self._wait_s / 2 if order.intent.reduce_only else self._wait_s
+        with anyio.move_on_after(wait_s):
             while (other := self._crossed(order)) is not None:
                 key = other.client_order_id
                 if key not in asked and self._yielding(order, other) in giving_way:

@@ -23,10 +23,12 @@ from algopioneer_core.domain.orders import Order, OrderStatus
 from algopioneer_core.ports import Clock, Execution, Found, NotYetKnown
 from algopioneer_core.wire.backoff import Backoff, BackoffPolicy
 
-__all__ = ["OVERLAP_NS", "agrees_always", "learn_fate", "reports_of"]
+__all__ = ["OVERLAP_NS", "UNPROVEN", "agrees_always", "learn_fate", "reports_of"]
 
 OVERLAP_NS: Final = 60 * NS_PER_SECOND
 """By how much more than needed fills are asked for: clocks of venues differ from ours."""
+UNPROVEN: Final = (OrderStatus.PENDING, OrderStatus.PENDING_CANCEL)
+"""States in which nothing but our own sending may say that the venue has the order."""
 _BETWEEN_QUESTIONS: Final = BackoffPolicy(
     base_ns=NS_PER_SECOND // 2, cap_ns=30 * NS_PER_SECOND, floor_ns=NS_PER_SECOND // 5
 )

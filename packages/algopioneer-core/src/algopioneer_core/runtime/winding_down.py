@@ -13,9 +13,14 @@ from algopioneer_core.runtime.stopping import STOPPING
 __all__ = ["wind_down"]
 
 
-async def wind_down(floor: Floor, clock: Clock, alarm: Alarm, deadline_ns: int) -> None:
+async def wind_down(
+    floor: Floor, clock: Clock, alarm: Alarm, deadline_ns: int, lag_ns: int = 0
+) -> None:
     """
     Open nothing new, drive legs to rest, cancel what is left; within *deadline_ns* for each.
+
+    The ends of what was cancelled may take *lag_ns* longer: for so long a venue's look-ups may show
+    what was before, and an end that the stream may have told without a part is looked up.
 
     The halt stays in the books: strategies still run until they are cancelled, and a process that
     dies on the way must not come back halted for good. The next start ends it. Cancelled, as by a
@@ -26,7 +31,7 @@ async def wind_down(floor: Floor, clock: Clock, alarm: Alarm, deadline_ns: int) 
         await _wait_for(lambda: _legs_rest(floor), floor, deadline_ns)
         floor.is_closed = True  # at once: a bar may lie in an inbox
         _cancel_everything(floor, clock)
-        await _wait_for(lambda: _nothing_works(floor), floor, deadline_ns)
+        await _wait_for(lambda: _nothing_works(floor), floor, deadline_ns + lag_ns)
     finally:
         _say_what_is_left(floor, clock, alarm)
 

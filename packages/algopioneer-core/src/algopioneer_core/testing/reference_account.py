@@ -222,6 +222,11 @@ class ReferenceAccount:
         for report in self._books.cancel(client_order_id):
             self.tell(report)
 
+    @property
+    def holds_back(self) -> bool:
+        """Whether something is told, or done, only with the next event or report."""
+        return bool(self._held or self._late)
+
     def end_delays(self) -> None:
         """Tell what was held back, and take out the orders whose cancels a fill has overtaken."""
         held, self._held = self._held, []
@@ -369,21 +374,13 @@ class ReferenceAccount:
         lag_ns = max(self._modes.read_lag_ns, _DELAY_NS if self._delayed_reads else 0)
         return self._clock.now_ns() - lag_ns
 
-    def slow_reads(self) -> None:
-        """Let look-ups lag."""
-        self._delayed_reads += 1
+    def slow_reads(self, by: int = 1) -> None:
+        """Let look-ups lag until as many calls have taken it back with -1."""
+        self._delayed_reads += by
 
-    def quick_reads(self) -> None:
-        """End one such fault."""
-        self._delayed_reads -= 1
-
-    def slow_answers(self) -> None:
-        """Let requests take long."""
-        self._slow += 1
-
-    def quick_answers(self) -> None:
-        """End one such fault."""
-        self._slow -= 1
+    def slow_answers(self, by: int = 1) -> None:
+        """Let requests take long until as many calls have taken it back with -1."""
+        self._slow += by
 
     async def _look(self) -> None:
         await self._reach()

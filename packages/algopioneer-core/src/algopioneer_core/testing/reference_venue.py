@@ -188,9 +188,9 @@ class ReferenceVenue:
         """Return what begins and what ends a fault that lasts."""
         account = self._account
         if kind is FaultKind.DELAYED_READ:
-            return account.slow_reads, account.quick_reads
+            return account.slow_reads, partial(account.slow_reads, -1)
         if kind is FaultKind.SLOW:
-            return account.slow_answers, account.quick_answers
+            return account.slow_answers, partial(account.slow_answers, -1)
         if kind is FaultKind.MARKET_CLOSED:
             return self._close, self._open
         if kind in (FaultKind.SILENCE, FaultKind.HALF_OPEN):

@@ -75,6 +75,11 @@ class SimulatedReference:
         """Whether reports are of single executions."""
         return not self.modes.cumulative_fills
 
+    @property
+    def holds_back(self) -> bool:
+        """Whether a report, or a cancel, waits for what comes next."""
+        return self.venue.execution.holds_back
+
     def serving(self) -> AbstractAsyncContextManager[None]:
         """Do nothing: it has no tasks."""
         return nullcontext()

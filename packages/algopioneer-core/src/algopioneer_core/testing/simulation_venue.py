@@ -95,6 +95,10 @@ class SimulatedVenue(Protocol):
         """Ids of orders that were sent before it was asked what it has, since reports come (again);
         nothing where a line does not tell."""
 
+    @property
+    def holds_back(self) -> bool:
+        """Whether it has something to tell that comes with the next event of its market."""
+
     def serving(self) -> AbstractAsyncContextManager[None]:
         """Serve for the length of a block."""
 

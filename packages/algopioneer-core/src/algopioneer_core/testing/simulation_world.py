@@ -147,7 +147,7 @@ class World:
         """Return what is quoted at this step; None for everything."""
         stirs = now_ns == self._stirred_until_ns or self._is_waited_for(now_ns)
         is_dense = self._is_dense and stirs and not self._rests_only
-        if self._streams or is_dense:
+        if self._streams or is_dense or self.venue.holds_back:
             return None
         working = (each.intent.instrument_id for each in self.venue.books.working())
         return {**self._quoted, **dict.fromkeys(working), **self.books.uneven_instruments}
@@ -162,13 +162,13 @@ class World:
         """
         Return whether the next quotes matter to somebody.
 
-        They do while orders work or legs are uneven; on a dense day also at the next step after an
-        order, whatever became of it.
+        They do while orders work, legs are uneven, or the venue holds something back until then;
+        on a dense day also at the next step after an order, whatever became of it.
         """
         venue = self.venue
         accepted = len(venue.accepted)
         stirs = self._is_dense and accepted != self._accepted
-        if stirs or venue.books.has_working:
+        if stirs or venue.books.has_working or venue.holds_back:
             self._stirred_until_ns = _next(now_ns, _WAITED_FOR_NS)
         self._accepted = accepted
         return now_ns < self._stirred_until_ns or self.books.is_uneven
