@@ -150,6 +150,20 @@ def test_repeated_fill_says_nothing_new() -> None:
     assert D(1) == after.filled_quantity
 
 
+def test_an_order_told_filled_lacks_fills_until_they_are_told_too() -> None:
+    """A silent stream dropped one that came before the last."""
+    manager = make_manager()
+    whole, part, resting = (manager.submit(_buy(), 5) for _ in range(3))
+    manager.apply(_report(whole, "10", "2", "w"))
+    manager.apply(evolve(_report(part, "10", "1", "p2"), complete=True))
+    manager.apply(_report(resting, "10", "1", "r"))
+
+    assert [part.client_order_id] == [each.client_order_id for each in manager.lacking_fills()]
+
+    manager.apply(_report(part, "10", "1", "p1"))
+    assert [] == manager.lacking_fills()
+
+
 def test_denied_order_is_known_and_never_works() -> None:
     """What our own rules refused keeps the reason, and nothing can be heard of it."""
     manager = make_manager()

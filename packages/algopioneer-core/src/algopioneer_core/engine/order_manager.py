@@ -212,6 +212,14 @@ class OrderManager:
         """Return whether an order is here, without a look anywhere else."""
         return client_order_id in self._orders
 
+    def lacking_fills(self) -> list[Order]:
+        """Return the orders that were told filled, some of whose fills are still to come."""
+        return [
+            each
+            for each in self._orders.values()
+            if each.status is OrderStatus.FILLED and each.remaining_quantity
+        ]
+
     @property
     def remembered(self) -> int:
         """How many orders are here: those that work, and the latest that ended."""

@@ -163,6 +163,16 @@ class Floor:
             if order.intent.instrument_id.venue == venue
         ]
 
+    def may_have_filled(self, venue: str) -> Iterable[Order]:
+        """Return all orders of ours at *venue* of which fills may still be told."""
+        lacking = (
+            order
+            for runner in self.runners.values()
+            for order in runner.engine.orders.lacking_fills()
+            if order.intent.instrument_id.venue == venue
+        )
+        return [*self.working(venue), *lacking]
+
     def positions(self, venue: str) -> list[Position]:
         """Return what the strategies have at *venue*, flat or not."""
         return [

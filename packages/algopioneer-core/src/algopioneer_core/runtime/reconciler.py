@@ -315,8 +315,8 @@ class Reconciler:
                 self._act(drift)
 
     def _is_late(self, drift: Drift) -> bool:
-        """Return whether *drift* may be a fill of a working order that is still to be told of."""
-        if not may_be_on_its_way(drift, self._floor.working(self.venue)):
+        """Return whether *drift* may be a fill of an order that is still to be told of."""
+        if not may_be_on_its_way(drift, self._floor.may_have_filled(self.venue)):
             return False
         now_ns, key = self._clock.now_ns(), (drift.instrument_id, drift.unexplained)
         since_ns = self._late.setdefault(key, now_ns)
