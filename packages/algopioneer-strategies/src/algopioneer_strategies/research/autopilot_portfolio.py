@@ -164,9 +164,8 @@ def replace_file(portfolio: Portfolio, text: str) -> None:
         OutputError: It cannot be written.
     """
     path = portfolio.path
-    draft = path.with_name(f".{path.name}.next")
-    try:
-        write_file(draft, text)
+
+    def check(draft: Path) -> None:
         pair_strategies(draft)
         if path.read_text(encoding="utf-8-sig") != portfolio.text:
             raise RefusedError(
@@ -174,6 +173,5 @@ def replace_file(portfolio: Portfolio, text: str) -> None:
                 where=str(path),
                 remedy="run autopilot again",
             )
-    finally:
-        draft.unlink(missing_ok=True)
-    write_file(path, text)
+
+    write_file(path, text, check=check)

@@ -6,7 +6,7 @@ the pairs in equal parts, and half of a part is what goes into the first leg.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
@@ -80,9 +80,15 @@ def _hedge_numbers(cell: PairsConfig, *, ratio: str) -> dict[str, str]:
             return {}
 
 
-def write_file(path: Path, text: str) -> None:
+def write_file(path: Path, text: str, *, check: Callable[[Path], object] = lambda _: None) -> None:
     """
     Write *text* to *path*, whole or not at all.
+
+    Args:
+        path: The file.
+        text: All of it.
+        check: Looks at what was written, beside *path*, before it takes its place; what it raises
+            leaves *path* as it was.
 
     Raises:
         OutputError: It cannot be written.
@@ -90,6 +96,7 @@ def write_file(path: Path, text: str) -> None:
     check_place(path)
     with draft_of(path, remedy="name a file that can be written") as draft:
         draft.write_text(text, encoding="utf-8")
+        check(draft)
 
 
 def check_place(path: Path) -> None:

@@ -32,9 +32,8 @@ def wanted_symbols(texts: Sequence[str], default: Mapping[str, str]) -> Wanted:
     Return what *texts* of the flag mean.
 
     Args:
-        texts: Symbols separated by commas; or one word `default`, `equities` or `crypto`
-            (`coins` is the same); or one
-            file with a symbol a line, in which `#` begins a comment.
+        texts: Symbols separated by commas; or one word `default`, `equities` or `crypto` (`coins`
+            is the same); or one file with a symbol a line, in which `#` begins a comment.
         default: What `default` stands for.
 
     Raises:
