@@ -328,7 +328,8 @@ class Reconciler:
             theirs = await self._execution.positions()
         except UnsupportedOperation:
             return []
-        ours = as_a_venue_shows(self._floor.positions(self.venue))
+        positions = self._floor.positions(self.venue)
+        ours = as_a_venue_shows(positions)
         if self._foreign is None:  # the first look: what is there besides is somebody else's
             self._foreign = {
                 key: sub(theirs.get(key, ZERO), held)
@@ -336,7 +337,7 @@ class Reconciler:
                 if theirs.get(key, ZERO) != held
             }
             self._tell_first(self._foreign)
-        coins = same_coins(each.instrument for each in self._floor.positions(self.venue))
+        coins = same_coins(each.instrument for each in positions)
         for each in (each for key in unjudged for each in coins.get(key, (key,))):
             ours.pop(each, None)
         return compare_positions(ours, self._foreign, theirs, self._marks(), self._rules, coins)

@@ -14,7 +14,7 @@ __all__ = ["wind_down"]
 
 
 async def wind_down(
-    floor: Floor, clock: Clock, alarm: Alarm, deadline_ns: int, lag_ns: int = 0
+    floor: Floor, clock: Clock, alarm: Alarm, deadline_ns: int, lag_ns: int
 ) -> None:
     """
     Open nothing new, drive legs to rest, cancel what is left; within *deadline_ns* for each.
