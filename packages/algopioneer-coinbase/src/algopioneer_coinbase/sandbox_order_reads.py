@@ -48,11 +48,13 @@ class OrderReads:
     def __init__(self, trading: Trading) -> None:
         self._trading = trading
         self._exchange = trading.exchange
+        self._rows: dict[FiledOrder, tuple[tuple[object, ...], Json]] = {}
+        self._fill_rows: dict[FiledOrder, list[Json]] = {}
 
     def order(self, request: Request) -> Any:
         """Show one order."""
         name = request.path.rpartition("/")[2]
-        filed = next((each for each in self._visible() if each.order_id == name), None)
+        filed = next(iter(self._visible([name])), None)
         if filed is None:
             raise Failure(error_answer(404, "NOT_FOUND", f"order with id {name} not found"))
         return {"order": self._row(filed)}
@@ -62,7 +64,7 @@ class OrderReads:
         start, end = times_of(request, "start_date", "end_date")
         rows = [
             row
-            for each in self._visible()
+            for each in self._visible(request.query.get("order_ids"))
             if _is_within(each.placed.placed_ns, start, end)
             and _is_asked_for(row := self._row(each), request, _OF_ORDERS)
         ]
@@ -82,29 +84,43 @@ class OrderReads:
     def _fills(self, request: Request) -> Iterator[tuple[int, Json]]:
         """Yield the fills that are asked for, each with its time."""
         start, end = times_of(request, "start_sequence_timestamp", "end_sequence_timestamp")
-        for each in self._visible():
+        for each in self._visible(request.query.get("order_ids")):
             if not each.placed.fills or not _is_asked_for(self._row(each), request, _OF_FILLS):
                 continue
-            for fill in each.placed.fills:
-                row = fill_json(each.placed, fill)
+            for fill, row in zip(each.placed.fills, self._rows_of_fills(each), strict=True):
                 if _is_within(fill.ts_event, start, end) and _is_asked_for(row, request, _TRADES):
                     yield fill.ts_event, row
 
-    def _visible(self) -> Iterable[FiledOrder]:
-        """Return what look-ups show, newest first."""
+    def _visible(self, order_ids: Sequence[str] | None) -> Iterable[FiledOrder]:
+        """Return what look-ups show of the orders with these ids, or of all; newest first."""
         until_ns = self._exchange.clock.now_ns() - self._trading.manners.read_lag_ns
         if self._exchange.faults["delayed_read"]:
             until_ns -= _LATE_NS
-        filed: Sequence[FiledOrder] = list(self._trading.filed.values())
-        return (each for each in reversed(filed) if each.placed.placed_ns <= until_ns)
+        filed = self._trading.filed
+        named = filed if order_ids is None else [each for each in filed if each in order_ids]
+        shown = [filed[each] for each in named]
+        return (each for each in reversed(shown) if each.placed.placed_ns <= until_ns)
+
+    # --- rows --------------------------------------------------------------------------------
 
     def _row(self, filed: FiledOrder) -> Json:
+        """Return an order as it is shown; written anew where it has changed since it last was."""
         order = filed.placed.order
-        instrument = self._exchange.books.instruments[order.intent.instrument_id]
+        kind = self._trading.products[order.intent.instrument_id.symbol]["product_type"]
         hold = self._exchange.hold_of(order)
-        row = order_json(filed.placed, filed.form, filed.status, hold)
-        kind = self._trading.products[instrument.id.symbol]["product_type"]
-        return {**row, "product_type": kind, "edit_history": list(filed.edits)}
+        now = (order, filed.form, filed.status, hold, kind, len(filed.edits))
+        before, row = self._rows.get(filed, ((), {}))
+        if now != before:
+            written = order_json(filed.placed, filed.form, filed.status, hold)
+            row = {**written, "product_type": kind, "edit_history": list(filed.edits)}
+            self._rows[filed] = now, row
+        return row
+
+    def _rows_of_fills(self, filed: FiledOrder) -> list[Json]:
+        """Return all fills of an order as they are shown; one never changes."""
+        rows = self._fill_rows.setdefault(filed, [])
+        rows += (fill_json(filed.placed, fill) for fill in filed.placed.fills[len(rows) :])
+        return rows
 
 
 def _is_within(time_ns: int, start_ns: int, end_ns: int) -> bool:
