@@ -1,20 +1,14 @@
 """People ask a running session for things; kills and restarts in between change nothing."""
 
 import shutil
-from collections.abc import Callable, Coroutine
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import anyio
 import pytest
 
-from algopioneer_core.bootstrap.flattening import without_minds
 from algopioneer_core.bootstrap.host import load_host
 from algopioneer_core.bootstrap.session_config import CheckedSession, check_session
-from algopioneer_core.bootstrap.session_plan import session_plan
-from algopioneer_core.bootstrap.surroundings import chance
-from algopioneer_core.bootstrap.venues import made_venue
 from algopioneer_core.config.session import read_session
 from algopioneer_core.domain.events import OrderFilled, RiskHalted
 from algopioneer_core.domain.fills import Side
@@ -22,13 +16,10 @@ from algopioneer_core.domain.instruments import InstrumentId
 from algopioneer_core.journal.control import ControlAction, ControlBox
 from algopioneer_core.journal.entries import EntryKind, StoredEntry
 from algopioneer_core.journal.errors import JournalError
-from algopioneer_core.journal.journal import open_journal
-from algopioneer_core.runtime.announcements import Say, silent
 from algopioneer_core.runtime.session import Session
-from algopioneer_core.runtime.session_result import SessionResult
 from algopioneer_core.runtime.status import SessionStatus, StrategyState, session_status
 from algopioneer_core.telemetry.events import LogEvent
-from algopioneer_core.testing.clocks import VirtualClock, run_inline
+from tests.virtual_sessions import rows_of, run_virtually
 
 BARS = Path(__file__).resolve().parent.parent / "examples/data/made-up-1h.csv"
 SESSION = """
@@ -63,64 +54,16 @@ long_window = 48
 daily_loss_fraction = "off"
 """
 DEMO = InstrumentId("replay", "DEMO-USD")
-Operate = Callable[[Session, ControlBox], Coroutine[Any, Any, None]]
 
 
 class Killed(Exception):
     """The end of a session that did not end by itself."""
 
 
-async def _nobody(_: Session, __: ControlBox) -> None:
-    """Ask for nothing."""
-
-
 def _checked(folder: Path, resume: str = "cursor") -> CheckedSession:
     path = folder / "run.toml"
     path.write_text(SESSION.format(resume=resume, bars=BARS), "utf-8")
     return check_session(read_session(path, {}), load_host())
-
-
-async def _run(
-    folder: Path,
-    checked: CheckedSession,
-    operate: Operate = _nobody,
-    *,
-    flatten: bool = False,
-    say: Say = silent,
-) -> SessionResult:
-    """Run the session in *folder*, in virtual time, with *operate* beside it."""
-    (venue,) = checked.venues
-    path = folder / "paper.journal"
-    async with (
-        open_journal(path, make_uuid=lambda: "0" * 32, run_blocking=run_inline) as journal,
-        made_venue(venue.spec, venue.config) as market,
-    ):
-        assert venue.paper is not None
-        async with made_venue(venue.paper, venue.paper_config, shadow=market) as paper:
-            plan = await session_plan(checked, {paper.name: paper})
-            with ControlBox(path) as box:
-                session = Session(
-                    without_minds(plan) if flatten else plan,
-                    {paper.name: paper},
-                    journal,
-                    clock=VirtualClock(),
-                    chance=chance(1, journal.uuid),
-                    control=box,
-                    until_flat=flatten,
-                    run_blocking=run_inline,
-                    say=say,
-                )
-                async with anyio.create_task_group() as tasks:
-                    tasks.start_soon(operate, session, box)
-                    result = await session.run()
-                    tasks.cancel_scope.cancel()
-    return result
-
-
-async def _rows(folder: Path) -> list[StoredEntry]:
-    path = folder / "paper.journal"
-    async with open_journal(path, make_uuid=str, run_blocking=run_inline, create=False) as journal:
-        return list(journal.read())
 
 
 def _of(rows: list[StoredEntry], kind: EntryKind) -> list[StoredEntry]:
@@ -158,14 +101,14 @@ async def test_requests_are_obeyed_again_at_their_places_after_a_kill(tmp_path: 
         await anyio.sleep(100)
         _copy(folder, killed)
 
-    whole = await _run(folder, _checked(folder), operate)
-    again = await _run(killed, _checked(killed))
+    whole = await run_virtually(folder, _checked(folder), operate)
+    again = await run_virtually(killed, _checked(killed))
 
     assert whole.equity == again.equity
     kinds = (EntryKind.CONTROL, EntryKind.INTENT, EntryKind.TRADE, EntryKind.DENIED)
     for kind in kinds:
-        assert _said(_of(await _rows(folder), kind)) == _said(_of(await _rows(killed), kind))
-    halt, resume = _of(await _rows(killed), EntryKind.CONTROL)
+        assert _said(_of(await rows_of(folder), kind)) == _said(_of(await rows_of(killed), kind))
+    halt, resume = _of(await rows_of(killed), EntryKind.CONTROL)
     assert "lunch" == halt.entry.body["reason"]
     assert 60 <= halt.entry.body["place"] <= 62
     assert 260 <= resume.entry.body["place"] <= 262
@@ -178,9 +121,9 @@ async def test_nothing_is_opened_between_halt_and_resume(tmp_path: Path) -> None
         await anyio.sleep(60)
         box.request(ControlAction.HALT, ts_ns=1)
 
-    await _run(tmp_path, _checked(tmp_path), operate)
+    await run_virtually(tmp_path, _checked(tmp_path), operate)
 
-    rows = await _rows(tmp_path)
+    rows = await rows_of(tmp_path)
     (halt,) = _of(rows, EntryKind.CONTROL)
     later = [row.entry.body for row in _of(rows, EntryKind.INTENT) if row.sequence > halt.sequence]
     assert all(order.intent.reduce_only for order in later)
@@ -191,11 +134,11 @@ async def test_a_halt_asked_for_while_nothing_ran_holds_from_the_start(tmp_path:
     """The request lies beside the journal until a session starts."""
     with ControlBox(tmp_path / "paper.journal") as box:
         number = box.request(ControlAction.HALT, ts_ns=1)
-        result = await _run(tmp_path, _checked(tmp_path))
+        result = await run_virtually(tmp_path, _checked(tmp_path))
         assert "done: halt all strategies" == box.answer_to(number)
 
     assert 0 == result.trades
-    assert [] == _of(await _rows(tmp_path), EntryKind.INTENT)
+    assert [] == _of(await rows_of(tmp_path), EntryKind.INTENT)
 
 
 async def test_status_says_how_a_session_stands(tmp_path: Path) -> None:
@@ -213,7 +156,7 @@ async def test_status_says_how_a_session_stands(tmp_path: Path) -> None:
         seen.append(session_status(session))
         session.stop.ask("enough")
 
-    await _run(tmp_path, _checked(tmp_path), operate)
+    await run_virtually(tmp_path, _checked(tmp_path), operate)
 
     before, holding, halted = seen
     assert [] == [each for each in before.strategies if each.held]
@@ -243,10 +186,10 @@ async def test_what_is_derived_again_is_not_said_again(tmp_path: Path) -> None:
         raise Killed
 
     with pytest.RaisesGroup(Killed, allow_unwrapped=True, flatten_subgroups=True):
-        await _run(folder, _checked(folder), operate, say=say)
-    await _run(killed, _checked(killed), say=say)
+        await run_virtually(folder, _checked(folder), operate, say=say)
+    await run_virtually(killed, _checked(killed), say=say)
 
-    assert len(lines) == len(set(lines)) == len(_of(await _rows(killed), EntryKind.INTENT))
+    assert len(lines) == len(set(lines)) == len(_of(await rows_of(killed), EntryKind.INTENT))
 
 
 async def test_requests_that_cannot_be_read_are_told_once(
@@ -263,10 +206,10 @@ async def test_requests_that_cannot_be_read_are_told_once(
             await anyio.sleep(100)
         box.request(ControlAction.HALT, ts_ns=1)
 
-    result = await _run(tmp_path, _checked(tmp_path), operate)
+    result = await run_virtually(tmp_path, _checked(tmp_path), operate)
 
     assert "the feed has ended" == result.reason
-    rows = await _rows(tmp_path)
+    rows = await rows_of(tmp_path)
     (alert,) = _of(rows, EntryKind.ALERT)
     assert "requests to this session cannot be read" == alert.entry.body["subject"]
     assert 1 == len(_of(rows, EntryKind.CONTROL))
@@ -284,10 +227,10 @@ async def test_flatten_closes_one_strategy_and_leaves_the_other(tmp_path: Path) 
         await anyio.sleep(5)
         held.extend((fast.holds, slow.holds))
 
-    await _run(tmp_path, _checked(tmp_path), operate)
+    await run_virtually(tmp_path, _checked(tmp_path), operate)
 
     assert [False, True] == held
-    rows = await _rows(tmp_path)
+    rows = await rows_of(tmp_path)
     halts = [row.entry.body for row in rows if isinstance(row.entry.body, RiskHalted)]
     assert ["fast"] == [halt.strategy for halt in halts]
 
@@ -308,21 +251,21 @@ async def test_flatten_offline_closes_what_a_killed_session_left(
         _copy(folder, killed)
         session.stop.ask("enough")
 
-    await _run(folder, _checked(folder, resume), operate)
+    await run_virtually(folder, _checked(folder, resume), operate)
     with ControlBox(killed / "paper.journal") as box:
         box.request(ControlAction.FLATTEN, ts_ns=1)
-    result = await _run(killed, _checked(killed, resume), flatten=True)
+    result = await run_virtually(killed, _checked(killed, resume), flatten=True)
 
     assert ("nothing is held", {}, 0) == (result.reason, result.held, result.open_orders)
-    rows = await _rows(killed)
+    rows = await rows_of(killed)
     (control,) = _of(rows, EntryKind.CONTROL)
     fills = [row for row in rows if isinstance(row.entry.body, OrderFilled)]
     assert fills[0].sequence < control.sequence < fills[-1].sequence
     assert 0 == sum(_signed(row.entry.body) for row in fills)
-    again = await _run(killed, _checked(killed, resume))
+    again = await run_virtually(killed, _checked(killed, resume))
     assert {} == again.held
     assert [] == [
         row
-        for row in _of((await _rows(killed))[len(rows) :], EntryKind.INTENT)
+        for row in _of((await rows_of(killed))[len(rows) :], EntryKind.INTENT)
         if not row.entry.body.intent.reduce_only
     ]

@@ -5,6 +5,7 @@ from typing import Any
 
 import anyio
 import pytest
+from attrs import evolve
 
 from algopioneer_core.bootstrap.leg_deadlines import leg_deadlines
 from algopioneer_core.domain.market_data import NS_PER_SECOND, Bar, Quote
@@ -34,11 +35,12 @@ AT_ONCE = VenueModes().capabilities()
 IN_A_MINUTE = VenueModes(read_lag_ns=59 * NS_PER_SECOND).capabilities()
 """It takes a minute until an order that is shown nowhere is proven absent."""
 
+REPLAYED = evolve(AT_ONCE, lockstep=True)
+
 
 def _deadlines(rules: LegRules | None = None, **terms: Any) -> LegRules:
     usual: dict[str, Any] = {
         "is_given": False,
-        "resume": Resume.WALLCLOCK,
         "interval_ns": MINUTE_NS,
         "venues": [AT_ONCE, IN_A_MINUTE],
         "execution": ExecutionRules(),
@@ -68,10 +70,10 @@ def test_what_the_user_says_is_kept() -> None:
 
 def test_a_replay_has_no_deadline_that_no_bar_could_meet() -> None:
     """Orders fill at the next bar; longer patience than a bar is the user's wish."""
-    replayed = _deadlines(resume=Resume.CURSOR)
+    replayed = _deadlines(venues=[REPLAYED, REPLAYED])
     assert replayed.max_residual_s == PATIENT_RULES.max_residual_s
     patient = LegRules(patience_s=Decimal(100), max_residual_s=Decimal(200))
-    assert _deadlines(patient, resume=Resume.CURSOR) == patient
+    assert _deadlines(patient, venues=[REPLAYED]) == patient
 
 
 async def _told_after_a_lost_request(rules: LegRules) -> list[str]:

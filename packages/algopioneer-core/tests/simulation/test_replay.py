@@ -145,6 +145,19 @@ async def test_bars_before_the_beginning_are_history_only() -> None:
     assert [("A", 3), ("A", 4)] == await watch(venue)
 
 
+async def test_its_time_is_that_of_what_was_shown() -> None:
+    """Before anything was, of what comes; looking at it does not move the feed."""
+    venue, times = replay([2, 5, 9]), bars(FIRST, [2, 5, 9]).ts_ns
+    assert int(times[0]) == venue.market_time_ns()
+    await watch(venue, 2)
+    assert int(times[1]) == venue.market_time_ns()
+    again = replay([2, 5, 9])
+    assert int(times[0]) == again.market_time_ns()
+    again.restore(venue.snapshot())
+    assert int(times[1]) == again.market_time_ns()
+    assert [("A", 9)] == await watch(again)
+
+
 async def test_what_is_not_replayed_is_unsupported() -> None:
     """Other instruments, other intervals, and everything of an account."""
     venue = replay([1, 2])

@@ -11,7 +11,6 @@ from algopioneer_core.domain.market_data import NS_PER_SECOND
 from algopioneer_core.domain.money import add, divide_half_even
 from algopioneer_core.engine.leg_rules import LegRules
 from algopioneer_core.runtime.execution_rules import ExecutionRules
-from algopioneer_core.runtime.resume import Resume
 from algopioneer_core.simulation.spread_backtest import PATIENT_RULES
 
 __all__ = ["leg_deadlines"]
@@ -24,7 +23,6 @@ def leg_deadlines(
     rules: LegRules,
     *,
     is_given: bool,
-    resume: Resume,
     interval_ns: int,
     venues: Iterable[Capabilities],
     execution: ExecutionRules,
@@ -40,16 +38,16 @@ def leg_deadlines(
     Args:
         rules: As configured.
         is_given: Whether the user has set `max_residual_s`.
-        resume: How the session is resumed.
         interval_ns: Length of its bars.
         venues: What the venues of the legs can do.
         execution: How orders are sent.
     """
-    if resume is Resume.CURSOR:
+    able = tuple(venues)
+    if able and all(each.lockstep for each in able):
         return _without_deadlines(rules, interval_ns)
     if is_given:
         return rules
-    needed = max((_seconds_to_know(each, execution) for each in venues), default=Decimal(0))
+    needed = max((_seconds_to_know(each, execution) for each in able), default=Decimal(0))
     return evolve(rules, max_residual_s=max(rules.max_residual_s, needed))
 
 

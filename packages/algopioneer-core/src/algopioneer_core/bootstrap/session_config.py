@@ -129,6 +129,11 @@ class CheckedSession:
         return next(each for each in self.venues if each.table.name == name)
 
     @property
+    def replayed(self) -> bool:
+        """Whether its markets are of files: no bar comes late there, and none before its time."""
+        return all(venue.replayed for venue in self.venues)
+
+    @property
     def plugin_configs(self) -> tuple[Any, ...]:
         """The configuration objects of all plugins that have one: where secrets are."""
         configs = (

@@ -25,7 +25,6 @@ from algopioneer_core.history.intervals import format_interval
 from algopioneer_core.ports import FeeRates, Venue, pushed_of
 from algopioneer_core.runtime.bar_intake import BarOrigin
 from algopioneer_core.runtime.plan import SessionPlan, StrategyPlan
-from algopioneer_core.runtime.resume import Resume
 from algopioneer_core.settings import nearest
 from algopioneer_core.simulation.paper_fees import with_rates
 
@@ -74,9 +73,7 @@ async def session_plan(checked: CheckedSession, venues: Mapping[str, Venue]) -> 
         resume=checked.resume,
         record_inputs=config.journal.record_inputs,
         snapshot_every=config.journal.snapshot_every,
-        grace_ns=(
-            None if checked.resume is Resume.CURSOR else int(options.bar_grace_s * NS_PER_SECOND)
-        ),
+        grace_ns=None if checked.replayed else int(options.bar_grace_s * NS_PER_SECOND),
         stop_deadline_ns=int(options.stop_deadline_s * NS_PER_SECOND),
         fatal_after_ns=int(options.fatal_after_s * NS_PER_SECOND),
         run_for_ns=options.run_for_ns,
@@ -179,7 +176,6 @@ def _legs(
     return leg_deadlines(
         strategy.legs,
         is_given=table.deadline_given,
-        resume=checked.resume,
         interval_ns=interval_ns,
         venues=[venues[each.venue].capabilities for each in table.instruments],
         execution=checked.config.execution,

@@ -18,7 +18,7 @@ from algopioneer_core.engine.order_manager import PastOrder
 from algopioneer_core.journal.control import ControlBox
 from algopioneer_core.journal.entries import Entry, EntryKind
 from algopioneer_core.journal.journal import Journal
-from algopioneer_core.ports import Clock, Notifier, Recorder, RunBlocking, Venue
+from algopioneer_core.ports import Clock, Notifier, Recorder, RunBlocking, Venue, market_time_of
 from algopioneer_core.runtime.alarms import AlarmBell
 from algopioneer_core.runtime.announcements import Say, SpokenLog, silent
 from algopioneer_core.runtime.control import ControlDesk
@@ -27,6 +27,7 @@ from algopioneer_core.runtime.floor import Floor
 from algopioneer_core.runtime.journalled_orders import order_as_journalled
 from algopioneer_core.runtime.live import LiveDriver
 from algopioneer_core.runtime.lockstep import FeedClock, LockstepDriver
+from algopioneer_core.runtime.market_clock import MarketClock
 from algopioneer_core.runtime.plan import SessionPlan
 from algopioneer_core.runtime.recording import RecordingPump
 from algopioneer_core.runtime.resume import Resume
@@ -126,7 +127,7 @@ class Session:
         )
         self._until_flat = until_flat
         self._asked = Wake()
-        time = self._time = FeedClock(self.floor) if plan.resume is Resume.CURSOR else clock
+        time = self._time = self._clock_of_the_market()
         self._desk = (
             None
             if control is None
@@ -158,6 +159,13 @@ class Session:
             f"the machine's clock went back by {by_ns / NS_PER_SECOND:.3f} s",
             "The session's time stands still until it is caught up with. Look at the time service.",
         )
+
+    def _clock_of_the_market(self) -> Clock:
+        """Return what events, orders and timers are dated by: the market's time in a replay."""
+        if self.plan.resume is Resume.CURSOR:
+            return FeedClock(self.floor)
+        replayed = [each for each in self._venues.values() if market_time_of(each) is not None]
+        return MarketClock(self._clock, replayed) if replayed else self._clock
 
     def _make_ids(self, strategy: str, first: int) -> Callable[[], str]:
         return order_ids(self._journal.uuid, self._nonce, strategy, start=first)
@@ -223,7 +231,7 @@ class Session:
             self._venues,
             self._journal,
             self._saver,
-            self._clock,
+            self._time,
             alarm=self.alarm,
             draw=self._chance.draw,
             on_commit=self._committed,
@@ -234,7 +242,7 @@ class Session:
         driver.restore()
         self._note_start()
         for runner in self._left_out():
-            self.floor.supervision.quarantine(runner, self._clock.now_ns())
+            self.floor.supervision.quarantine(runner, self._time.now_ns())
         return await driver.run(self.stop)
 
     def _left_out(self) -> list[StrategyRunner]:

@@ -25,7 +25,13 @@ from algopioneer_core.domain.errors import (
 from algopioneer_core.domain.instruments import Instrument, InstrumentId
 from algopioneer_core.domain.money import Quantity
 from algopioneer_core.domain.simulated_capabilities import paper_capabilities
-from algopioneer_core.ports import SupportsPushed, SupportsSnapshot, Venue, pushed_of
+from algopioneer_core.ports import (
+    SupportsPushed,
+    SupportsSnapshot,
+    Venue,
+    market_time_of,
+    pushed_of,
+)
 from algopioneer_core.simulation.bar_book import BarBook
 from algopioneer_core.simulation.costs import CostModel
 from algopioneer_core.simulation.order_book import MakeBook, OrderBook
@@ -113,6 +119,10 @@ class PaperVenue:
     def pushed(self, instrument_id: InstrumentId) -> Pushed:
         """Return what the shadowed venue pushes of an instrument."""
         return pushed_of(self._shadow, instrument_id)
+
+    def market_time_ns(self) -> int | None:
+        """Return the time in the shadowed venue's market, UTC nanoseconds; None in the present."""
+        return market_time_of(self._shadow)
 
     def snapshot(self) -> Mapping[str, object]:
         """

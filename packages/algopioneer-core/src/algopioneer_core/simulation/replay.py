@@ -100,6 +100,10 @@ class ReplayVenue:
         """
         return _pushed(self._market.source(instrument_id))
 
+    def market_time_ns(self) -> int:
+        """Return the time of the latest event that has gone by, else of the first, in UTC."""
+        return self._market.time_ns
+
     def snapshot(self) -> Mapping[str, object]:
         """Return how many events have been delivered."""
         return {"cursor": self._market.cursor}
@@ -248,6 +252,12 @@ class ReplayMarket:
                 self._ahead.append(event)
             yield self._ahead[place]
 
+    @property
+    def time_ns(self) -> int:
+        """Time of the latest event that has gone by, UTC nanoseconds; before it, of the first."""
+        first = None if self._seen[0] else next(self.ahead(), None)
+        return self._seen[0] if first is None else first.ts_event
+
     def pass_by(self) -> None:
         """Let the next event, which was looked at before, go by."""
         event = self._ahead.popleft()
@@ -263,6 +273,7 @@ class ReplayMarket:
         """
         if not cursor:
             return
+        self._ahead.clear()
         self._feed = self._from(cursor - 1)
         if next(self.ahead(), None) is None:
             raise DataError(
