@@ -57,11 +57,9 @@ __all__ = [
     "RunBlocking",
     "StateStore",
     "Strategy",
-    "SupportsMarketTime",
     "SupportsPushed",
     "SupportsSnapshot",
     "Venue",
-    "market_time_of",
     "pushed_of",
 ]
 
@@ -326,23 +324,6 @@ def pushed_of(venue: Venue, instrument_id: InstrumentId) -> Pushed:
     if isinstance(venue, SupportsPushed):
         return venue.pushed(instrument_id)
     return venue.capabilities.pushed()
-
-
-@runtime_checkable
-class SupportsMarketTime(Protocol):
-    """A venue whose market may be of another time than the present: one over files."""
-
-    def market_time_ns(self) -> int | None:
-        """
-        Return the time of the latest event it has shown, UTC nanoseconds; None in the present.
-
-        Before the first one it is that of the event to come.
-        """
-
-
-def market_time_of(venue: Venue) -> int | None:
-    """Return what time it is in *venue*'s market, UTC nanoseconds; None where it is the present."""
-    return venue.market_time_ns() if isinstance(venue, SupportsMarketTime) else None
 
 
 # --- services --------------------------------------------------------------------------------

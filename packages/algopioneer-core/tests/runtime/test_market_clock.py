@@ -1,7 +1,7 @@
 """The time of a market of the past, in which nobody waits for anybody."""
 
+from algopioneer_core.domain.market_time import market_time_of
 from algopioneer_core.history.intervals import MINUTE_NS
-from algopioneer_core.ports import market_time_of
 from algopioneer_core.runtime.market_clock import MarketClock
 from algopioneer_core.simulation.paper import PaperVenue
 from algopioneer_core.simulation.paper_config import PaperConfig

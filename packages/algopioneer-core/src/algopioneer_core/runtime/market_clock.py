@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable
 
-from algopioneer_core.ports import Clock, Venue, market_time_of
+from algopioneer_core.domain.market_time import market_time_of
+from algopioneer_core.ports import Clock, Venue
 
 __all__ = ["MarketClock"]
 

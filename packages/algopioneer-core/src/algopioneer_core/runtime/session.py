@@ -13,12 +13,13 @@ from attrs import frozen
 
 from algopioneer_core.domain.errors import RefusedError
 from algopioneer_core.domain.market_data import NS_PER_SECOND
+from algopioneer_core.domain.market_time import market_time_of
 from algopioneer_core.engine.order_ids import order_ids
 from algopioneer_core.engine.order_manager import PastOrder
 from algopioneer_core.journal.control import ControlBox
 from algopioneer_core.journal.entries import Entry, EntryKind
 from algopioneer_core.journal.journal import Journal
-from algopioneer_core.ports import Clock, Notifier, Recorder, RunBlocking, Venue, market_time_of
+from algopioneer_core.ports import Clock, Notifier, Recorder, RunBlocking, Venue
 from algopioneer_core.runtime.alarms import AlarmBell
 from algopioneer_core.runtime.announcements import Say, SpokenLog, silent
 from algopioneer_core.runtime.control import ControlDesk

@@ -23,13 +23,13 @@ from algopioneer_core.domain.errors import (
     RefusedError,
 )
 from algopioneer_core.domain.instruments import Instrument, InstrumentId
+from algopioneer_core.domain.market_time import market_time_of
 from algopioneer_core.domain.money import Quantity
 from algopioneer_core.domain.simulated_capabilities import paper_capabilities
 from algopioneer_core.ports import (
     SupportsPushed,
     SupportsSnapshot,
     Venue,
-    market_time_of,
     pushed_of,
 )
 from algopioneer_core.simulation.bar_book import BarBook
