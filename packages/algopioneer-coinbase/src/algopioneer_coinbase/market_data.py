@@ -352,13 +352,14 @@ class _Feed:
             for text in session.hello():
                 await wait_turn([market._messages])
                 await websocket.send(text)
-            while True:
-                left_s = settings.silence_s if self._is_up else up_by - anyio.current_time()
-                with anyio.fail_after(left_s):
-                    data = await websocket.receive()
-                self._take(session, data)
-                if not self._is_up and session.is_subscribed:
-                    self._up()
+            # One deadline that moves on: a scope for each message costs more than the message.
+            with anyio.fail_after(up_by - anyio.current_time()) as patience:
+                while True:
+                    self._take(session, await websocket.receive())
+                    if not self._is_up and session.is_subscribed:
+                        self._up()
+                    if self._is_up:
+                        patience.deadline = anyio.current_time() + settings.silence_s
 
     def _up(self) -> None:
         self._is_up, self._is_refused = True, False

@@ -92,12 +92,14 @@ def _fraction(digits: str, text: str) -> int:
 def _second(text: str) -> int:
     """Return seconds since 1970; most messages of a stream share theirs with the one before."""
     try:
-        moment = datetime.strptime(text, "%Y-%m-%dT%H:%M:%S").replace(tzinfo=UTC)
+        moment = datetime.fromisoformat(text)
     except ValueError:
         raise _no_time(text) from None
+    if moment.isoformat() != text:  # another form of ISO 8601, which the venue does not write
+        raise _no_time(text)
     if moment.year < 1970:
         return -1
-    return int(moment.timestamp())
+    return int(moment.replace(tzinfo=UTC).timestamp())
 
 
 def seconds_ns(text: str) -> int:

@@ -170,17 +170,17 @@ class _Line:
         async with settings.connected(settings.user_url) as websocket:
             for text in session.hello():
                 await websocket.send(text)
-            is_up, up_by = False, anyio.current_time() + settings.silence_s
-            while True:
-                left_s = settings.silence_s if is_up else up_by - anyio.current_time()
-                with anyio.fail_after(left_s):
-                    data = await websocket.receive()
-                seen |= self._take(session, data)
-                if not is_up and session.is_subscribed and session.is_complete:
-                    is_up, again = True, self._was_up
-                    self._up(task_status)
-                    if again:
-                        self._tasks.start_soon(self._make_up_for, seen)
+            is_up = False
+            with anyio.fail_after(settings.silence_s) as patience:
+                while True:
+                    seen |= self._take(session, await websocket.receive())
+                    if not is_up and session.is_subscribed and session.is_complete:
+                        is_up, again = True, self._was_up
+                        self._up(task_status)
+                        if again:
+                            self._tasks.start_soon(self._make_up_for, seen)
+                    if is_up:
+                        patience.deadline = anyio.current_time() + settings.silence_s
 
     def _up(self, task_status: anyio.abc.TaskStatus[None]) -> None:
         self._is_refused = False

@@ -157,7 +157,7 @@ class CoinbaseSandbox:
                 request.method,
                 request.url.path,
                 parse_qs(request.url.query.decode()),
-                {name.lower(): value for name, value in request.headers.items()},
+                {name.lower().decode(): value.decode() for name, value in request.headers.raw},
                 request.content,
             )
             answer = await self.answer(asked)

@@ -71,6 +71,36 @@ async def test_a_request_goes_out_as_it_was_given() -> None:
     assert request.headers["user-agent"] == "algopioneer"
 
 
+async def test_a_header_of_one_request_takes_the_place_of_that_of_all() -> None:
+    """By its name in any case, once, and for this request only; httpx's own stay beside it."""
+    seen: list[httpx.Headers] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.append(request.headers)
+        return httpx.Response(200)
+
+    transport = httpx.MockTransport(answer)
+    async with HttpClient(URL, headers={"X-Key": "k"}, transport=transport) as http:
+        await http.request("GET", "/a", headers={"x-key": "other"})
+        await http.request("GET", "/a")
+    assert [["other"], ["k"]] == [each.get_list("X-Key") for each in seen]
+    assert {"host", "accept", "accept-encoding", "connection"} < seen[0].keys()
+
+
+async def test_what_a_proxy_sets_as_a_cookie_comes_back_to_it() -> None:
+    """With every request after it; an answer that sets none leaves those that are there."""
+    seen: list[str | None] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.append(request.headers.get("cookie"))
+        return httpx.Response(200, headers={} if seen[1:] else {"Set-Cookie": "__cf_bm=1; path=/"})
+
+    async with mocked(answer) as http:
+        for _ in range(3):
+            await http.request("GET", "/a")
+    assert [None, "__cf_bm=1", "__cf_bm=1"] == seen
+
+
 @pytest.mark.parametrize(
     ("error", "outcome", "retryable"),
     [

@@ -70,12 +70,19 @@ class _Direction:
     unread: bool = False
     """Whether the reading end is closed."""
     broken: bool = False
-    changed: anyio.Event = field(factory=anyio.Event)
+    _changed: anyio.Event | None = field(default=None, init=False)  # while somebody waits
 
     def wake(self) -> None:
         """Let whoever waits on this look again."""
-        self.changed.set()
-        self.changed = anyio.Event()
+        if self._changed is not None:
+            self._changed.set()
+            self._changed = None
+
+    async def change(self) -> None:
+        """Wait until `wake`."""
+        if self._changed is None:
+            self._changed = anyio.Event()
+        await self._changed.wait()
 
     def put(self, data: bytes) -> None:
         """Send *data*, or the end where there is none, under the present conditions."""
@@ -103,11 +110,11 @@ class _Direction:
 
     async def wait(self) -> None:
         """Wait until the first bytes arrive, or until something else happens."""
-        wait_s: float | None = None
-        if self.queue and not self.network.conditions.stalled:
-            wait_s = self.queue[0][0] - anyio.current_time()
-        with anyio.move_on_after(wait_s):
-            await self.changed.wait()
+        if not self.queue or self.network.conditions.stalled:
+            await self.change()
+            return
+        with anyio.move_on_after(self.queue[0][0] - anyio.current_time()):
+            await self.change()
 
     def arrived(self) -> bool:
         """Tell whether there are bytes to be read now."""
@@ -152,7 +159,7 @@ class MemoryStream(ByteStream):
             for start in range(0, len(item), _CAPACITY):
                 self._check_writable()
                 while self._outgoing.waiting >= _CAPACITY:
-                    await self._outgoing.changed.wait()
+                    await self._outgoing.change()
                     self._check_writable()
                 self._outgoing.put(bytes(item[start : start + _CAPACITY]))
 

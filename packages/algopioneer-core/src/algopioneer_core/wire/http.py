@@ -20,8 +20,9 @@ more than that its outcome is unknown.
 import logging
 import ssl
 from collections.abc import Container, Mapping
+from functools import lru_cache
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self, TypeAlias
 from urllib.parse import urlsplit
 
 import anyio
@@ -49,6 +50,9 @@ _NEVER_WORKS: Final = (httpx.UnsupportedProtocol, httpx.LocalProtocolError)
 _DETAIL_CHARACTERS: Final = 200
 _CLOSE_DEADLINE_S: Final = 3.0
 """How long closing all connections may take, even when the block is cancelled."""
+_Header: TypeAlias = tuple[bytes, bytes]
+_ADDRESSES_KEPT: Final = 256
+"""What is asked again and again keeps its parsed address; one with a time in it soon goes."""
 
 
 class HttpClient:
@@ -86,13 +90,17 @@ class HttpClient:
         if (log := logging.getLogger("httpx")).level == logging.NOTSET:
             log.setLevel(logging.WARNING)  # at INFO it tells whole URLs, and a query may be signed
         self.host = parts.netloc.rpartition("@")[2]
-        self._client = httpx.AsyncClient(
-            base_url=base_url,
+        self._client = _Client(
             headers={"User-Agent": "algopioneer", **(headers or {})},
             transport=transport,
             verify=True if ssl_context is None else ssl_context,
-            timeout=None,  # noqa: S113 - the caller owns the deadline
+            timeout=None,  # the caller owns the deadline
             follow_redirects=False,
+        )
+        self._headers: list[_Header] = self._client.headers.raw
+        root = base_url.rstrip("/")
+        self._address = lru_cache(_ADDRESSES_KEPT)(
+            lambda path: httpx.URL(f"{root}/{path.lstrip('/')}")
         )
 
     async def __aenter__(self) -> Self:
@@ -141,8 +149,15 @@ class HttpClient:
         """
         where = f"{method} {self.host}{path.partition('?')[0]}"
         try:
-            response = await self._client.request(
-                method, path, params=params, content=content, headers=headers
+            response = await self._client.send(
+                httpx.Request(
+                    method,
+                    self._address(path),
+                    params=params,
+                    headers=self._with(headers or {}),
+                    cookies=self._client.cookies,
+                    content=content,
+                )
             )
         except httpx.InvalidURL as error:
             raise ConfigError(f"not a path: {error}", where=where) from error
@@ -153,6 +168,37 @@ class HttpClient:
         raise error_of_status(
             response.status_code, response.headers, where=where, detail=_detail(response)
         )
+
+    def _with(self, headers: Mapping[str, str]) -> list[_Header]:
+        """Return the headers of every request, and *headers* in place of those they name too."""
+        own = [(name.encode("ascii"), value.encode("ascii")) for name, value in headers.items()]
+        named = {name.lower() for name, _ in own}
+        return [each for each in self._headers if each[0].lower() not in named] + own
+
+
+class _Cookies(httpx.Cookies):
+    """Looks for cookies only in an answer that sets some: httpx converts each for the library's."""
+
+    def extract_cookies(self, response: httpx.Response) -> None:
+        if "set-cookie" in response.headers:
+            super().extract_cookies(response)
+
+
+class _Client(httpx.AsyncClient):
+    """httpx's client, with such a jar."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._jar = _Cookies()
+
+    @property
+    def cookies(self) -> httpx.Cookies:
+        """What answers have set; a venue's proxy wants to see it again."""
+        return self._jar
+
+    @cookies.setter
+    def cookies(self, cookies: Any) -> None:
+        self._jar = _Cookies(cookies)
 
 
 def _error_of(error: httpx.HTTPError, where: str) -> VenueError:
