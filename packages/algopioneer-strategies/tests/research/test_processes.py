@@ -4,9 +4,10 @@ import multiprocessing
 import os
 import signal
 import threading
+from collections.abc import Callable
 from contextlib import closing
 from decimal import Decimal
-from multiprocessing.connection import Connection, wait
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -38,9 +39,11 @@ def task(made: Any, seed: int) -> PairTask:
     )
 
 
-def dies(_: int) -> None:
-    """End this process as the kernel does when memory runs out."""
-    os.kill(os.getpid(), signal.SIGKILL)
+def dies(number: int) -> bytes:
+    """End this process at the second number, as the kernel does when memory runs out."""
+    if number == 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return b"well"
 
 
 def refuses(number: int) -> int:
@@ -62,9 +65,7 @@ def test_who_stops_does_not_wait_for_what_is_begun() -> None:
     with closing(LocalProcesses(1).run(waits, [0, 1, 2])) as results:
         assert next(results) == 0
         (process,) = multiprocessing.active_children()
-    assert wait([process.sentinel], 60)
-    while process.exitcode is None:  # the pool's own thread was first to ask, and has yet to tell
-        wait([process.sentinel])
+    process.join(60)
     assert process.exitcode == -signal.SIGTERM
 
 
@@ -101,6 +102,20 @@ def test_a_result_that_is_cut_off_holds_nobody_up(
     assert not any(thread.is_alive() for thread in threads)
 
 
+def _half_and_no_more(self: "Connection[Any, Any]", message: bytes) -> None:
+    """Send the head of a message, and of what follows a half; then end as by the kernel."""
+    os.write(self.fileno(), message[: max(4, len(message) // 2)])
+    if len(message) > 4:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def dies_while_it_sends(number: int) -> bytes:
+    """Return little, or so much that it is sent in parts, and end in the middle of that."""
+    if number == 1:
+        Connection._send = _half_and_no_more  # type: ignore[attr-defined]
+    return bytes(1_000_000) if number == 1 else b"well"
+
+
 @pytest.mark.slow
 def test_two_processes_give_the_bits_of_one(made: Any) -> None:
     """In order, whichever ends first."""
@@ -127,7 +142,19 @@ def test_what_work_refuses_is_told_with_place_and_remedy() -> None:
     assert (told.value.where, told.value.remedy) == ("AAA / BBB", "give it more")
 
 
-def test_a_killed_process_is_a_line_and_not_a_wait() -> None:
-    """With what to do."""
-    with pytest.raises(RefusedError, match="goes on behind the last pair"):
-        list(LocalProcesses(1).run(dies, [0]))
+@pytest.mark.parametrize(
+    ("work", "workers"),
+    [
+        (dies_while_it_sends, 1),
+        pytest.param(dies_while_it_sends, 2, marks=pytest.mark.long),
+        pytest.param(dies, 1, marks=pytest.mark.long),
+    ],
+)
+def test_a_killed_process_is_a_line_and_not_a_wait(
+    work: Callable[[int], bytes], workers: int
+) -> None:
+    """With what to do; also where half of its result has come, and the rest never does."""
+    with closing(LocalProcesses(workers).run(work, range(4))) as results:
+        assert next(results) == b"well"
+        with pytest.raises(RefusedError, match="goes on behind the last pair"):
+            list(results)
