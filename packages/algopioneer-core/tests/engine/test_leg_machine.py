@@ -102,6 +102,8 @@ class LegMachine(RuleBasedStateMachine):
         self.quiet_since: int | None = None
         """Since when the legs are uneven and no correction went out."""
         self.late_timers = False
+        self.is_halted = False
+        """Whether the pair was halted when it was looked at last."""
 
     # --- judging every wish --------------------------------------------------------------------
 
@@ -403,10 +405,12 @@ class LegMachine(RuleBasedStateMachine):
     @invariant()
     def corrected_in_time(self) -> None:
         bench, facts = self.bench, self.bench.manager.facts()
+        was_halted, self.is_halted = self.is_halted, bench.manager.state is LegState.HALTED
         if facts is None or not facts.is_uneven(self.limit):
             self.quiet_since = None
             return
-        if self.quiet_since is None or self.late_timers:
+        is_resumed = was_halted and not self.is_halted  # who lifts a halt has the whole time again
+        if self.quiet_since is None or self.late_timers or is_resumed:
             self.quiet_since = bench.now_ns
         if bench.now_ns - self.quiet_since > BOUND_S * NS_PER_SECOND:
             assert bench.manager.state is LegState.HALTED

@@ -542,6 +542,17 @@ def test_restored_manager_goes_on_where_the_first_one_was() -> None:
     assert json.dumps(made.manager.snapshot())
 
 
+def test_rest_that_is_even_enough_has_no_deadline_on_its_way_out() -> None:
+    """Either of the two orders alone leaves less than the limit; a restored manager agrees."""
+    made = entered()
+    made.book(made.force(RIGHT.id, Side.BUY, Decimal("9.9")))
+    made.fill(made.order(LEFT))
+    assert (Decimal("0.1"), Decimal("-0.1")) == made.held
+    made.close()
+    assert len(made.orders.working) == 2
+    assert made.manager.deadline_ns is None
+
+
 def test_split_leaves_the_legs_even() -> None:
     """Twice the shares are the same position."""
     made = entered()

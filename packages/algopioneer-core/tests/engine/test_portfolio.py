@@ -1,6 +1,7 @@
 """The books of one strategy: cash, positions, ledger and round trips always agree."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 
 import pytest
@@ -13,6 +14,7 @@ from algopioneer_core.domain.fills import Fill, Liquidity, Side
 from algopioneer_core.domain.instruments import Instrument, InstrumentId
 from algopioneer_core.domain.ledger import Account
 from algopioneer_core.domain.money import ZERO, Money, add, mul, neg, sub, total
+from algopioneer_core.domain.positions import Position
 from algopioneer_core.domain.round_trips import RoundTrip
 from algopioneer_core.engine.portfolio import Portfolio
 from algopioneer_core.testing.domain import (
@@ -166,6 +168,36 @@ def test_busted_fills_leave_no_trace(
         return  # taken back, a fee in base can end a round trip that the fill's own had ended
     books.close(instrument, mark)
     assert sub(books.portfolio.cash, CAPITAL) == total(*(trip.pnl for trip in books.trips))
+
+
+_BOOKINGS: Mapping[str, Callable[[Portfolio, Fill], object]] = {
+    "apply": lambda portfolio, fill: portfolio.apply(fill, "signal"),
+    "undo": lambda portfolio, fill: portfolio.undo(fill, 99, "busted"),
+    "pay": lambda portfolio, fill: portfolio.pay(Account.FUNDING, "USD", fill.price),
+    "split": lambda portfolio, fill: portfolio.split(fill.instrument_id, 2, 1),
+    "replace": lambda portfolio, fill: portfolio.replace(
+        Position(portfolio.instruments[fill.instrument_id], D(1)), 99, "corrected"
+    ),
+    "restore": lambda portfolio, fill: portfolio.restore(
+        Portfolio(tuple(portfolio.instruments.values()), fill.price).snapshot()
+    ),
+}
+
+
+@pytest.mark.parametrize("how", _BOOKINGS)
+@given(data=st.data())
+def test_snapshot_is_of_the_books_as_they_are(data: st.DataObject, how: str) -> None:
+    """Parts that are kept are let go whatever is booked: what is restored says the same anew."""
+    portfolio = Portfolio([BITCOIN], CAPITAL)
+    fill, *others = data.draw(fills(BITCOIN).filter(bool))
+    _apply(portfolio, [fill, *others])
+    before = portfolio.snapshot()
+    assert before["ledger"] is portfolio.snapshot()["ledger"]
+    _BOOKINGS[how](portfolio, fill)
+    twin = Portfolio([BITCOIN], CAPITAL)
+    twin.restore(json.loads(json.dumps(portfolio.snapshot())))
+    assert twin.snapshot() == portfolio.snapshot() == twin.snapshot()
+    assert before["ledger"] is not portfolio.snapshot()["ledger"]
 
 
 @pytest.mark.parametrize("instrument", [BITCOIN, LINEAR_PERPETUAL], ids=["spot", "contract"])

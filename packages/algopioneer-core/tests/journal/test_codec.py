@@ -19,6 +19,7 @@ from algopioneer_core.domain.events import Event, RiskHalted
 from algopioneer_core.domain.execution_reports import OrderCanceled
 from algopioneer_core.domain.fills import Side
 from algopioneer_core.domain.instruments import Instrument, InstrumentId
+from algopioneer_core.domain.kept import KeptList, KeptMapping
 from algopioneer_core.domain.market_data import Bar, JointBar, Quote
 from algopioneer_core.domain.orders import Order, OrderIntent, OrderType, TimeInForce
 from algopioneer_core.domain.positions import Position
@@ -271,3 +272,16 @@ def test_a_mark_of_a_tag_inside_a_key_is_a_letter_like_others() -> None:
     assert '{"US$":1}' == encode({"US$": 1})
     with pytest.raises(CodecError, match="cannot be a key"):
         encode({"plain": 1, "$US": 1})
+
+
+def test_part_that_is_kept_is_written_once_and_read_by_all() -> None:
+    """It is what it was made of, and its text that of any mapping or list of the same parts."""
+    books = KeptMapping({"b": [1, "2"], "a": None})
+    rows = KeptList([["cash", "1.50"], []])
+    state = {"books": books, "rows": rows, "now": 1}
+    plain = {"books": dict(books), "rows": list(rows), "now": 1}
+    assert state == plain
+    assert encode(state) == encode(plain) == encode(state)
+    assert (books.text, rows.text) == (encode(dict(books)), encode(list(rows)))
+    assert encode(books) == books.text
+    assert decode(encode(state)) == plain

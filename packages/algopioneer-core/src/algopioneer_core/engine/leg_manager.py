@@ -14,7 +14,7 @@ The rules that hold whatever happens (SEMANTICS, legs and residual), T being `ma
 - No time of T passes with a residual above its limit in which no correction (an order that lowers
   it, or the first cancel of one that may raise it) went out: then the pair is halted, with an alert
   that says how large the residual may be and which orders are alive. What our own risk gate refuses
-  did not go out.
+  did not go out. When a halt is lifted, T begins anew.
 - While venues answer and fill within d, where d is below the patience and d + patience + pause at
   most T, a residual above its limit lasts at most T + d. After a venue came back it lasts at most
   T2 = 4 d: one look-up, one cancel, and an order on each leg.

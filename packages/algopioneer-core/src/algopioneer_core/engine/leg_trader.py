@@ -212,9 +212,8 @@ class LegTrader:
         if orders:
             work.attempt += 1
             self._clock.ordered(now_ns)
-            # The caller adds a timer to its own list. Of a chain, contracts may be traded against
-            # each other: that wants a look.
-            self._sent = [] if facts.second.parts else list(orders)
+            # The caller adds a timer to its own list.
+            self._sent = list(orders) if _is_whole(facts, shares) else []
         return orders
 
     def cancel(self, live: Sequence[str], now_ns: int) -> Wishes:
@@ -284,6 +283,16 @@ def _shares(leg: LegFacts, quantity: Quantity) -> list[tuple[InstrumentId, Quant
             shares.append((each, part.copy_sign(held)))
             left = sub(left, part)
     return shares
+
+
+def _is_whole(facts: SpreadFacts, shares: Sequence[tuple[LegFacts, Quantity]]) -> bool:
+    """
+    Return whether a whole spread is left: then the legs are uneven for as long as one order works.
+
+    Of a rest of it they may be even enough all the time. Of a chain, contracts may be traded
+    against each other: that wants a look.
+    """
+    return not facts.second.parts and all(quantity == leg.size for leg, quantity in shares)
 
 
 def _lacking(leg: LegFacts) -> Quantity:

@@ -12,6 +12,7 @@ from typing import Any
 from algopioneer_core.domain.errors import ConfigError, RefusedError
 from algopioneer_core.domain.fills import PRICE_PLACES, Fill
 from algopioneer_core.domain.instruments import Instrument, InstrumentId
+from algopioneer_core.domain.kept import KeptList, KeptMapping
 from algopioneer_core.domain.ledger import Account, Ledger
 from algopioneer_core.domain.market_data import Bar
 from algopioneer_core.domain.money import (
@@ -70,6 +71,8 @@ class Portfolio:
         read `mark`."""
         self._mark_times: dict[InstrumentId, int] = {}
         self._on_round_trip = on_round_trip
+        self._booked: dict[str, object] | None = None
+        """What a snapshot has of all this but the marks; None since something was booked."""
         self.ledger.transfer(Account.CAPITAL, Account.HOLDINGS, self.numeraire, capital)
         self.cash: Money = capital
         """The holdings of the numeraire. Read only."""
@@ -186,6 +189,7 @@ class Portfolio:
             fill: Counted once; the caller sees to that by the fill id.
             reason: Why the order was made; becomes the round trip's exit reason.
         """
+        self._booked = None
         instrument_id = fill.instrument_id
         before = self._positions[instrument_id]
         after = self._positions[instrument_id] = before.apply(fill)
@@ -206,6 +210,7 @@ class Portfolio:
             ts_ns: When it was busted, UTC nanoseconds.
             reason: The exit reason of the round trip, should this end one.
         """
+        self._booked = None
         instrument_id = fill.instrument_id
         before = self._positions[instrument_id]
         after = self._positions[instrument_id] = before.undo(fill)
@@ -217,6 +222,7 @@ class Portfolio:
 
     def pay(self, account: Account, asset: str, amount: Money) -> None:
         """Move *amount* of *asset* out of the holdings into *account* (negative: receive it)."""
+        self._booked = None
         self.ledger.transfer(Account.HOLDINGS, account, asset, amount)
         if asset == self.numeraire:
             self.cash = sub(self.cash, amount)
@@ -232,6 +238,7 @@ class Portfolio:
             ts_ns: When it changed, UTC nanoseconds.
             reason: The exit reason of the round trip, should this end one.
         """
+        self._booked = None
         instrument_id = position.instrument.id
         before, self._positions[instrument_id] = self._positions[instrument_id], position
         self._finish(self._open[instrument_id].adjust(before, position, ts_ns, reason))
@@ -243,6 +250,7 @@ class Portfolio:
         The last price was one of old units: unless it follows the split, equity jumps until the
         next price. It is rounded half to even at 18 decimals.
         """
+        self._booked = None
         before = self._positions[instrument_id]
         after = self._positions[instrument_id] = before.split(numerator, denominator)
         self._open[instrument_id].split(numerator, denominator)
@@ -258,23 +266,35 @@ class Portfolio:
     # --- memory ------------------------------------------------------------------------------
 
     def snapshot(self) -> dict[str, object]:
-        """Return positions, open round trips, marks and ledger, as JSON values."""
+        """
+        Return positions, open round trips, marks and ledger, as JSON values.
+
+        All but the marks are the same objects until something is booked.
+        """
+        if self._booked is None:
+            self._booked = self._books()
+        marks = {str(key): [str(self.mark(key)), self.mark_ns(key)] for key in self.marks}
+        return {**self._booked, "marks": marks}
+
+    def _books(self) -> dict[str, object]:
+        positions = {
+            str(key): [*map(str, (each.quantity, each.cost, each.realised, each.fees))]
+            for key, each in self._positions.items()
+        }
+        other_fees = {
+            str(key): [[asset, str(amount)] for asset, amount in each.other_fees]
+            for key, each in self._positions.items()
+            if each.other_fees
+        }
+        ledger = [
+            [account.value, asset, str(amount)]
+            for (account, asset), amount in self.ledger.balances().items()
+        ]
         return {
-            "positions": {
-                str(key): [*map(str, (each.quantity, each.cost, each.realised, each.fees))]
-                for key, each in self._positions.items()
-            },
-            "other_fees": {
-                str(key): [[asset, str(amount)] for asset, amount in each.other_fees]
-                for key, each in self._positions.items()
-                if each.other_fees
-            },
-            "open": {str(key): each.snapshot() for key, each in self._open.items()},
-            "marks": {str(key): [str(self.mark(key)), self.mark_ns(key)] for key in self.marks},
-            "ledger": [
-                [account.value, asset, str(amount)]
-                for (account, asset), amount in self.ledger.balances().items()
-            ],
+            "positions": KeptMapping(positions),
+            "other_fees": KeptMapping(other_fees),
+            "open": KeptMapping({str(key): each.snapshot() for key, each in self._open.items()}),
+            "ledger": KeptList(ledger),
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
@@ -284,6 +304,7 @@ class Portfolio:
         Raises:
             LedgerError: The saved ledger is out of balance.
         """
+        self._booked = None
         for key in self._instruments:
             name = str(key)
             if name in state["positions"]:

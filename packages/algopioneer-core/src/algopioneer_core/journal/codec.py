@@ -17,7 +17,7 @@ error, never half of a value.
 import collections
 import enum
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Decimal
 from types import MappingProxyType, ModuleType
 from typing import Any, Final, TypeAlias
@@ -43,6 +43,7 @@ from algopioneer_core.domain import (
     spreads,
 )
 from algopioneer_core.domain.instruments import InstrumentId
+from algopioneer_core.domain.kept import KeptList, KeptMapping
 from algopioneer_core.journal.errors import CodecError
 
 __all__ = ["TYPES", "Written", "decode", "encode", "written"]
@@ -64,8 +65,7 @@ _VOCABULARY: Final = (
 )
 _TAG: Final = "$"
 _PLAIN: Final = frozenset((str, int, bool, type(None)))
-_MAPPINGS: Final = (dict, Mapping)
-"""A dict is found out much sooner than by asking whether it is some mapping."""
+_LISTS: Final = frozenset((list, tuple, collections.deque))
 
 
 def _is_word(found: object) -> bool:
@@ -155,24 +155,42 @@ def _tagged(value: object) -> object:
     tag = _TAGS.get(kind)
     if tag is not None:
         return {tag: value}
-    # Most parts are plain and most keys are text: they are looked at without a call for each.
-    if isinstance(value, _MAPPINGS):
-        return {
-            key if type(key) is str and key[:1] != _TAG else _key(key): (
-                part if type(part) in _PLAIN else _tagged(part)
-            )
-            for key, part in value.items()
-        }
-    if kind in (list, tuple, collections.deque):
-        return [
-            part if type(part) in _PLAIN else _tagged(part)
-            for part in value  # type: ignore[attr-defined]  # checked above
-        ]
+    # To ask whether something is some mapping takes long: it is done last.
+    if kind is dict:
+        return _tagged_parts(value)  # type: ignore[arg-type]  # as its kind says
+    if kind in _LISTS:
+        return _tagged_list(value)  # type: ignore[arg-type]  # as its kind says
     if kind is Written:
         return msgspec.Raw(value.text.encode())  # type: ignore[attr-defined]  # as its kind says
+    if isinstance(value, KeptMapping | KeptList):
+        return msgspec.Raw(_text_of(value).encode())
     if kind is float and math.isfinite(value):  # type: ignore[arg-type]
         return value
+    if isinstance(value, Mapping):
+        return _tagged_parts(value)
     raise TypeError(f"{value!r} ({kind.__name__}) has no canonical text")
+
+
+# Most parts are plain and most keys are text: they are looked at without a call for each.
+def _tagged_parts(value: Mapping[Any, object]) -> object:
+    return {
+        key if type(key) is str and key[:1] != _TAG else _key(key): (
+            part if type(part) in _PLAIN else _tagged(part)
+        )
+        for key, part in value.items()
+    }
+
+
+def _tagged_list(value: Iterable[object]) -> object:
+    return [part if type(part) in _PLAIN else _tagged(part) for part in value]
+
+
+def _text_of(kept: KeptMapping | KeptList) -> str:
+    """Return the text of a part that does not change, made when first asked for."""
+    if not kept.text:
+        parts = _tagged_parts(kept) if isinstance(kept, KeptMapping) else _tagged_list(kept)
+        kept.text = _encode(parts).decode()
+    return kept.text
 
 
 def _key(key: object) -> str:

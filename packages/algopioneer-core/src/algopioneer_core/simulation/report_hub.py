@@ -5,15 +5,13 @@ A reader has handled a report when it asks for the next one. That is how a simul
 the order of events that a backtest has: the fills of a bar are handled before the bar is shown.
 """
 
-from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import anyio
-import anyio.lowlevel
 
 from algopioneer_core.domain.events import AccountEvent, ExecutionReport
-from algopioneer_core.simulation.ending_stream import EndingStream
+from algopioneer_core.simulation.buffered_stream import BufferedStream
 
 __all__ = ["ReportHub", "ReportStream"]
 
@@ -72,56 +70,26 @@ class ReportHub:
         self._quiet.set()
 
 
-class ReportStream(EndingStream[Report]):
+class ReportStream(BufferedStream[Report]):
     """One reader's reports; made by `ReportHub.stream`."""
 
     def __init__(self, hub: ReportHub) -> None:
+        super().__init__()
         self._hub = hub
-        self._waiting: deque[Report] = deque()
-        self._arrival = anyio.Event()
-        self._is_asked = False
         self._is_busy = False
-        self._is_closed = False
 
     @property
     def is_settled(self) -> bool:
         """Whether all reports were taken and handled; true before there is any."""
         return not self._waiting and not self._is_busy
 
-    def put(self, report: Report) -> None:
-        """Add *report* behind those that wait."""
-        self._waiting.append(report)
-        self._arrival.set()
-
-    def close(self) -> None:
-        """End the stream: a reader that waits gets its end."""
-        self._is_closed = True
-        self._waiting.clear()
-        self._arrival.set()
-
-    async def receive(self) -> Report:
-        """
-        Wait for the next report and return it; a cancellation leaves it for the next call.
-
-        Raises:
-            anyio.EndOfStream: The stream was closed.
-            anyio.BusyResourceError: Another task waits for it already.
-        """
-        if self._is_asked:
-            raise anyio.BusyResourceError("reading from")
-        self._is_asked, self._is_busy = True, False
-        try:
-            return await self._next()
-        finally:
-            self._is_asked = False
-
-    async def _next(self) -> Report:
+    def ask(self) -> None:
+        """Take note that the reader has handled the report it got last."""
+        self._is_busy = False
         self._hub.look()
-        await anyio.lowlevel.checkpoint()
-        while not self._waiting and not self._is_closed:
-            self._arrival = anyio.Event()
-            await self._arrival.wait()
-        if self._is_closed:
-            raise anyio.EndOfStream
+
+    def take(self) -> Report:
+        """Return the next report, which is handled when the reader asks again."""
+        report = super().take()
         self._is_busy = True
-        return self._waiting.popleft()
+        return report

@@ -15,7 +15,7 @@ from algopioneer_core.domain.errors import (
     UnsupportedOperation,
     VenueUnavailable,
 )
-from algopioneer_core.domain.events import AccountEvent, ExecutionReport, OrderFilled
+from algopioneer_core.domain.events import ExecutionReport, OrderFilled
 from algopioneer_core.domain.fills import Fill
 from algopioneer_core.domain.instruments import InstrumentId
 from algopioneer_core.domain.market_data import NS_PER_SECOND, Quote
@@ -30,10 +30,9 @@ from algopioneer_core.ports import (
     NotYetKnown,
     OrderLookup,
     ProvenAbsent,
-    ReceiveStream,
 )
 from algopioneer_core.simulation.paper_exchange import PaperExchange
-from algopioneer_core.simulation.report_hub import ReportHub
+from algopioneer_core.simulation.report_hub import ReportHub, ReportStream
 from algopioneer_core.testing.fault_plans import FaultKind
 from algopioneer_core.testing.reference_modes import VenueModes
 from algopioneer_core.testing.reference_reads import AccountReads
@@ -239,7 +238,7 @@ class ReferenceAccount:
     # --- reports -----------------------------------------------------------------------------
 
     @asynccontextmanager
-    async def reports(self) -> AsyncIterator[ReceiveStream[ExecutionReport | AccountEvent]]:
+    async def reports(self) -> AsyncIterator[ReportStream]:
         """Open the private stream."""
         with self._hub.stream() as stream:
             yield stream

@@ -16,12 +16,10 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from decimal import Decimal
 from functools import cache, partial
-from math import inf
 from typing import Final
 
 import anyio
 import anyio.lowlevel
-from anyio.streams.memory import MemoryObjectSendStream
 from attrs import evolve
 
 from algopioneer_core.domain.capabilities import Capabilities
@@ -31,7 +29,8 @@ from algopioneer_core.domain.instruments import Instrument, InstrumentId
 from algopioneer_core.domain.market_data import NS_PER_SECOND, Bar, Quote
 from algopioneer_core.domain.money import mul
 from algopioneer_core.domain.orders import Order
-from algopioneer_core.ports import Clock, MarketDataEvent, MarketSession, ReceiveStream
+from algopioneer_core.ports import Clock, MarketDataEvent, MarketSession
+from algopioneer_core.simulation.buffered_stream import BufferedStream
 from algopioneer_core.simulation.costs import CostModel
 from algopioneer_core.simulation.paper_account import PaperAccount
 from algopioneer_core.simulation.paper_config import PaperConfig, PaperMargin
@@ -255,7 +254,7 @@ class ReferenceMarket:
         self._venue = venue
         self._books = books
         self._clock = clock
-        self._feeds: list[tuple[frozenset[str], MemoryObjectSendStream[MarketDataEvent]]] = []
+        self._feeds: list[tuple[frozenset[str], BufferedStream[MarketDataEvent]]] = []
         self._bars: list[Bar] = []
         self._outages = 0
         self._stalled = 0
@@ -271,7 +270,7 @@ class ReferenceMarket:
     @asynccontextmanager
     async def subscribe(
         self, instrument_ids: Sequence[InstrumentId]
-    ) -> AsyncIterator[ReceiveStream[MarketDataEvent]]:
+    ) -> AsyncIterator[BufferedStream[MarketDataEvent]]:
         """
         Open a stream of everything that is pushed of these instruments.
 
@@ -280,14 +279,14 @@ class ReferenceMarket:
         """
         for each in instrument_ids:
             self._check(each)
-        send, receive = anyio.create_memory_object_stream[MarketDataEvent](inf)
-        feed = frozenset(instrument_ids), send
+        stream = BufferedStream[MarketDataEvent]()
+        feed = frozenset(instrument_ids), stream
         self._feeds.append(feed)
-        with send, receive:
-            try:
-                yield receive
-            finally:
-                self._feeds.remove(feed)
+        try:
+            yield stream
+        finally:
+            self._feeds.remove(feed)
+            stream.close()
 
     async def bars(
         self, instrument_id: InstrumentId, interval_ns: int, start_ns: int, end_ns: int
@@ -336,7 +335,7 @@ class ReferenceMarket:
         about = getattr(event, "instrument_id", None)
         for wanted, feed in self._feeds:
             if about is None or about in wanted:
-                feed.send_nowait(event)
+                feed.put(event)
 
     def go_down(self) -> None:
         """Break the line."""

@@ -7,11 +7,11 @@ left of the process reaches the venue any more. What was on the wire arrives.
 """
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Final, TypeVar
 
 import anyio
-from anyio.streams.memory import MemoryObjectReceiveStream
+import anyio.lowlevel
 
 from algopioneer_core.domain.capabilities import Capabilities
 from algopioneer_core.domain.errors import Outcome, VenueUnavailable
@@ -29,9 +29,10 @@ from algopioneer_core.ports import (
     MarketSession,
     OrderLookup,
     ReceiveStream,
-    Venue,
 )
+from algopioneer_core.simulation.buffered_stream import BufferedStream
 from algopioneer_core.simulation.ending_stream import EndingStream
+from algopioneer_core.testing.reference_venue import ReferenceVenue
 
 __all__ = ["Line"]
 
@@ -52,7 +53,7 @@ class Line:
     """
 
     def __init__(
-        self, venue: Venue, clock: Clock, draw: Callable[[], float], hasty: list[str]
+        self, venue: ReferenceVenue, clock: Clock, draw: Callable[[], float], hasty: list[str]
     ) -> None:
         self.venue = venue
         self._clock = clock
@@ -131,7 +132,7 @@ class Line:
 
     @asynccontextmanager
     async def streaming(
-        self, inner: ReceiveStream[_T], arrived: Callable[[_T], _T] = lambda e: e
+        self, inner: BufferedStream[_T], arrived: Callable[[_T], _T] = lambda e: e
     ) -> "AsyncIterator[_Stream[_T]]":
         """Give *inner* as a stream that ends with this line; *arrived* sees what comes."""
         self._opened += 1
@@ -147,29 +148,26 @@ class _Stream(EndingStream[_T]):
     """A stream that may break while it is waited for; mostly, what is there is read in one go."""
 
     def __init__(
-        self, inner: ReceiveStream[_T], arrived: Callable[[_T], _T], draw: Callable[[], float]
+        self, inner: BufferedStream[_T], arrived: Callable[[_T], _T], draw: Callable[[], float]
     ) -> None:
         self._inner = inner
         self._arrived = arrived
         self._draw = draw
-        self._at_hand = (
-            inner.receive_nowait if isinstance(inner, MemoryObjectReceiveStream) else None
-        )
         self._is_broken = False
-        self._waiting: anyio.CancelScope | None = None
 
     def cancel(self) -> None:
         self._is_broken = True
-        if self._waiting is not None:
-            self._waiting.cancel()
+        self._inner.wake()
 
     async def receive(self) -> _T:
-        if not self._is_broken:
-            if self._at_hand is not None and self._draw() < _OFTEN_TOGETHER:
-                with suppress(anyio.WouldBlock):
-                    return self._arrived(self._at_hand())
-            with anyio.CancelScope() as self._waiting:
-                return self._arrived(await self._inner.receive())
+        self._inner.ask()
+        if self._draw() >= _OFTEN_TOGETHER:
+            await anyio.lowlevel.checkpoint()
+        while not self._is_broken:
+            try:
+                return self._arrived(self._inner.take())
+            except anyio.WouldBlock:
+                await self._inner.news()
         raise VenueUnavailable("the connection was lost", outcome=Outcome.NOT_PLACED)
 
 
