@@ -103,7 +103,7 @@ class LegMachine(RuleBasedStateMachine):
         """Since when the legs are uneven and no correction went out."""
         self.late_timers = False
         self.is_halted = False
-        """Whether the pair was halted when it was looked at last."""
+        """Whether the pair was halted when it was looked at last, or since."""
 
     # --- judging every wish --------------------------------------------------------------------
 
@@ -119,6 +119,7 @@ class LegMachine(RuleBasedStateMachine):
 
     def judge_halt(self, halt: Halt) -> None:
         """An alert holds the residual and every live order."""
+        self.is_halted = True
         assert "residual between" in halt.reason
         assert all(each in halt.reason for each in self.bench.orders.working)
         assert self.bench.manager.state is LegState.HALTED
