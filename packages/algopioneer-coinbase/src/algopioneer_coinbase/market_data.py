@@ -126,7 +126,8 @@ class EventQueue:
         Raises:
             VenueError: The stream broke for good.
         """
-        await anyio.lowlevel.checkpoint()
+        if self._events:  # else waiting is one
+            await anyio.lowlevel.checkpoint()
         while not self._events:
             if self._error is not None:
                 raise self._error

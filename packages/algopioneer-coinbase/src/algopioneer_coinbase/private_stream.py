@@ -113,7 +113,8 @@ class _Reports:
 
     async def receive(self) -> Report:
         """Wait for the next report; a cancellation loses none."""
-        await anyio.lowlevel.checkpoint()
+        if self._waiting:  # else waiting is one
+            await anyio.lowlevel.checkpoint()
         while not self._waiting:
             if self._error is not None:
                 raise self._error

@@ -8,17 +8,17 @@ connection that nothing is sent on for ninety (protocol: keepalive).
 """
 
 import json
+import math
 from collections.abc import Callable, Iterable
 from itertools import count
 from typing import Final
 
 import anyio
 from anyio.abc import ByteStream, Listener
-from anyio.streams.memory import MemoryObjectReceiveStream
 
 from algopioneer_coinbase.sandbox_auth import Gatekeeper, PerSecond
 from algopioneer_coinbase.sandbox_channels import CHANNELS, PRIVATE, Channels, Shown
-from algopioneer_coinbase.sandbox_connection import Connection, Json
+from algopioneer_coinbase.sandbox_connection import Connection, Json, Outbox
 from algopioneer_coinbase.sandbox_futures import FuturesAccount
 from algopioneer_coinbase.sandbox_trading import Trading
 from algopioneer_core.domain.events import ExecutionReport
@@ -81,19 +81,16 @@ class Streams:
         """Serve one client until it leaves, or until it is hung up on."""
         if self._exchange.faults["outage"]:
             return
-        send, receive = anyio.create_memory_object_stream[str](_WAITING_MESSAGES)
-        connection = Connection(send)
+        connection = Connection(Outbox(_WAITING_MESSAGES))
         self._connections[connection] = None
         try:
             async with anyio.create_task_group() as tasks:
-                tasks.start_soon(self._send, websocket, receive, tasks.cancel_scope)
+                tasks.start_soon(self._send, websocket, connection.outbox, tasks.cancel_scope)
                 tasks.start_soon(self._beat, connection)
                 await self._hear_all(websocket, connection)
                 tasks.cancel_scope.cancel()
         finally:
             del self._connections[connection]
-            send.close()
-            receive.close()
 
     def hang_up(self) -> None:
         """Break all connections, without a word."""
@@ -111,27 +108,16 @@ class Streams:
         except WebSocketClosed:
             return
 
-    async def _send(
-        self,
-        websocket: WebSocket,
-        outbox: MemoryObjectReceiveStream[str],
-        scope: anyio.CancelScope,
-    ) -> None:
-        while True:
-            text = None
-            try:
-                with anyio.move_on_after(_IDLE_S):
-                    text = await outbox.receive()
-            except anyio.EndOfStream:
-                break
-            if text is None:
-                break
-            if any(self._exchange.faults[each] for each in _SWALLOWED):
-                continue
-            try:
-                await websocket.send(text)
-            except WebSocketClosed:
-                break
+    async def _send(self, websocket: WebSocket, outbox: Outbox, scope: anyio.CancelScope) -> None:
+        with anyio.move_on_after(_IDLE_S) as idle:
+            while (text := await outbox.take()) is not None:
+                if not any(self._exchange.faults[each] for each in _SWALLOWED):
+                    idle.deadline = math.inf
+                    try:
+                        await websocket.send(text)
+                    except WebSocketClosed:
+                        break
+                idle.deadline = anyio.current_time() + _IDLE_S
         scope.cancel()
 
     async def _beat(self, connection: Connection) -> None:
@@ -178,7 +164,7 @@ class Streams:
         return self._gate.admits(token, self._exchange.clock.now_ns(), uris=(None,))
 
     def _refuse(self, connection: Connection, message: str) -> None:
-        self._write(connection, json.dumps({"type": "error", "message": message}))
+        connection.outbox.put(json.dumps({"type": "error", "message": message}))
 
     def _subscribe(self, connection: Connection, channel: str, products: list[str]) -> None:
         names = self._channels.names_of(channel, products)
@@ -263,10 +249,4 @@ class Streams:
         if self.skipped and not PRIVATE & connection.subscriptions.keys():
             self.skipped -= 1
         else:
-            self._write(connection, json.dumps(message))
-
-    def _write(self, connection: Connection, text: str) -> None:
-        try:
-            connection.outbox.send_nowait(text)
-        except (anyio.WouldBlock, anyio.BrokenResourceError, anyio.ClosedResourceError):
-            connection.outbox.close()  # it does not read: the sender ends, and with it the rest
+            connection.outbox.put(json.dumps(message))

@@ -107,12 +107,16 @@ class Trading:
         self._clock = exchange.clock
         self._instruments = {each.id.symbol: each for each in exchange.books.instruments.values()}
         self._queued: dict[str, FiledOrder] = {}
+        self._arrival: anyio.Event | None = None  # of what is queued, while `run` waits for it
 
     # --- time --------------------------------------------------------------------------------
 
     async def run(self) -> None:
         """Do what falls due without a request: queued cancels and edits. Until cancelled."""
         while True:
+            if not self._queued:
+                self._arrival = anyio.Event()
+                await self._arrival.wait()
             now_ns = self._clock.now_ns()
             due = (each.due_ns for each in self._queued.values())
             wait_ns = min((each for each in due if each), default=now_ns + NS_PER_SECOND) - now_ns
@@ -274,6 +278,8 @@ class Trading:
         self._queued[filed.order_id] = filed
         self.on_changed(filed.placed)
         self.catch_up()
+        if self._queued and self._arrival is not None:
+            self._arrival.set()
 
     def cancel(self, request: Request) -> Any:
         """Queue cancels."""

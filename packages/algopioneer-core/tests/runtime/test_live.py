@@ -254,6 +254,20 @@ async def test_a_strategy_that_was_taken_out_with_a_position_is_not_forgotten() 
     assert refused.group_contains(RefusedError, match="'flip' is not in the configuration any more")
 
 
+async def test_who_is_quiet_is_saved_while_another_trades_without_a_pause() -> None:
+    """What a restart must show it again is no more than five minutes, whoever else has commits."""
+    quiet = strategy_plan("quiet", ScriptedStrategy, BITCOIN)
+    plan = session_plan(*_plan().strategies, quiet, resume=Resume.WALLCLOCK)
+    market = _Market()
+    async with running_session(plan, market.venue, MemoryDisk()) as running:
+        await market.move(*["100", "101"] * 8)
+        assert len(market.venue.execution.accepted) > 5
+        assert running.session is not None
+        saved = running.session.journal.latest_snapshot("strategy:quiet")
+        assert saved is not None
+        assert market.clock.now_ns() - saved[1]["last_bar_ns"] <= 5 * MINUTE_NS
+
+
 @pytest.mark.parametrize("commit", range(1, 16, 2))
 @pytest.mark.parametrize("keep_last", [False, True])
 async def test_after_a_power_cut_there_is_one_order_for_each_intent(

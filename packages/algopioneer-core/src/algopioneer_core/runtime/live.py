@@ -93,7 +93,6 @@ class LiveDriver:
         self._say = say
         self._subscribed: dict[InstrumentId, None] = {}
         self._feeds = 0
-        self._commit_s = 0.0  # when the last began, by the loop's clock
         self._began = anyio.Event()
         self._venue_tasks: anyio.abc.TaskGroup | None = None
         self._stop = StopRequest()
@@ -204,7 +203,7 @@ class LiveDriver:
             JournalFailed: The disk refused; nothing was sent after that.
             AuthenticationFailed: A venue does not accept the key.
         """
-        self._stop, self._commit_s = stop, anyio.current_time()
+        self._stop = stop
         async with anyio.create_task_group() as services:
             services.start_soon(self._commit)
             services.start_soon(self._save_quiet)
@@ -334,19 +333,19 @@ class LiveDriver:
         """Make durable whatever was written, soon."""
         while True:
             await self._saver.bell.wait()
-            self._commit_s = anyio.current_time()
             await self._saver.flush()
             self._on_commit()
 
     async def _save_quiet(self) -> None:
-        """Where nothing was committed for a while, save who was quiet, and what nobody rang for."""
+        """
+        Save now and then who was quiet, however busy others are, and what nobody rang for.
+
+        A restart would show it the bars again, but not quotes, nor to its exit policies.
+        """
         while True:
-            wait_s = self._commit_s + _ALL_STATES_S - anyio.current_time()
-            if wait_s <= 0:
-                self._saver.touch_quiet()
-                self._saver.bell.ring()
-                wait_s = _ALL_STATES_S
-            await anyio.sleep(wait_s)
+            await anyio.sleep(_ALL_STATES_S)
+            self._saver.touch_quiet()
+            self._saver.bell.ring()
 
     async def _obey_people(self) -> None:
         while True:

@@ -92,7 +92,8 @@ class _Direction:
         self.last_arrival = max(self.last_arrival, self.network.arrival())
         self.queue.append((self.last_arrival, data))
         self.waiting += len(data)
-        self.wake()
+        if len(self.queue) == 1:  # else whoever waits does so for what is before it
+            self.wake()
 
     def get(self, limit: int) -> bytes:
         """Take up to *limit* bytes of what has arrived; none once the end has."""
@@ -143,7 +144,8 @@ class MemoryStream(ByteStream):
     async def receive(self, max_bytes: int = 65_536) -> bytes:
         """Wait for bytes; see `anyio.abc.ByteReceiveStream`. A cancellation loses none."""
         with self._receiving:
-            await checkpoint()
+            if self._incoming.arrived():  # else waiting is one
+                await checkpoint()
             while True:
                 self._check_open()
                 if self._incoming.arrived():
