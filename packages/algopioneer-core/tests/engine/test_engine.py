@@ -204,9 +204,11 @@ def test_warm_up_is_seen_and_its_wishes_are_dropped() -> None:
     engine = make_engine(strategy)
     engine.warm_up(make_bar("10", 1))
     engine.warm_up(make_bar("11", 2))
-    assert (2, 2) == (len(strategy.seen), engine.now_ns)
+    assert D(11) == engine.portfolio.mark(INSTRUMENT.id)
+    engine.warm_up(_quote("1", "2", 3))
+    assert (3, 3) == (len(strategy.seen), engine.now_ns)
     assert not engine.orders.working
-    assert NOTHING is engine.handle(make_bar("12", 3))
+    assert NOTHING is engine.handle(make_bar("12", 4))
 
 
 def test_time_stands_still_where_an_event_is_late() -> None:

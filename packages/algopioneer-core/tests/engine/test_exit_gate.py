@@ -371,3 +371,19 @@ def test_joint_bar_judges_each_leg() -> None:
     assert [(BTC, SELL, D(2)), (ETHER.id, BUY, D(3))] == [
         (each.instrument_id, each.side, each.quantity) for each in closes
     ]
+
+
+def test_missed_bars_are_counted_but_nothing_is_done_about_them() -> None:
+    """After a restart a trailing stop goes on from the best gain, whoever watched it."""
+    desk = Desk()
+    desk.hold()
+    desk.policy.verdicts.append(ExitVerdict.EXIT)
+    for price in ("120", "115"):
+        desk.now_ns += 10
+        desk.engine.warm_up(make_bar(price, desk.now_ns))
+    desk.engine.warm_up(make_bar("900", desk.now_ns, instrument_id=ETHER.id))
+    assert not desk.engine.orders.working
+    (order,) = desk.bar("110")
+    assert isinstance(order, Submit)
+    seen = desk.policy.seen[-1]
+    assert (D(20), D(40), 3) == (seen.net_pnl, seen.peak_net_pnl, seen.bars_held)

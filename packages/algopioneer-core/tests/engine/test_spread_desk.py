@@ -97,6 +97,16 @@ class Says:
         return self.verdict
 
 
+def _joint(second: int, first: int) -> JointBar:
+    """Return a bar of both legs, the second at 50."""
+    now_ns = second * SECOND_NS
+    bars = tuple(
+        Bar(leg.id, now_ns, price, price, price, price, 0, 0, 0, now_ns)
+        for leg, price in ((FIRST, first), (SECOND, 50))
+    )
+    return JointBar(now_ns, bars)
+
+
 class Desk:
     """An engine of two legs with its strategy and its leg manager."""
 
@@ -125,12 +135,7 @@ class Desk:
     def bar(self, second: int, *wishes: StrategyCommand, first: int = 100) -> Sequence[Command]:
         """Close a bar of both legs (the second at 50) at which the strategy wishes *wishes*."""
         self.strategy.next = list(wishes)
-        now_ns = second * SECOND_NS
-        bars = tuple(
-            Bar(leg.id, now_ns, price, price, price, price, 0, 0, 0, now_ns)
-            for leg, price in ((FIRST, first), (SECOND, 50))
-        )
-        return self.engine.handle(JointBar(now_ns, bars))
+        return self.engine.handle(_joint(second, first))
 
     def fill(self, order: Order, second: int, price: int) -> Sequence[Command]:
         """Fill *order* whole."""
@@ -350,6 +355,17 @@ def test_exit_policy_closes_the_spread_as_one_and_under_its_name() -> None:
     assert ["says", "says"] == [order.intent.reason for order in orders]
     assert Decimal(100) == policy.seen[-1].net_pnl
     assert Decimal(10_000) == policy.seen[-1].cost
+
+
+def test_a_missed_bar_counts_for_the_spread_and_closes_nothing() -> None:
+    """Its best gain may have been then; what to do about it is judged at the next bar."""
+    policy = Says(ExitVerdict.ABSTAIN)
+    desk = Desk(exits=[policy])
+    desk.enter()
+    desk.engine.warm_up(_joint(3, first=105))
+
+    assert desk.bar(4, first=102) == NOTHING
+    assert (Decimal(100), Decimal(250)) == (policy.seen[-1].net_pnl, policy.seen[-1].peak_net_pnl)
 
 
 def test_exit_policy_holds_an_exit_but_not_a_stop() -> None:

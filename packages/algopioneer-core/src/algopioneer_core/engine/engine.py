@@ -179,13 +179,29 @@ class TradingEngine:
         return self._spreads.follow(event, commands, now_ns)
 
     def warm_up(self, event: Event) -> None:
-        """Let the strategy see an event of the past; whatever it wishes is dropped."""
+        """
+        Let the strategy see an event of the past; whatever it wishes is dropped.
+
+        What is held is marked by a bar, and exit policies remember it, for the best gain may have
+        been then; what they would do about it is judged at the next one.
+        """
+        if isinstance(event, Bar | JointBar):
+            self._take_note(event)
         context = self._context
         before_ns, context.now_ns = context.now_ns, event.ts_event
         for _ in self._on_event(event, context):
             pass
         if 0 < before_ns - context.now_ns <= MOST_SKEW_NS:
             context.now_ns = before_ns
+
+    def _take_note(self, event: Bar | JointBar) -> None:
+        bars = event.bars if isinstance(event, JointBar) else (event,)
+        ours = [bar for bar in bars if bar.instrument_id in self._instruments]
+        self._marks.update((bar.instrument_id, bar) for bar in ours)
+        if self._spreads is not None:
+            self._spreads.take_note(event.ts_event)
+        elif self._exit_gate is not None:
+            self._exit_gate.take_note(ours)
 
     def check(self, wish: StrategyCommand) -> None:
         """

@@ -13,6 +13,7 @@ from attrs import evolve
 
 from algopioneer_core.domain.commands import StrategyCommand
 from algopioneer_core.domain.instruments import InstrumentId
+from algopioneer_core.domain.market_data import Bar
 from algopioneer_core.domain.money import ZERO, Quantity, sub
 from algopioneer_core.domain.orders import OrderIntent
 from algopioneer_core.domain.positions import Position
@@ -63,6 +64,12 @@ class ExitGate:
             elif self._waiting:
                 self._waiting.pop(instrument_id, None)
         return wishes
+
+    def take_note(self, bars: Iterable[Bar]) -> None:
+        """Let the monitor remember bars of the past, at which nothing can be done any more."""
+        for bar in bars:
+            position = self._portfolio.positions[bar.instrument_id]
+            self._monitor.on_mark(position, bar.close, bar.ts_event)
 
     def consent(self, wishes: Iterable[StrategyCommand], now_ns: int) -> Iterable[StrategyCommand]:
         """Return what the policies leave of *wishes* that came without a new mark."""

@@ -146,6 +146,10 @@ class SpreadDesk:
         others = [each for each in wishes if not isinstance(each, spreads)]
         return [*others, CloseSpread(outcome.reason, stop=True)]
 
+    def take_note(self, now_ns: int) -> None:
+        """Let the exit policies remember a bar of the past, at which nothing can be done."""
+        self._outcome(now_ns, finished_bar=True)
+
     def _outcome(self, now_ns: int, *, finished_bar: bool) -> ExitOutcome | None:
         if self._exits is None or self._legs.state is not LegState.IN_POSITION:
             return None

@@ -265,9 +265,6 @@ class StrategyRunner:
         """
         for event in events:
             if event.ts_event > self.last_bar_ns and self.guard.is_running:
-                for bar in event.bars if isinstance(event, JointBar) else (event,):
-                    if isinstance(bar, Bar):
-                        self.engine.portfolio.mark_bar(bar)
                 self.engine.warm_up(event)
                 self.seen(event)
         return self.guard.is_running
