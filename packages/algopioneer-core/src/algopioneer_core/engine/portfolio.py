@@ -266,11 +266,7 @@ class Portfolio:
     # --- memory ------------------------------------------------------------------------------
 
     def snapshot(self) -> dict[str, object]:
-        """
-        Return positions, open round trips, marks and ledger, as JSON values.
-
-        All but the marks are the same objects until something is booked.
-        """
+        """Return JSON values; all but the marks are the same objects until something is booked."""
         if self._booked is None:
             self._booked = self._books()
         marks = {str(key): [str(self.mark(key)), self.mark_ns(key)] for key in self.marks}
@@ -286,10 +282,8 @@ class Portfolio:
             for key, each in self._positions.items()
             if each.other_fees
         }
-        ledger = [
-            [account.value, asset, str(amount)]
-            for (account, asset), amount in self.ledger.balances().items()
-        ]
+        balances = self.ledger.balances().items()
+        ledger = [[account.value, asset, str(amount)] for (account, asset), amount in balances]
         return {
             "positions": KeptMapping(positions),
             "other_fees": KeptMapping(other_fees),
