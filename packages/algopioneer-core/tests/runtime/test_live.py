@@ -1,5 +1,6 @@
 """Sessions over a venue whose time goes on: it matches for real and has bad days."""
 
+import copy
 from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from typing import Any
@@ -295,18 +296,43 @@ async def test_after_a_power_cut_there_is_one_order_for_each_intent(
 
 
 async def _until_the_power_goes(market: _Market, disk: MemoryDisk, commit: int) -> None:
-    failure: BaseException | None = None
+    stop, failure = StopRequest(), None
+
+    async def move_and_stop() -> None:
+        await market.move("100", "101", "99", "98", "100", "101", "99")
+        stop.ask("the market has gone by")
+
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(market.move, "100", "101", "99", "98", "100", "101", "99")
+        tasks.start_soon(move_and_stop)
         await wait_all_blocked()
         disk.cut_power_in = commit
         try:
-            await run_session(_plan(), market.venue, disk)
+            await run_session(_plan(), market.venue, disk, stop=stop)
         except JournalFailed as error:
             failure = error
         tasks.cancel_scope.cancel()
-    assert failure is not None
+    assert failure is not None, f"the session came to its end {disk.cut_power_in} commits too early"
     raise failure
+
+
+async def test_what_a_reconciliation_only_noted_is_found_again_after_a_power_cut() -> None:
+    """Read from an earlier time, fills come again; each is known, and nothing is foreign."""
+    market, disk = _Market(), MemoryDisk()
+    plan = _plan(drift=DriftRules(every_s=_D(20)))
+    async with running_session(plan, market.venue, disk) as running:
+        await market.move("100", "101")
+        await anyio.sleep(100)
+        assert running.session is not None
+        saved = running.session.journal.latest_snapshot(f"account:{BITCOIN.id.venue}")
+        assert saved is not None
+        assert market.clock.now_ns() - saved[1]["fills_until_ns"] > 90 * NS_PER_SECOND
+        photo = copy.deepcopy(disk)
+    async with running_session(plan, market.venue, photo, nonce="n2") as again:
+        await anyio.sleep(30)
+        assert again.engine("flip").portfolio.quantity(BITCOIN.id) == market.held != 0
+    assert again.ran is not None
+    assert len(_fills(again.ran)) == len(await market.venue.execution.fills(0))
+    assert again.notes.subjects == []
 
 
 async def test_a_full_disk_ends_the_session_with_nothing_sent_after_it() -> None:

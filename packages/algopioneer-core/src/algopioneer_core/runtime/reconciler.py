@@ -193,6 +193,8 @@ class Reconciler:
         self.done.set()
 
     def _save(self) -> None:
+        # No commit for this alone. Whatever a reconciliation did has rows, with which it goes; and
+        # from an older time a restart reads fills again that are known.
         foreign = {str(key): str(each) for key, each in (self._foreign or {}).items()}
         state = {"fills_until_ns": self._fills_until_ns, "foreign": foreign}
         self._journal.put_snapshot(self._name, self._journal.last_sequence, state)
