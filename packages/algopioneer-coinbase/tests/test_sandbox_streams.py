@@ -32,6 +32,23 @@ async def test_the_ninth_connection_of_a_second_is_refused(local: Any) -> None:
             pass
 
 
+async def test_a_connection_on_which_nothing_is_sent_is_hung_up_on(local: Any) -> None:
+    """After ninety seconds without a message; each message begins them anew."""
+    subscribe = {"type": "subscribe", "product_ids": ["BTC-USD"], "channel": "status"}
+    async with (
+        local.served(),
+        open_websocket(local.config.market_url, dial=local.network.dial) as websocket,
+    ):
+        await websocket.send(json.dumps(subscribe))
+        await websocket.receive()
+        await anyio.sleep(60)
+        await websocket.send(json.dumps({**subscribe, "type": "unsubscribe"}))
+        began = anyio.current_time()
+        async for _ in websocket:
+            pass
+        assert pytest.approx(90, abs=1) == anyio.current_time() - began
+
+
 def quote_future(local: Any, bid: int) -> None:
     """Quote the future five dollars wide."""
     now_ns, size = local.clock.now_ns(), Decimal(50)

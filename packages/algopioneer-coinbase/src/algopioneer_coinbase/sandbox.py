@@ -12,6 +12,7 @@ codes; what is unconfirmed there is a switch here (`Manners`). Faults wait for t
 
 from collections.abc import Callable, Sequence
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import parse_qs
 
@@ -156,7 +157,7 @@ class CoinbaseSandbox:
             asked = Request(
                 request.method,
                 request.url.path,
-                parse_qs(request.url.query.decode()),
+                _query_of(request.url.query),
                 {name.lower().decode(): value.decode() for name, value in request.headers.raw},
                 request.content,
             )
@@ -165,6 +166,12 @@ class CoinbaseSandbox:
             return httpx.Response(answer.status, headers=headers, content=answer.body)
 
         return httpx.MockTransport(carry)
+
+
+@lru_cache
+def _query_of(text: bytes) -> dict[str, list[str]]:
+    """Return what a query says; most are asked again and again."""
+    return parse_qs(text.decode())
 
 
 def _instrument(product: dict[str, Any]) -> Instrument:

@@ -60,6 +60,8 @@ class Connection:
     """One client, and its numbering of messages."""
 
     outbox: Outbox
+    sent_at: float
+    """When something was last sent, or the connection was made; seconds of anyio's clock."""
     subscriptions: dict[str, set[str]] = field(factory=dict)
     sequence: int = 0
     heartbeats: int = 0

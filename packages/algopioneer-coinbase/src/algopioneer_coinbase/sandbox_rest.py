@@ -4,6 +4,8 @@ import json
 from collections.abc import Callable
 from typing import Any, Final
 
+import msgspec
+
 from algopioneer_coinbase.sandbox_auth import Gatekeeper, PerSecond, uris_of
 from algopioneer_coinbase.sandbox_futures import FUTURES_ASSET, FuturesAccount
 from algopioneer_coinbase.sandbox_http import (
@@ -68,7 +70,7 @@ class RestApi:
             return failure.answer
         if self._exchange.befalls("server_error"):
             return gateway_answer("the answer is lost")
-        return Answer(200, json.dumps(content).encode(), headers=headers)
+        return Answer(200, msgspec.json.encode(content), headers=headers)
 
     def _route(self, request: Request) -> tuple[_Handler, str]:
         path = request.path.removeprefix(ROOT)

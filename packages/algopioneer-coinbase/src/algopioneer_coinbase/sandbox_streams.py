@@ -8,12 +8,12 @@ connection that nothing is sent on for ninety (protocol: keepalive).
 """
 
 import json
-import math
 from collections.abc import Callable, Iterable
 from itertools import count
 from typing import Final
 
 import anyio
+import msgspec
 from anyio.abc import ByteStream, Listener
 
 from algopioneer_coinbase.sandbox_auth import Gatekeeper, PerSecond
@@ -81,11 +81,12 @@ class Streams:
         """Serve one client until it leaves, or until it is hung up on."""
         if self._exchange.faults["outage"]:
             return
-        connection = Connection(Outbox(_WAITING_MESSAGES))
+        connection = Connection(Outbox(_WAITING_MESSAGES), anyio.current_time())
         self._connections[connection] = None
         try:
             async with anyio.create_task_group() as tasks:
-                tasks.start_soon(self._send, websocket, connection.outbox, tasks.cancel_scope)
+                tasks.start_soon(self._send, websocket, connection, tasks.cancel_scope)
+                tasks.start_soon(self._hang_up_idle, connection, tasks.cancel_scope)
                 tasks.start_soon(self._beat, connection)
                 await self._hear_all(websocket, connection)
                 tasks.cancel_scope.cancel()
@@ -108,16 +109,24 @@ class Streams:
         except WebSocketClosed:
             return
 
-    async def _send(self, websocket: WebSocket, outbox: Outbox, scope: anyio.CancelScope) -> None:
-        with anyio.move_on_after(_IDLE_S) as idle:
-            while (text := await outbox.take()) is not None:
-                if not any(self._exchange.faults[each] for each in _SWALLOWED):
-                    idle.deadline = math.inf
-                    try:
-                        await websocket.send(text)
-                    except WebSocketClosed:
-                        break
-                idle.deadline = anyio.current_time() + _IDLE_S
+    async def _send(
+        self, websocket: WebSocket, connection: Connection, scope: anyio.CancelScope
+    ) -> None:
+        while (text := await connection.outbox.take()) is not None:
+            if not any(self._exchange.faults[each] for each in _SWALLOWED):
+                try:
+                    await websocket.send(text)
+                except WebSocketClosed:
+                    break
+            connection.sent_at = anyio.current_time()
+        scope.cancel()
+
+    async def _hang_up_idle(self, connection: Connection, scope: anyio.CancelScope) -> None:
+        """Hang up once nothing has been sent for too long; looks only when that may be so."""
+        left_s = _IDLE_S
+        while left_s > 0:
+            await anyio.sleep(left_s)
+            left_s = connection.sent_at + _IDLE_S - anyio.current_time()
         scope.cancel()
 
     async def _beat(self, connection: Connection) -> None:
@@ -249,4 +258,4 @@ class Streams:
         if self.skipped and not PRIVATE & connection.subscriptions.keys():
             self.skipped -= 1
         else:
-            connection.outbox.put(json.dumps(message))
+            connection.outbox.put(msgspec.json.encode(message).decode())

@@ -33,6 +33,7 @@ LIFETIME_S: Final = 120
 """How long a token is good; the venue accepts no longer one."""
 SIGNED_HOST: Final = "api.coinbase.com"
 """The host that a REST token names, whatever address the request is sent to."""
+_COMPACT: Final = json.JSONEncoder(separators=(",", ":")).encode
 _SEED_BYTES: Final = 32
 _ES256_BYTES: Final = 32
 """Length of r and of s."""
@@ -135,7 +136,7 @@ class Signer:
 
 
 def _part(content: Mapping[str, str | int]) -> str:
-    return _base64url(json.dumps(content, separators=(",", ":")).encode())
+    return _base64url(_COMPACT(content).encode())
 
 
 def _base64url(data: bytes) -> str:

@@ -18,6 +18,7 @@ import heapq
 import math
 from collections import deque
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any, Final, Generic, TypeVar
 
 import anyio
@@ -26,6 +27,7 @@ from anyio.lowlevel import checkpoint
 from attrs import define, field, frozen
 
 from algopioneer_core.domain.errors import Outcome, VenueUnavailable
+from algopioneer_core.testing.clocks import own_time
 
 __all__ = ["Conditions", "MemoryListener", "MemoryStream", "MessagePipe", "Network"]
 
@@ -114,14 +116,14 @@ class _Direction:
         if not self.queue or self.network.conditions.stalled:
             await self.change()
             return
-        with anyio.move_on_after(self.queue[0][0] - anyio.current_time()):
+        with anyio.move_on_after(self.queue[0][0] - self.network.now()):
             await self.change()
 
     def arrived(self) -> bool:
         """Tell whether there are bytes to be read now."""
         if not self.queue or self.network.conditions.stalled:
             return False
-        return self.queue[0][0] <= anyio.current_time()
+        return self.queue[0][0] <= self.network.now()
 
     def reset(self) -> None:
         """Break it: what was on its way is lost, and both ends are told."""
@@ -308,7 +310,12 @@ class Network:
 
     def arrival(self) -> float:
         """Return when something that is sent now arrives, seconds of anyio's clock."""
-        return anyio.current_time() + self._latency_s()
+        return self.now() + self._latency_s()
+
+    @cached_property
+    def now(self) -> Callable[[], float]:
+        """Reads anyio's clock, of the one event loop in which a network is used."""
+        return own_time()
 
     def chance(self, share: float) -> bool:
         """Return True for a *share* of all calls; certain shares draw no number."""
