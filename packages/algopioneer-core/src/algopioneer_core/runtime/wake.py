@@ -1,5 +1,7 @@
 """A bell that tasks wait for and anybody may ring."""
 
+from collections.abc import Callable
+
 import anyio
 
 __all__ = ["Wake"]
@@ -8,10 +10,11 @@ __all__ = ["Wake"]
 class Wake:
     """Rung any number of times, it wakes all who wait; with nobody waiting, the next who comes."""
 
-    __slots__ = ("_event", "_rung")
+    __slots__ = ("_event", "_make_event", "_rung")
 
     def __init__(self) -> None:
         self._event: anyio.Event | None = None
+        self._make_event: Callable[[], anyio.Event] = anyio.Event
         self._rung = False
 
     @property
@@ -30,6 +33,7 @@ class Wake:
         """Wait for a ring since the last wait; a cancellation leaves the ring for the next wait."""
         if not self._rung:
             if self._event is None:
-                self._event = anyio.Event()
+                self._event = self._make_event()
+                self._make_event = type(self._event)  # anyio asks each time which loop there is
             await self._event.wait()
         self._rung = False

@@ -98,13 +98,14 @@ class Moods:
 
     def look(self, strategy: str, event: Event) -> None:
         """Note when *strategy* is shown a price that the market never had."""
-        for instrument_id, prices in _prices(event):
+        for instrument_id, low, high in _prices(event):
             mark = self.mark(instrument_id)
             if mark is None:
                 continue
             least, most = self._range(instrument_id, mark)
-            if min(prices) < least or max(prices) > most:
-                self.misled.append(f"{strategy} was shown {prices} of {instrument_id} at {mark}")
+            if not least <= low <= high <= most:
+                shown = f"{low} to {high} of {instrument_id}"
+                self.misled.append(f"{strategy} was shown {shown} at {mark}")
 
     def _range(self, instrument_id: InstrumentId, mark: Price) -> tuple[Price, Price]:
         known = self._likely.get(instrument_id)
@@ -114,11 +115,16 @@ class Moods:
         return known[1:]
 
 
-def _prices(event: Event) -> Iterable[tuple[InstrumentId, tuple[Price, ...]]]:
-    if isinstance(event, Quote):
-        return ((event.instrument_id, (event.bid, event.ask)),)
-    bars = event.bars if isinstance(event, JointBar) else (event,)
-    return ((each.instrument_id, (each.close,)) for each in bars if isinstance(each, Bar))
+def _prices(event: Event) -> Iterable[tuple[InstrumentId, Price, Price]]:
+    """Return of each instrument the least and the most that *event* shows."""
+    kind = type(event)
+    if kind is Quote:
+        return ((event.instrument_id, event.bid, event.ask),)  # type: ignore[union-attr]
+    if kind is Bar:
+        return ((event.instrument_id, event.close, event.close),)  # type: ignore[union-attr]
+    if kind is JointBar:
+        return [(bar.instrument_id, bar.close, bar.close) for bar in event.bars]  # type: ignore[union-attr]
+    return ()
 
 
 @define

@@ -6,8 +6,8 @@ because the disk refused, or a strategy blocked the process; whoever looks after
 the message says, and starts it again.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AsyncExitStack, contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack, suppress
 from typing import Final
 
 import anyio
@@ -237,22 +237,23 @@ class _Storage(MemoryStorage):
         """Whether a commit failed though the power was on."""
 
     def begin(self, heading: Heading) -> None:
-        with self._noting():
+        try:
             super().begin(heading)
+        except StorageFailed:
+            self._note_failure()
+            raise
 
     def commit(
         self, rows: Sequence[Row], snapshots: Sequence[SnapshotRow], dropped: Sequence[str] = ()
     ) -> None:
-        with self._noting():
-            super().commit(rows, snapshots, dropped)
-
-    @contextmanager
-    def _noting(self) -> Iterator[None]:
         try:
-            yield
+            super().commit(rows, snapshots, dropped)
         except StorageFailed:
-            if self._disk.life == self._life:
-                self.has_refused = True
-            else:
-                self._line.cut()
+            self._note_failure()
             raise
+
+    def _note_failure(self) -> None:
+        if self._disk.life == self._life:
+            self.has_refused = True
+        else:
+            self._line.cut()
