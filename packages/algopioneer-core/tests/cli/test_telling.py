@@ -1,5 +1,6 @@
 """Sessions of other processes are told to read their file again."""
 
+import contextlib
 import os
 import signal
 from collections.abc import Iterator
@@ -15,6 +16,14 @@ from algopioneer_core.journal.control import ControlAction, ControlBox
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 
 
+def _answer(journal: Path, text: str) -> None:
+    """Let a session answer whoever has asked it to read its file."""
+    with ControlBox(journal) as box:
+        for each in box.pending():
+            if each.action is ControlAction.RELOAD:
+                box.answer(each.id, text)
+
+
 @pytest.fixture
 def heard() -> Iterator[list[int]]:
     """Return the signals that came."""
@@ -24,13 +33,18 @@ def heard() -> Iterator[list[int]]:
     signal.signal(signal.SIGHUP, before)
 
 
-def test_who_holds_the_journal_is_told_and_why(tmp_path: Path, heard: list[int]) -> None:
-    """By a signal; the reason waits in the box beside the journal."""
+def test_who_holds_the_journal_is_told_and_why(
+    tmp_path: Path, heard: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a signal; the reason waits in the box beside the journal. What came of it is said."""
     journal = tmp_path / "desk.journal"
+    slept = lambda _: _answer(journal, "done: AAA-BBB was added")  # noqa: E731
+    monkeypatch.setattr("algopioneer_core.cli.telling.time.sleep", slept)
     with lock.hold(journal):
         told = tell_session(journal, note="a better pair", reload=True, ts_ns=7)
     assert told is not None
     assert told.startswith(f"process {os.getpid()} on ")
+    assert told.endswith(" has read it again: AAA-BBB was added")
     assert heard == [signal.SIGHUP]
     with ControlBox(journal) as box:
         (request,) = box.pending()
@@ -39,6 +53,36 @@ def test_who_holds_the_journal_is_told_and_why(tmp_path: Path, heard: list[int])
         request.reason,
         request.ts_ns,
     )
+
+
+def test_a_session_that_refuses_the_file_is_a_refusal(
+    tmp_path: Path, heard: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With its own words: the file was changed, and nobody trades by it."""
+    journal = tmp_path / "desk.journal"
+    slept = lambda _: _answer(journal, "run.toml: no such strategy")  # noqa: E731
+    monkeypatch.setattr("algopioneer_core.cli.telling.time.sleep", slept)
+    with lock.hold(journal), pytest.raises(RefusedError, match=r"refuses .*: run.toml: no such"):
+        tell_session(journal, note="x", reload=True, ts_ns=7)
+    assert heard == [signal.SIGHUP]
+
+
+def test_a_session_that_does_not_answer_is_not_waited_for_for_ever(
+    tmp_path: Path, heard: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is known is said, and where to look; so it is where it ends meanwhile."""
+    journal, slept = tmp_path / "desk.journal", list[float]()
+    monkeypatch.setattr("algopioneer_core.cli.telling.time.sleep", slept.append)
+    with lock.hold(journal):
+        told = tell_session(journal, note="x", reload=True, ts_ns=7)
+    assert told is not None
+    assert "has not said what came of it: its log has config.reloaded or config.refused" in told
+    assert sum(slept) == pytest.approx(20)
+    with contextlib.ExitStack() as held:
+        held.enter_context(lock.hold(journal))
+        monkeypatch.setattr("algopioneer_core.cli.telling.time.sleep", lambda _: held.close())
+        assert tell_session(journal, note="x", reload=True, ts_ns=7) is not None
+    assert len(heard) == 2
 
 
 def test_where_nobody_holds_it_nobody_is_told(tmp_path: Path, heard: list[int]) -> None:
@@ -57,6 +101,8 @@ def test_a_session_on_another_host_is_refused(
         with pytest.raises(RefusedError, match=r"not told .*cannot be reached from here"):
             tell_session(journal, note="x", reload=True, ts_ns=7)
     assert heard == []
+    with ControlBox(journal) as box:
+        assert list(box.pending()) == []
 
 
 def test_a_process_that_cannot_be_signalled_is_named(

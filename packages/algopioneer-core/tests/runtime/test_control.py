@@ -30,6 +30,7 @@ from algopioneer_core.testing.sessions import (
 )
 
 BUY = OrderIntent(instrument_id=BITCOIN.id, side=Side.BUY, quantity=Decimal(1))
+RELOAD = ControlAction.RELOAD
 
 
 class _Box(ControlBox):
@@ -131,6 +132,14 @@ async def test_a_note_is_kept_and_changes_nothing(tmp_path: Path) -> None:
     assert ("note", "a better pair") == (kept.body["action"], kept.body["reason"])
 
 
+async def test_who_wants_to_know_of_a_file_is_left_to_whoever_reads_it(tmp_path: Path) -> None:
+    """It is neither answered nor kept here."""
+    async with _desk(tmp_path) as desk:
+        assert await desk.ask(RELOAD) is None
+    assert desk.running.ran is not None
+    assert all(row.entry.kind is not EntryKind.CONTROL for row in desk.running.ran.rows)
+
+
 async def test_a_request_without_a_name_means_all_of_them(tmp_path: Path) -> None:
     """Without a reason it says that a hand did it."""
     async with _desk(tmp_path) as desk:
@@ -189,7 +198,7 @@ async def test_a_request_that_cannot_be_answered_is_obeyed_once(tmp_path: Path) 
     assert desk.running.notes.subjects.count("a request cannot be answered") == 1
 
 
-@pytest.mark.parametrize("action", list(ControlAction))
+@pytest.mark.parametrize("action", [each for each in ControlAction if each is not RELOAD])
 async def test_what_was_asked_before_the_start_is_obeyed_at_the_start(
     tmp_path: Path, action: ControlAction
 ) -> None:

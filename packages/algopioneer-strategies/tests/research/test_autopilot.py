@@ -91,10 +91,16 @@ def market(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def session(tmp_path: Path) -> Iterator[Any]:
-    """Return the signals that a session got that holds the journal: this process."""
+    """Return the signals that a session got that holds the journal: this process; it answers."""
     heard: list[int] = []
-    before = signal.signal(signal.SIGHUP, lambda number, _: heard.append(number))
     journal = tmp_path / "desk.journal"
+
+    def hear(number: int, _: object) -> None:
+        heard.append(number)
+        (asked,) = box.pending()
+        box.answer(asked.id, "done: AAA-BBB was added")
+
+    before = signal.signal(signal.SIGHUP, hear)
     with lock.hold(journal), ControlBox(journal) as box:
         yield SimpleNamespace(journal=str(journal), heard=heard, box=box)
     signal.signal(signal.SIGHUP, before)
@@ -127,7 +133,7 @@ def test_a_dry_run_says_what_the_run_that_acts_then_does(
     assert [json.loads(row.result)["is_applied"] for row in rows] == [False, True]
     assert json.loads(rows[1].result)["decisions"][0]["reason"] == decision.reason
     for told, journal, said in (
-        (done.told, session.journal, "was told to read it again"),
+        (done.told, session.journal, "has read it again: AAA-BBB was added"),
         (None, None, "no session was told, for no --journal was named"),
         (None, "x.journal", "no session holds x.journal: the next one to start reads it"),
     ):

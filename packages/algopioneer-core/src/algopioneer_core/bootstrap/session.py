@@ -11,6 +11,7 @@ import anyio.to_thread
 from algopioneer_core.bootstrap.flattening import without_minds
 from algopioneer_core.bootstrap.host import load_host
 from algopioneer_core.bootstrap.quarantine import quarantine, take_quarantined
+from algopioneer_core.bootstrap.reload_answers import answered_reloads
 from algopioneer_core.bootstrap.serving import shown_on_the_web
 from algopioneer_core.bootstrap.session_config import (
     CheckedSession,
@@ -23,11 +24,12 @@ from algopioneer_core.bootstrap.surroundings import SystemClock, chance, new_uui
 from algopioneer_core.bootstrap.venues import made_venue, run_waiting
 from algopioneer_core.config.session import SessionConfig, read_session
 from algopioneer_core.domain.errors import AlgopioneerError, RefusedError
-from algopioneer_core.journal.control import ControlAction, ControlBox
+from algopioneer_core.journal.control import DONE, ControlAction, ControlBox
 from algopioneer_core.journal.journal import open_journal
 from algopioneer_core.notifiers.log import LogNotifier
 from algopioneer_core.plugins.manager import PluginHost
 from algopioneer_core.ports import Notifier, Recorder, Venue
+from algopioneer_core.runtime.plan import SessionPlan
 from algopioneer_core.runtime.session import Session
 from algopioneer_core.runtime.session_result import SessionResult
 from algopioneer_core.runtime.stopping import StopRequest
@@ -128,7 +130,7 @@ async def start_session(
             say=shown.say,
         )
         shown.session = session
-        reload = functools.partial(_reload, checked, venues, session)
+        reload = functools.partial(_reload, checked, venues, session, box)
         async with anyio.create_task_group() as beside:
             beside.start_soon(obey_signals, session.stop, box, clock, reload, early)
             beside.start_soon(watch, session)
@@ -178,17 +180,33 @@ def _watched(checked: CheckedSession, session: Session) -> AbstractContextManage
     )
 
 
-async def _reload(checked: CheckedSession, venues: Mapping[str, Venue], session: Session) -> None:
-    """Read the session's file again and bring its strategies to it; what is wrong is told."""
+async def _reload(
+    checked: CheckedSession, venues: Mapping[str, Venue], session: Session, box: ControlBox
+) -> None:
+    """
+    Read the session's file again and bring its strategies to it.
+
+    What is wrong is told, in the log and to those who have asked for it in *box* before.
+    """
     log = get_logger(session=checked.config.name)
-    try:
-        again = _read_again(checked.config)
-        _refuse_other_venues(checked.config, again)
-        plan = await session_plan(check_session(again, load_host(again.allow)), venues)
-        require_strategies(plan)
-        log.info(LogEvent.CONFIG_RELOADED, done=await session.reload(plan))
-    except AlgopioneerError as error:
-        log.error(LogEvent.CONFIG_REFUSED, error=str(error))
+    with answered_reloads(box) as answer:
+        try:
+            done = await session.reload(await _plan_again(checked, venues))
+        except AlgopioneerError as error:
+            log.error(LogEvent.CONFIG_REFUSED, error=str(error))
+            answer.text = str(error)
+        else:
+            log.info(LogEvent.CONFIG_RELOADED, done=done)
+            answer.text = f"{DONE}{'; '.join(done) or 'nothing had changed'}"
+
+
+async def _plan_again(checked: CheckedSession, venues: Mapping[str, Venue]) -> SessionPlan:
+    """Return the plan of what the session's file says now."""
+    again = _read_again(checked.config)
+    _refuse_other_venues(checked.config, again)
+    plan = await session_plan(check_session(again, load_host(again.allow)), venues)
+    require_strategies(plan)
+    return plan
 
 
 def _read_again(config: SessionConfig) -> SessionConfig:

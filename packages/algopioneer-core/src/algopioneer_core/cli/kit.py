@@ -293,6 +293,8 @@ def tell_session(journal: Path, *, note: str, reload: bool, ts_ns: int) -> str |
     """
     Leave a note to the session that holds *journal*, and tell it to read its file again.
 
+    What it says of the file is waited for, twenty seconds at most.
+
     Args:
         journal: The session's journal.
         note: What the session keeps in its journal.
@@ -300,10 +302,12 @@ def tell_session(journal: Path, *, note: str, reload: bool, ts_ns: int) -> str |
         ts_ns: The time, UTC nanoseconds.
 
     Returns:
-        Who was told, in words; None where no session holds the journal, and nothing was left.
+        Who was told and what is known to have come of it, in words; None where no session holds
+        the journal, and nothing was left.
 
     Raises:
-        RefusedError: It runs on another host, as another user, or on a system without SIGHUP.
+        RefusedError: It refuses what the file says; or it runs on another host, as another user, or
+            on a system without SIGHUP, and was not told.
         JournalError: The note cannot be left beside the journal.
     """
     from algopioneer_core.cli.telling import tell_holder  # sqlite takes a moment to load

@@ -1,5 +1,5 @@
 """
-What a human asks of a session that is running: halt, resume, flatten, or to keep a note.
+What is asked of a session that is running: halt, resume, flatten, to keep a note, to read its file.
 
 The session holds the journal, so requests lie in a small file beside it, `<journal>.control`, which
 any process may write and none has to hold. The session looks there every now and then, obeys,
@@ -46,6 +46,8 @@ class ControlAction(enum.Enum):
     """Close what is held, then halt."""
     NOTE = "note"
     """Keep the reason in the journal; nothing else changes."""
+    RELOAD = "reload"
+    """Say what becomes of reading the file again, to which a signal calls."""
 
 
 @frozen

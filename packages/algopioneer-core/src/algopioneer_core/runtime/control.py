@@ -86,7 +86,8 @@ class ControlDesk:
                 self._alarm(self._clock.now_ns(), subject, str(error), urgent=True)
             return
         self._is_readable = True
-        self._waiting = [each for each in found if each.id > self._last]
+        ours = [each for each in found if each.action is not ControlAction.RELOAD]
+        self._waiting = [each for each in ours if each.id > self._last]
 
     async def obey_waiting(self, place: int | None = None) -> None:
         """

@@ -88,7 +88,7 @@ class Look:
     """The file as it is to be; None where nothing changes."""
     is_applied: bool
     told: str | None
-    """Which session was told; None where none was."""
+    """Which session was told, and what came of it; None where none was."""
     ledger_head: str
 
 
@@ -106,7 +106,7 @@ def look(
 
     Raises:
         AlgopioneerError: Something is wrong or missing; says what, where and what to do. Nothing
-            was changed, unless it says that a session was not told.
+            was changed, unless it says that a session was not told, or refuses the file.
     """
     portfolio = read_portfolio(Path(options.portfolio))
     free = _free(options, portfolio)
@@ -343,7 +343,7 @@ def _act(
     portfolio: Portfolio,
     ts_ns: int,
 ) -> tuple[bool, str | None]:
-    """Write the file and tell the session, where asked to; return whether, and who was told."""
+    """Write the file and tell the session, where asked to; return whether, and what came of it."""
     if not options.apply:
         return False, None
     if text is not None:

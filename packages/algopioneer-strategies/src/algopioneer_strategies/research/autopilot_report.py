@@ -82,7 +82,7 @@ def _outcome(found: Look, options: AutopilotOptions) -> str:
     if not found.is_applied:
         return f"dry run: {path} stays as it is; --apply would change it"
     if found.told is not None:
-        return f"{path} was changed; {found.told} was told to read it again"
+        return f"{path} was changed; {found.told}"
     if options.journal is None:
         return f"{path} was changed; no session was told, for no --journal was named"
     return f"{path} was changed; no session holds {options.journal}: the next one to start reads it"
