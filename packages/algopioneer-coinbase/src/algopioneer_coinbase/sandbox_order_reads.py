@@ -24,7 +24,10 @@ _OF_ORDERS: Final = {
     "product_type": "product_type",
     "order_placement_source": "order_placement_source",
 }
-"""What lists of orders are narrowed by, and the field that is meant (protocol: endpoints)."""
+"""
+What lists of orders are narrowed by, and the field that is meant (protocol: endpoints). The status
+is not among them: it is looked at first, for it leaves few.
+"""
 _OF_FILLS: Final = {
     "order_ids": "order_id",
     "product_ids": "product_id",
