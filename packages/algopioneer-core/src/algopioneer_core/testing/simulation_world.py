@@ -263,6 +263,8 @@ class World:
         assert self.process.session is not None
         floor, name, now_ns = self.process.session.floor, runner.name, self._now_ns()
         if kind is FaultKind.RESUME:
+            # Who resumes a pair lets it try everything once more, and gives it the time for that.
+            self.books.excused_until_ns = max(self.books.excused_until_ns, self.clock.now_ns())
             floor.deliver(runner, RiskResumed(now_ns, name))
             floor.supervision.revive(runner, now_ns)
             return
