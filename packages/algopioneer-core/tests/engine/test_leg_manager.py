@@ -935,3 +935,29 @@ def test_both_closing_legs_wait_for_their_cancels() -> None:
     assert [("A", "sell", "10.00")] == wanted(made)
     made.fill(made.order(LEFT))
     assert state(made) is S.HALTED
+
+
+def test_thin_market_is_left_bit_by_bit() -> None:
+    """An attempt that has brought something does not count, until a whole deadline has gone by."""
+    made = entered(max_attempts=2)
+    made.book(made.force(LEFT.id, Side.SELL, Decimal(10)))
+    for _ in range(9):
+        order = made.order(RIGHT)
+        made.fill(order, "1")
+        made.cancel(order)
+    assert [("B", "buy", "1.00")] == wanted(made)
+    made.fill(made.order(RIGHT))
+    assert state(made) is S.FLAT
+
+
+def test_thin_market_that_stays_thin_halts_the_pair() -> None:
+    """What is left after a deadline is tried as often as the rules say, and then told."""
+    made = entered(max_attempts=2)
+    made.book(made.force(LEFT.id, Side.SELL, Decimal(10)))
+    for _ in range(6):
+        made.wait(9)
+        order = made.order(RIGHT)
+        made.fill(order, "1")
+        made.cancel(order)
+    assert state(made) is S.HALTED
+    assert (Decimal(0), Decimal(-4)) == made.held

@@ -98,7 +98,7 @@ class LegRules:
     )
     max_attempts: int = option(
         10,
-        help="Corrections that are tried before the pair halts.",
+        help="Corrections in vain before the pair halts.",
         validator=at_least(1),
         section="Legs",
     )

@@ -82,12 +82,12 @@ class LegSteps:
 
     def new_phase(self, work: SpreadWork) -> None:
         """Begin with the first attempt and whole deadlines."""
-        work.attempt = 0
+        work.begin_attempts()
         self._clock.reset()
 
     def try_anew(self, work: SpreadWork) -> None:
         """Begin with the first attempt, at once; deadlines go on."""
-        work.attempt = 0
+        work.begin_attempts()
         self._clock.retry_ns = None
 
     # --- nothing under way -------------------------------------------------------------------
@@ -112,7 +112,7 @@ class LegSteps:
         self, trigger: LegTrigger, facts: SpreadFacts, work: SpreadWork, now_ns: int
     ) -> Wishes:
         """Deal with what no order of the plan brought: a late fill, a liquidation, a bust."""
-        work.attempt = 0
+        work.begin_attempts()
         self._clock.restart(now_ns, uneven=facts.is_uneven(self._limit))
         return self._move(trigger, facts, work, now_ns)
 

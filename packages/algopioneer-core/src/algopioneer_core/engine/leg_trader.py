@@ -130,7 +130,10 @@ class LegTrader:
         missing, (_, smaller) = facts.missing(), facts.by_size
         if self._is_unsafe(facts, smaller, missing, work, now_ns, towards=True):
             return []
-        return self._correction(self._opening(smaller, missing, work.attempt, work), work, now_ns)
+        order = self._opening(smaller, missing, work.attempt, work)
+        if order:
+            work.attempt += 1
+        return self._correction(order, now_ns)
 
     def cut(
         self, facts: SpreadFacts, leg: LegFacts, quantity: Quantity, work: SpreadWork, now_ns: int
@@ -145,7 +148,9 @@ class LegTrader:
             quantity = min(quantity, leg.orderable(leg.held.copy_abs()))
         if self._is_unsafe(facts, leg, quantity, work, now_ns, towards=leg.done < 0):
             return []
-        return self._correction(self._closing(leg, quantity, work), work, now_ns)
+        order = self._closing(leg, quantity, work)
+        self._count(order, quantity, work, now_ns)
+        return self._correction(order, now_ns)
 
     def _is_unsafe(
         self,
@@ -165,9 +170,21 @@ class LegTrader:
         after = facts.with_order(leg, quantity, towards=towards)
         return after.residual_high > facts.residual_high
 
-    def _correction(self, order: Wishes, work: SpreadWork, now_ns: int) -> Wishes:
+    def _count(self, orders: Wishes, quantity: Quantity, work: SpreadWork, now_ns: int) -> None:
+        """
+        Count an attempt to get rid of *quantity*, unless the last one has brought some of that.
+
+        A market that is thin gives a little at a time, and there is no better way out than to go
+        on. Where that takes longer than one deadline, each attempt counts again.
+        """
+        if not orders:
+            return
+        has_gained = quantity < work.tried and not self._clock.uneven_too_long(now_ns)
+        work.attempt += not has_gained
+        work.tried = quantity
+
+    def _correction(self, order: Wishes, now_ns: int) -> Wishes:
         if order:
-            work.attempt += 1
             self._clock.ordered(now_ns)
             self._clock.corrected(now_ns)
         return order
@@ -210,7 +227,7 @@ class LegTrader:
             return []
         orders = self._together([self._leaving(leg, quantity, work) for leg, quantity in legs])
         if orders:
-            work.attempt += 1
+            self._count(orders, max(quantity for _, quantity in legs), work, now_ns)
             self._clock.ordered(now_ns)
             # The caller adds a timer to its own list.
             self._sent = list(orders) if _is_whole(facts, shares) else []

@@ -35,6 +35,8 @@ class SpreadWork:
     reason: str = "signal"
     attempt: int = 0
     """How aggressive the next order is."""
+    tried: Quantity = ZERO
+    """How much of a leg the last order out was to trade; zero before the first of the attempts."""
     waiting: bool = False
     """Whether the second leg's first order has yet to be sent, after the pause."""
     down: dict[str, list[str]] = field(factory=dict)
@@ -46,6 +48,10 @@ class SpreadWork:
     """Why no new spread may be opened; empty when one may."""
     refusal: str = ""
     """Why the last wish was not followed; empty when it was."""
+
+    def begin_attempts(self) -> None:
+        """Let the next attempt be the first."""
+        self.attempt, self.tried = 0, ZERO
 
     def roll(self, to: InstrumentId) -> None:
         """Hold the second leg in the contract *to* from now on, as much of it as of the last."""
@@ -86,6 +92,7 @@ class SpreadWork:
             "arrived": self.arrived,
             "reason": self.reason,
             "attempt": self.attempt,
+            "tried": plain(self.tried),
             "waiting": self.waiting,
             "down": {venue: list(causes) for venue, causes in self.down.items()},
             "entered_ns": self.entered_ns,
@@ -105,6 +112,7 @@ class SpreadWork:
                 "targets": _read(state["targets"], legs),
                 "contract": next((each for each in legs if each == state["contract"]), None),
                 "leg_notional": Decimal(state["leg_notional"]),
+                "tried": Decimal(state.get("tried", "0")),  # which older journals do not have
                 "down": {venue: list(causes) for venue, causes in state["down"].items()},
             }
         )

@@ -13,6 +13,7 @@ says that it has synced and has not: a power cut then takes the latest commits, 
 of one behind. A journal must find that out; `restore_copy` is the remedy that it names.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from operator import attrgetter
@@ -68,6 +69,8 @@ class MemoryDisk:
     unsynced: int | None = None
     """Commits that a dishonest disk keeps back at most; None for no limit."""
     _rows: list[Row] = field(factory=list)
+    _by_key: defaultdict[str, list[Row]] = field(factory=lambda: defaultdict(list))
+    """The same, as a database has them: an order is asked for by its key."""
     _states: list[_State] = field(factory=lambda: [_State()])
     """After each commit that is not known to be synced; the first is synced."""
     lost: list[Row] = field(factory=list)
@@ -101,6 +104,8 @@ class MemoryDisk:
 
     def _lose(self, count: int) -> None:
         self.lost += self._rows[count:]
+        for row in self._rows[count:]:
+            self._by_key[row.key].remove(row)
         del self._rows[count:]
 
     def restore_copy(self) -> None:
@@ -123,6 +128,11 @@ class MemoryDisk:
     def rows(self, after: int) -> Iterator[Row]:
         """Iterate over the rows there are now, from the one with the sequence *after* + 1."""
         return iter(self._rows[after : self._states[-1].count])
+
+    def rows_of(self, key: str) -> Iterator[Row]:
+        """Iterate over the rows there are now that have this key."""
+        last = self._states[-1].count
+        return (row for row in self._by_key.get(key, ()) if row.sequence <= last)
 
     def check_power(self, life: int) -> None:
         """Raise StorageFailed when the power was cut after *life* began."""
@@ -169,6 +179,8 @@ class MemoryDisk:
         dropped: Sequence[str],
     ) -> None:
         self._rows.extend(rows)
+        for row in rows:
+            self._by_key[row.key].append(row)
         kept = _with_snapshots(self._states[-1].snapshots, snapshots, dropped)
         state = _State(heading, len(self._rows), kept)
         self._states = [state] if self.honest else [*self._states, state]
@@ -211,6 +223,8 @@ class MemoryStorage:
 
     def rows(self, query: Query) -> Iterator[Row]:
         """Iterate over what was committed."""
+        if query.key is not None:
+            return filter(query.matches, self._disk.rows_of(query.key))
         rows = self._disk.rows(query.after)
         return rows if query == Query(after=query.after) else filter(query.matches, rows)
 
