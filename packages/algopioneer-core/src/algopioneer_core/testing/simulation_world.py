@@ -97,6 +97,8 @@ class World:
         """How many lives have begun with an audit."""
         self._accepted = 0
         self._stirred_until_ns = 0
+        self._never = anyio.Event()
+        """Not set; to wait for it costs half of what `anyio.sleep_forever` does."""
         self._pause: anyio.CancelScope | None = None
         """Until the next minute; None while quotes come at each step."""
 
@@ -138,10 +140,10 @@ class World:
     async def _until_next_quotes(self, now_ns: int) -> None:
         every_ns = STEP_NS if self._streams else INTERVAL_NS
         waited_for = not self._streams and self._is_waited_for(now_ns)
-        with anyio.CancelScope() as scope:
-            scope.deadline = _seconds(_next(now_ns, _WAITED_FOR_NS if waited_for else every_ns))
+        next_s = _seconds(_next(now_ns, _WAITED_FOR_NS if waited_for else every_ns))
+        with anyio.CancelScope(deadline=next_s) as scope:
             self._pause = None if self._streams or waited_for else scope
-            await anyio.sleep_forever()
+            await self._never.wait()
 
     def _quoted_now(self, now_ns: int) -> Container[InstrumentId] | None:
         """Return what is quoted at this step; None for everything."""
