@@ -131,8 +131,7 @@ class LegTrader:
         if self._is_unsafe(facts, smaller, missing, work, now_ns, towards=True):
             return []
         order = self._opening(smaller, missing, work.attempt, work)
-        if order:
-            work.attempt += 1
+        work.attempt += bool(order)
         return self._correction(order, now_ns)
 
     def cut(
