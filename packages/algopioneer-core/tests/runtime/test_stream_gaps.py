@@ -3,6 +3,7 @@
 from decimal import Decimal
 
 import pytest
+from attrs import evolve
 
 from algopioneer_core.domain.events import (
     AccountEvent,
@@ -46,9 +47,9 @@ class Bench:
         self.asked.append((client_order_id, to_the_end))
 
 
-def _fill(quantity: str, *, complete: bool | None) -> OrderFilled:
+def _fill(quantity: str, *, complete: bool | None, of: str = "old") -> OrderFilled:
     fill = Fill(
-        "f", "old", BITCOIN.id, Side.BUY, Decimal(quantity), Decimal(100), Decimal(0), "USD",
+        "f", of, BITCOIN.id, Side.BUY, Decimal(quantity), Decimal(100), Decimal(0), "USD",
         Liquidity.TAKER, 2,
     )  # fmt: skip
     return OrderFilled(fill, complete)
@@ -91,4 +92,31 @@ def test_order_that_is_filled_to_its_quantity_needs_no_question() -> None:
     bench.listener.hear(_fill("1", complete=True))
     bench.listener.hear(ENDS[0])
     assert bench.heard == [_fill("1", complete=None), ENDS[0]]
+    assert bench.asked == []
+
+
+def test_fills_that_do_not_add_up_to_what_is_told_filled_are_asked_for() -> None:
+    """The stream has lost one, though it was never down."""
+    bench = Bench()
+    bench.listener.hear(_fill("0.4", complete=True, of="new"))
+    bench.listener.hear(OrderCompleted("new", 3))
+    assert bench.heard == [_fill("0.4", complete=None, of="new")]
+    assert bench.asked == [("new", True)] * 2
+
+
+def test_order_that_is_told_filled_with_all_its_fills_is_believed() -> None:
+    """Also one of no fixed quantity, of which only the venue knows how much that is."""
+    bench = Bench()
+    by_value = sent("new", BITCOIN, Side.BUY)
+    intent = evolve(by_value.intent, quantity=None, quote_amount=Decimal(100))
+    bench.working = [evolve(by_value, intent=intent)]
+    reports: list[ExecutionReport] = [
+        _fill("0.4", complete=True, of="new"),
+        OrderCompleted("new", 3),
+    ]
+    for report in reports:
+        bench.listener.hear(report)
+    bench.working = [sent("whole", BITCOIN, Side.BUY)]
+    bench.listener.hear(whole := _fill("1", complete=True, of="whole"))
+    assert bench.heard == [*reports, whole]
     assert bench.asked == []

@@ -5,6 +5,9 @@ While the stream was down, or the process, an order may have been filled without
 and lists of fills lag behind. If such an order's end were believed as the stream tells it, its
 engine would think that less was filled than was, and order the rest again. So an end is not taken
 from the stream: the venue is asked, and answers with all its fills first.
+
+A stream may also lose something without having been down. So an order that is told filled is asked
+about as well where the fills that were heard do not add up to it.
 """
 
 from collections.abc import Callable, Iterable
@@ -20,6 +23,7 @@ from algopioneer_core.domain.events import (
     OrderFilled,
 )
 from algopioneer_core.domain.execution_reports import ExecutionReport
+from algopioneer_core.domain.money import add
 from algopioneer_core.domain.orders import Order
 
 __all__ = ["GapListener", "Inquire"]
@@ -65,7 +69,7 @@ class GapListener:
             self._report(report)
         elif isinstance(report, OrderFilled):
             self._report(evolve(report, complete=None))  # its quantity says whether it is all
-            if report.complete and self._is_doubtful(report):
+            if report.complete and self._order(report) is not None:
                 self._inquire(report.client_order_id, to_the_end=True)
         elif isinstance(report, _ENDS):
             self._inquire(report.client_order_id, to_the_end=True)
@@ -75,8 +79,26 @@ class GapListener:
     def _is_doubtful(self, report: ExecutionReport) -> bool:
         key = report.client_order_id
         if key not in self._missed:
-            return False
-        if not any(each.client_order_id == key for each in self._working()):
+            return self._lacks_fills(report)
+        if self._order(report) is None:
             del self._missed[key]  # it has ended, with all its fills
             return False
         return True
+
+    def _lacks_fills(self, report: ExecutionReport) -> bool:
+        """Return whether *report* tells an order filled of which less than that was heard."""
+        fill = report.fill if isinstance(report, OrderFilled) and report.complete else None
+        if fill is None and not isinstance(report, OrderCompleted):
+            return False
+        order = self._order(report)
+        if order is None or order.intent.quantity is None:
+            return False
+        filled = order.filled_quantity
+        if fill is not None and fill.fill_id not in order.fill_ids:
+            filled = add(filled, fill.quantity)
+        return filled < order.intent.quantity
+
+    def _order(self, report: ExecutionReport) -> Order | None:
+        """Return the order that *report* is about while it works."""
+        key = report.client_order_id
+        return next((each for each in self._working() if each.client_order_id == key), None)
