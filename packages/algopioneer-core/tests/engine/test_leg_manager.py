@@ -12,6 +12,7 @@ from algopioneer_core.domain.errors import ConfigError, IllegalTransition
 from algopioneer_core.domain.events import OrderFilled
 from algopioneer_core.domain.fills import Side
 from algopioneer_core.domain.instruments import InstrumentId
+from algopioneer_core.domain.market_data import NS_PER_SECOND
 from algopioneer_core.domain.money import Increment
 from algopioneer_core.domain.orders import OrderIntent, OrderStatus, OrderType
 from algopioneer_core.domain.spreads import ShortMode, SpreadSize
@@ -961,3 +962,19 @@ def test_thin_market_that_stays_thin_halts_the_pair() -> None:
         made.cancel(order)
     assert state(made) is S.HALTED
     assert (Decimal(0), Decimal(-4)) == made.held
+
+
+def test_empty_market_is_tried_again_after_pauses_that_grow() -> None:
+    """The second attempt is made at once; one that brings something is followed at once too."""
+    made = entered()
+    made.book(made.force(LEFT.id, Side.SELL, Decimal(10)))
+    for pause_s in (0, 1, 2, 4, 8, 10, 10):
+        made.cancel(made.order(RIGHT))
+        before = made.now_ns
+        while not made.orders.working:
+            made.wait(1)
+        assert (made.now_ns - before) // NS_PER_SECOND == pause_s
+    order = made.order(RIGHT)
+    made.fill(order, "4")
+    made.cancel(order)
+    assert [("B", "buy", "6.00")] == wanted(made)

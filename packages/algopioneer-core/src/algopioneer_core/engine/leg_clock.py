@@ -19,6 +19,7 @@ _SAVED = (
     "patience_until_ns",
     "pause_until_ns",
     "retry_ns",
+    "again_ns",
     "deadline_before_ns",
     "set_for_ns",
 )
@@ -53,6 +54,8 @@ class LegClock:
         """Before when the second leg is not sent."""
         self.retry_ns: int | None = None
         """Before when nothing is tried again, because the risk gate refused it."""
+        self.again_ns: int | None = None
+        """Before when what has brought nothing is not tried again."""
         self.deadline_before_ns: int | None = None
         """What the deadline was before the correction of this moment; None without one."""
         self.set_for_ns: int | None = None
@@ -63,7 +66,12 @@ class LegClock:
     def reset(self) -> None:
         """Forget all deadlines: a new phase has begun."""
         self.deadline_ns = self.patience_until_ns = self.pause_until_ns = self.set_for_ns = None
-        self.uneven_until_ns = self.retry_ns = self.deadline_before_ns = None
+        self.uneven_until_ns = self.deadline_before_ns = None
+        self.at_once()
+
+    def at_once(self) -> None:
+        """Let the next attempt be made without a pause."""
+        self.retry_ns = self.again_ns = None
 
     def watch(self, now_ns: int, *, uneven: bool, live: Sequence[str]) -> None:
         """
@@ -93,6 +101,17 @@ class LegClock:
             self.deadline_before_ns = self.deadline_ns
             self.deadline_ns = now_ns + self._residual_ns
 
+    def tried(self, now_ns: int, attempt: int) -> None:
+        """
+        Take note of an order to close; what comes after it waits, unless this one brings something.
+
+        A market that has nothing may have something soon, and ten orders are sent in a second. The
+        second *attempt* is made at once, the third after a second, and so on twice as long, but no
+        longer than an order has to work.
+        """
+        pause_ns = _FIRST_RETRY_NS << min(attempt - 2, _MOST_DOUBLINGS) if attempt > 1 else 0
+        self.again_ns = now_ns + min(pause_ns, self._patience_ns)
+
     def denied(self, now_ns: int, attempt: int, *, all_of_it: bool) -> None:
         """
         Take note that our own risk gate refused an order that was just made.
@@ -107,8 +126,8 @@ class LegClock:
             self.deadline_ns = self.deadline_before_ns
 
     def is_paused(self, now_ns: int) -> bool:
-        """Return whether what the risk gate refused has to wait before it is tried again."""
-        return self.retry_ns is not None and now_ns < self.retry_ns
+        """Return whether what was refused, or brought nothing, has to wait for its next attempt."""
+        return any(each is not None and now_ns < each for each in (self.retry_ns, self.again_ns))
 
     def restart(self, now_ns: int, *, uneven: bool) -> None:
         """Begin anew, with a whole deadline when the legs are uneven."""
@@ -145,6 +164,7 @@ class LegClock:
             self.patience_until_ns,
             self.pause_until_ns,
             self.retry_ns,
+            self.again_ns,
         ):
             if each is not None and each > now_ns and (due is None or each < due):
                 due = each

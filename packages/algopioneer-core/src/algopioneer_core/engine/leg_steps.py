@@ -88,7 +88,7 @@ class LegSteps:
     def try_anew(self, work: SpreadWork) -> None:
         """Begin with the first attempt, at once; deadlines go on."""
         work.begin_attempts()
-        self._clock.retry_ns = None
+        self._clock.at_once()
 
     # --- nothing under way -------------------------------------------------------------------
 
@@ -311,7 +311,8 @@ class LegSteps:
 
     def _may_still_come(self, leg: LegFacts, work: SpreadWork, now_ns: int) -> bool:
         """Return whether a venue may come back, or a pause be over, before the deadline."""
-        waits = leg.instrument.id.venue in work.down or self._clock.is_paused(now_ns)
+        pauses = self._clock.is_paused(now_ns) and self._trader.can_try(work)
+        waits = pauses or leg.instrument.id.venue in work.down
         return waits and not self._clock.overdue(now_ns)
 
     def _has_failed(self, leg: LegFacts, other: LegFacts, *, waits: bool) -> bool:

@@ -145,6 +145,7 @@ class LegTrader:
         """
         if leg.parts:
             quantity = min(quantity, leg.orderable(leg.held.copy_abs()))
+        self._look_at_gain(quantity, work)
         if self._is_unsafe(facts, leg, quantity, work, now_ns, towards=leg.done < 0):
             return []
         order = self._closing(leg, quantity, work)
@@ -181,6 +182,12 @@ class LegTrader:
         has_gained = quantity < work.tried and not self._clock.uneven_too_long(now_ns)
         work.attempt += not has_gained
         work.tried = quantity
+        self._clock.tried(now_ns, work.attempt)
+
+    def _look_at_gain(self, quantity: Quantity, work: SpreadWork) -> None:
+        """Let the rest be ordered without a pause where the last order has brought something."""
+        if quantity < work.tried:
+            self._clock.again_ns = None
 
     def _correction(self, order: Wishes, now_ns: int) -> Wishes:
         if order:
@@ -218,10 +225,11 @@ class LegTrader:
         Order both legs closed. They are even, so it is both or none: nothing is ordered while a
         venue cannot be traded at, a price is missing, or the risk gate has just refused it.
         """
-        if self._clock.is_paused(now_ns):
-            return []
         shares = [(leg, leg.closable) for leg in facts.legs]
         legs = [(leg, quantity) for leg, quantity in shares if quantity]
+        self._look_at_gain(max(quantity for _, quantity in shares), work)
+        if self._clock.is_paused(now_ns):
+            return []
         if any(self._is_down(leg, work) for leg, _ in legs):
             return []
         orders = self._together([self._leaving(leg, quantity, work) for leg, quantity in legs])
