@@ -158,10 +158,23 @@ def test_an_order_told_filled_lacks_fills_until_they_are_told_too() -> None:
     manager.apply(evolve(_report(part, "10", "1", "p2"), complete=True))
     manager.apply(_report(resting, "10", "1", "r"))
 
-    assert [part.client_order_id] == [each.client_order_id for each in manager.lacking_fills()]
+    assert [part.client_order_id] == [each.client_order_id for each in manager.lacking_fills(0)]
 
     manager.apply(_report(part, "10", "1", "p1"))
-    assert [] == manager.lacking_fills()
+    assert [] == manager.lacking_fills(0)
+
+
+def test_an_order_that_was_taken_out_may_lack_a_fill_for_a_while() -> None:
+    """It may have crossed the cancel; nothing of it is missing where all of it was filled."""
+    manager = make_manager()
+    rest, whole, refused = (manager.submit(_buy(), 5) for _ in range(3))
+    manager.apply(_report(whole, "10", "2", "w"))
+    manager.apply(OrderCanceled(whole.client_order_id, 7))
+    manager.apply(OrderRejected(refused.client_order_id, 7))
+    manager.apply(OrderCanceled(rest.client_order_id, 7))
+
+    assert [rest.client_order_id] == [each.client_order_id for each in manager.lacking_fills(7)]
+    assert [] == manager.lacking_fills(8)
 
 
 def test_denied_order_is_known_and_never_works() -> None:

@@ -1,6 +1,5 @@
 """The orders of one strategy: which exist, which may still trade, and what became of them."""
 
-from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -20,6 +19,7 @@ from algopioneer_core.domain.events import (
     OrderUnknown,
 )
 from algopioneer_core.domain.fills import Fill
+from algopioneer_core.domain.money import ZERO
 from algopioneer_core.domain.orders import (
     Order,
     OrderIntent,
@@ -53,6 +53,7 @@ _STEPS: Final[dict[type, Step]] = {
 REPORTS: Final[tuple[type, ...]] = (OrderFilled, *_STEPS)
 """The classes of all execution reports."""
 _PENDING: Final = OrderStatus.PENDING
+_TAKEN_OUT: Final = frozenset((OrderStatus.CANCELED, OrderStatus.EXPIRED))
 _FINAL: Final = frozenset(status for status in OrderStatus if status.is_final)
 
 
@@ -100,7 +101,7 @@ class OrderManager:
         self._retained = retained
         self._recall = recall
         self._orders: dict[str, Order] = {}
-        self._ended: deque[str] = deque()  # those that ended, in the order in which they did
+        self._ended: dict[str, int] = {}  # those that ended, in that order, and when (0: long ago)
         self._corrections: dict[str, dict[str, Fill]] = {}  # by order, by fill id; mostly empty
         self.working: dict[str, Order] = {}
         """Orders that may still trade, oldest first. Read only."""
@@ -148,7 +149,7 @@ class OrderManager:
             before = self._known(report.client_order_id)
             after = self._advance(before, report)
         if after is not before:
-            self._keep(after)
+            self._keep(after, report.ts_event)
         return before, after
 
     def bust(self, fill: Fill) -> Fill | None:
@@ -212,13 +213,15 @@ class OrderManager:
         """Return whether an order is here, without a look anywhere else."""
         return client_order_id in self._orders
 
-    def lacking_fills(self) -> list[Order]:
-        """Return the orders that were told filled, some of whose fills are still to come."""
-        return [
-            each
-            for each in self._orders.values()
-            if each.status is OrderStatus.FILLED and each.remaining_quantity
-        ]
+    def lacking_fills(self, since_ns: int) -> list[Order]:
+        """
+        Return the orders that ended and of which fills may still be told.
+
+        They were told filled, and less than that was counted; or they were taken out of the market
+        since *since_ns* (UTC) with a rest, and a fill may have crossed the cancel.
+        """
+        ended = ((self._orders[key], ended_ns) for key, ended_ns in self._ended.items())
+        return [each for each, ended_ns in ended if _may_lack(each, ended_ns >= since_ns)]
 
     @property
     def remembered(self) -> int:
@@ -291,7 +294,7 @@ class OrderManager:
         )
         return order if after == order else after
 
-    def _keep(self, order: Order) -> Order:
+    def _keep(self, order: Order, ts_ns: int = 0) -> Order:
         key = order.client_order_id
         before = self._orders.get(key)
         self._orders[key] = order
@@ -299,17 +302,24 @@ class OrderManager:
         if order.status not in _FINAL:
             self.working[key] = order
             if had_ended:
-                self._ended.remove(key)  # rare: what was refused is alive after all
+                del self._ended[key]  # rare: what was refused is alive after all
         elif not had_ended:
             self.working.pop(key, None)
-            self._ended.append(key)
+            self._ended[key] = ts_ns
             if len(self._ended) > self._retained:
-                self._forget(self._ended.popleft())
+                self._forget(next(iter(self._ended)))
         return order
 
     def _forget(self, client_order_id: str) -> None:
-        del self._orders[client_order_id]
+        del self._orders[client_order_id], self._ended[client_order_id]
         self._corrections.pop(client_order_id, None)
+
+
+def _may_lack(order: Order, is_recent: bool) -> bool:
+    rest = order.remaining_quantity
+    if order.status is OrderStatus.FILLED:
+        return bool(rest)
+    return is_recent and order.status in _TAKEN_OUT and rest != ZERO
 
 
 def _unknown(client_order_id: str) -> UnknownOrder:

@@ -163,12 +163,16 @@ class Floor:
             if order.intent.instrument_id.venue == venue
         ]
 
-    def may_have_filled(self, venue: str) -> Iterable[Order]:
-        """Return all orders of ours at *venue* of which fills may still be told."""
+    def may_have_filled(self, venue: str, since_ns: int) -> Iterable[Order]:
+        """
+        Return all orders of ours at *venue* of which fills may still be told.
+
+        Of those that were taken out of the market, the ones since *since_ns* (UTC).
+        """
         lacking = (
             order
             for runner in self.runners.values()
-            for order in runner.engine.orders.lacking_fills()
+            for order in runner.engine.orders.lacking_fills(since_ns)
             if order.intent.instrument_id.venue == venue
         )
         return [*self.working(venue), *lacking]

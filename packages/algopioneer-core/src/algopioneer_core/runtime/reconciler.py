@@ -45,7 +45,7 @@ _RETRY: Final = BackoffPolicy(base_ns=NS_PER_SECOND, cap_ns=60 * NS_PER_SECOND)
 _SECOND_LOOK_S: Final = 5
 """A drift is looked at twice: a fill may be on its way."""
 _ON_ITS_WAY_NS: Final = 180 * NS_PER_SECOND
-"""For how long an order that works may explain the same drift: no list lags longer."""
+"""For how long an order that works, or worked so lately, may explain a drift: no list lags more."""
 _TELL_AFTER: Final = 5
 """Failures in a row after which a person is told."""
 _DURABLE: Final = 0
@@ -318,9 +318,10 @@ class Reconciler:
 
     def _is_late(self, drift: Drift) -> bool:
         """Return whether *drift* may be a fill of an order that is still to be told of."""
-        if not may_be_on_its_way(drift, self._floor.may_have_filled(self.venue)):
-            return False
         now_ns, key = self._clock.now_ns(), (drift.instrument_id, drift.unexplained)
+        orders = self._floor.may_have_filled(self.venue, now_ns - _ON_ITS_WAY_NS)
+        if not may_be_on_its_way(drift, orders):
+            return False
         since_ns = self._late.setdefault(key, now_ns)
         return now_ns - since_ns < _ON_ITS_WAY_NS
 
