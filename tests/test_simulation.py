@@ -99,11 +99,16 @@ def _journals(
     return {each.name: each.read_bytes() for each in sorted(folder.iterdir())}
 
 
-def test_runner_tells_how_it_went(capsys: pytest.CaptureFixture[str]) -> None:
+def test_runner_tells_how_it_went(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """The summary has what was lived through, and the exit code is 0 when everything held."""
+    monkeypatch.setattr("algopioneer_core.testing.simulate._MILESTONE", 2)
     collects_at = gc.get_threshold()
-    assert main(["--seeds", "1", "--first-seed", "2", "--minutes", "3", "--jobs", "1"]) == 0
-    assert "1 seeds held, 0 failed" in capsys.readouterr().out
+    assert main(["--seeds", "2", "--first-seed", "2", "--minutes", "2", "--jobs", "1"]) == 0
+    said = capsys.readouterr()
+    assert "2 seeds held, 0 failed" in said.out
+    assert said.err == "2 of 2 seeds\n"  # in a log
     assert gc.get_threshold() == collects_at  # seldom while seeds are played, then as before
 
 

@@ -55,6 +55,8 @@ _DAY: Final = 360
 _OVER_A_WIRE: Final = 60
 _CHUNK: Final = 16
 """Seeds that a process is given at a time, at most."""
+_MILESTONE: Final = 500
+"""After how many seeds a line stands in a log."""
 _RARELY: Final = (20_000, 20, 20)
 _LONGEST_S: Final = 120
 """How long a seed may take, and a second for each simulated minute: it takes a thousandth."""
@@ -264,7 +266,7 @@ def _played(seeds: Sequence[int], options: argparse.Namespace) -> Iterator[Outco
     )
     for number, result in enumerate(_in_order(play, seeds, options.jobs), 1):
         yield _told(result, options)
-        _progress(f"{number:,} of {len(seeds):,} seeds")
+        _progress(f"{number:,} of {len(seeds):,} seeds", is_milestone=number % _MILESTONE == 0)
     _progress("")
 
 
@@ -359,10 +361,17 @@ def _say(text: str) -> None:
     sys.stdout.flush()
 
 
-def _progress(text: str) -> None:
-    """Show one line of progress in place of the last, where somebody sits before a terminal."""
+def _progress(text: str, *, is_milestone: bool = False) -> None:
+    """
+    Show one line of progress in place of the last, where somebody sits before a terminal.
+
+    In a log, only a milestone has a line.
+    """
     if sys.stderr.isatty():
         sys.stderr.write(f"\r\033[K{text}")
+        sys.stderr.flush()
+    elif is_milestone:
+        sys.stderr.write(f"{text}\n")
         sys.stderr.flush()
 
 
