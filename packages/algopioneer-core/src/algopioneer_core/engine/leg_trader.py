@@ -227,14 +227,15 @@ class LegTrader:
         """
         shares = [(leg, leg.closable) for leg in facts.legs]
         legs = [(leg, quantity) for leg, quantity in shares if quantity]
-        self._look_at_gain(max(quantity for _, quantity in shares), work)
+        most = max(quantity for _, quantity in shares)
+        self._look_at_gain(most, work)
         if self._clock.is_paused(now_ns):
             return []
         if any(self._is_down(leg, work) for leg, _ in legs):
             return []
         orders = self._together([self._leaving(leg, quantity, work) for leg, quantity in legs])
         if orders:
-            self._count(orders, max(quantity for _, quantity in legs), work, now_ns)
+            self._count(orders, most, work, now_ns)
             self._clock.ordered(now_ns)
             # The caller adds a timer to its own list.
             self._sent = list(orders) if _is_whole(facts, shares) else []

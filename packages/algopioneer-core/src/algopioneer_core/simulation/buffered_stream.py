@@ -6,20 +6,20 @@ from typing import TypeVar
 import anyio
 import anyio.lowlevel
 
-from algopioneer_core.simulation.ending_stream import EndingStream
+from algopioneer_core.simulation.ending_stream import OneReaderStream
 
 __all__ = ["BufferedStream"]
 
 _T = TypeVar("_T")
 
 
-class BufferedStream(EndingStream[_T]):
+class BufferedStream(OneReaderStream[_T]):
     """One reader's items, in the order in which they were put; there is no limit to them."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._waiting: deque[_T] = deque()
         self._news: anyio.Event | None = None
-        self._is_asked = False
         self._is_closed = False
 
     def put(self, item: _T) -> None:
@@ -56,22 +56,6 @@ class BufferedStream(EndingStream[_T]):
         if self._news is None:
             self._news = anyio.Event()
         await self._news.wait()
-
-    async def receive(self) -> _T:
-        """
-        Wait for the next item and return it; a cancellation leaves it for the next call.
-
-        Raises:
-            anyio.EndOfStream: The stream was closed.
-            anyio.BusyResourceError: Another task waits for it already.
-        """
-        if self._is_asked:
-            raise anyio.BusyResourceError("reading from")
-        self._is_asked = True
-        try:
-            return await self._next()
-        finally:
-            self._is_asked = False
 
     async def _next(self) -> _T:
         self.ask()

@@ -5,8 +5,6 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Protocol, runtime_checkable
 
-import anyio
-
 from algopioneer_core.domain.events import ExecutionReport
 from algopioneer_core.domain.instruments import Instrument, InstrumentId
 from algopioneer_core.domain.market_data import Bar
@@ -17,7 +15,7 @@ from algopioneer_core.ports import (
     SupportsSnapshot,
     Venue,
 )
-from algopioneer_core.simulation.ending_stream import EndingStream
+from algopioneer_core.simulation.ending_stream import OneReaderStream
 from algopioneer_core.simulation.paper_exchange import PaperExchange
 from algopioneer_core.simulation.paper_fees import PaperFees
 from algopioneer_core.simulation.report_hub import ReportHub
@@ -104,7 +102,7 @@ class PaperMarket:
         return self._shadow.snapshot() if isinstance(self._shadow, SupportsSnapshot) else None
 
 
-class PaperStream(EndingStream[MarketDataEvent]):
+class PaperStream(OneReaderStream[MarketDataEvent]):
     """
     One subscription; made by `PaperMarket.subscribe`.
 
@@ -113,29 +111,13 @@ class PaperStream(EndingStream[MarketDataEvent]):
     """
 
     def __init__(self, market: PaperMarket, events: ReceiveStream[MarketDataEvent]) -> None:
+        super().__init__()
         self._market = market
         self._events = events
         self._looks_ahead = isinstance(events, SupportsLookAhead)
         self._taken: deque[_Paired] = deque()
         self._matching: Iterator[ExecutionReport] | None = None
         self._matched, market.undelivered = market.undelivered, deque()
-        self._is_asked = False
-
-    async def receive(self) -> MarketDataEvent:
-        """
-        Wait for the next event and return it; a cancellation leaves it for the next call.
-
-        Raises:
-            anyio.EndOfStream: The shadowed venue's stream has ended.
-            anyio.BusyResourceError: Another task waits for it already.
-        """
-        if self._is_asked:
-            raise anyio.BusyResourceError("reading from")
-        self._is_asked = True
-        try:
-            return await self._next()
-        finally:
-            self._is_asked = False
 
     async def _next(self) -> MarketDataEvent:
         await self._market.hub.settled()  # what was done since the last event comes before the next
