@@ -126,9 +126,9 @@ class MarketData(Protocol):
         Open a stream of quotes, trades and finished bars; leaving the block unsubscribes.
 
         A lost connection is a `FeedDown`, followed by `FeedUp` once everything is subscribed again;
-        what was missed between is a `FeedGap`. Quotes may be conflated; bars never are. Events of
-        one kind come in order of time; a bar has the time of its close and comes once it is over,
-        so a quote that is newer may come before it.
+        what was missed between is a `FeedGap`. A market that is closed when the stream begins or is
+        up again says so anew. Quotes may be conflated; bars never are. Events of one kind come in
+        order of time; a bar comes once it is over, perhaps after a quote of the next one.
 
         Raises:
             UnsupportedOperation: An instrument or a kind of data is not offered.

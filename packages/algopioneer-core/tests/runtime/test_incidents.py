@@ -187,10 +187,10 @@ async def test_a_fill_that_a_living_stream_never_tells_is_found() -> None:
         await live.move(100)
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(live.befall, FaultKind.SILENCE, 63)
-            live.venue.market_data.silences -= 1  # prices go on: only the account is silent
+            live.venue.market_data.speak()  # prices go on: only the account is silent
             await live.move(101)
             assert live.held == (_D(0), _D(1))
-            live.venue.market_data.silences += 1
+            live.venue.market_data.fall_silent()
         await anyio.sleep(60)
         assert live.held == (_D(1), _D(1))
         assert not live.runner.engine.orders.working

@@ -44,7 +44,8 @@ class Router:
     Fans market data out.
 
     A reader is rung when its inbox was empty before: it takes all there is at a time. A quote that
-    replaces one which no reader has read yet costs the same for a hundred readers as for one.
+    replaces one which no reader has read yet costs the same for a hundred readers as for one. Who
+    subscribes later is told first what is wrong with its venues now.
 
     Args:
         shedder: Looks at each price first.
@@ -54,6 +55,7 @@ class Router:
         self.shedder = shedder or Shedder()
         self._lanes: dict[InstrumentId, _Lane] = {}
         self._by_venue: dict[str, tuple[_Reader, ...]] = {}
+        self._troubles: dict[str, dict[type, MarketDataEvent]] = {}
 
     def subscribe(self, inbox: Inbox, instruments: Iterable[InstrumentId], ring: _Ring) -> None:
         """Put events of *instruments*, and of their venues, into *inbox* and ring."""
@@ -63,6 +65,12 @@ class Router:
             readers = self._by_venue.get(each.venue, ())
             if all(known is not inbox for known, _ in readers):
                 self._by_venue[each.venue] = (*readers, (inbox, ring))
+                for trouble in self._troubles.get(each.venue, {}).values():
+                    self._put(((inbox, ring),), trouble)
+
+    def is_well(self, venue: str) -> bool:
+        """Return whether a venue's line is not known to be lost, nor its market to be closed."""
+        return not self._troubles.get(venue)
 
     def unsubscribe(self, inbox: Inbox) -> None:
         """Put nothing more into *inbox*."""
@@ -84,11 +92,21 @@ class Router:
                 else:
                     self._put(lane.readers, event)
         elif isinstance(event, FeedUp | FeedDown | MarketOpened | MarketClosed):
+            self._keep_trouble(event)
             self._put(self._by_venue.get(event.venue, ()), event)
         else:
             assert isinstance(event, FeedGap | InstrumentStatusChanged)
             lane = self._lanes.get(event.instrument_id)
             self._put(() if lane is None else lane.readers, event)
+
+    def _keep_trouble(self, event: FeedUp | FeedDown | MarketOpened | MarketClosed) -> None:
+        troubles = self._troubles.setdefault(event.venue, {})
+        if isinstance(event, FeedUp):
+            troubles.clear()
+        elif isinstance(event, MarketOpened):
+            troubles.pop(MarketClosed, None)
+        else:
+            troubles[type(event)] = event
 
     @staticmethod
     def _put_quote(lane: _Lane, quote: Quote) -> None:

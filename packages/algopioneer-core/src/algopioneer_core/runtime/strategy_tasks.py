@@ -15,9 +15,10 @@ import anyio.abc
 import anyio.lowlevel
 
 from algopioneer_core.domain.errors import VenueError
-from algopioneer_core.domain.events import Event, TimerFired
+from algopioneer_core.domain.events import Event, FeedUp, TimerFired
 from algopioneer_core.domain.market_data import NS_PER_SECOND
 from algopioneer_core.engine.leg_clock import LEG_TIMER
+from algopioneer_core.engine.leg_manager import LegManager
 from algopioneer_core.ports import Clock, Venue
 from algopioneer_core.runtime.floor import Alarm, Floor
 from algopioneer_core.runtime.history import missed_bars
@@ -91,12 +92,24 @@ class StrategyTasks:
         if needed or seen_before:
             missed = await self._history(runner, needed, now_ns)
             self._show(runner, missed, tell=bool(seen_before))
-        if runner.engine.legs is not None:  # timers do not outlive a process
-            self._floor.deliver(runner, TimerFired(LEG_TIMER, self._clock.now_ns()))
+        if runner.engine.legs is not None:
+            self._wake_legs(runner, runner.engine.legs)
         self._saver.touch(runner.name)
         assert self.group is not None
         scope = self._scopes[runner.name] = anyio.CancelScope()
         self.group.start_soon(self._run, runner, scope)
+
+    def _wake_legs(self, runner: StrategyRunner, legs: LegManager) -> None:
+        """
+        Tell what does not outlive a process: its timers, and what was wrong with venues.
+
+        What is wrong now lies in the inbox, for the feeds are open.
+        """
+        now_ns = self._clock.now_ns()
+        for venue in legs.down:
+            if self._floor.router.is_well(venue):
+                self._floor.deliver(runner, FeedUp(venue, now_ns))
+        self._floor.deliver(runner, TimerFired(LEG_TIMER, now_ns))
 
     # --- history -----------------------------------------------------------------------------
 

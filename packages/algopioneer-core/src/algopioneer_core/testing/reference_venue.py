@@ -12,8 +12,7 @@ can be told to have:
 `venue.books` tells the truth whatever the venue answers: count accepted orders and fills there.
 """
 
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from functools import cache, partial
 from typing import Final
@@ -23,14 +22,12 @@ import anyio.lowlevel
 from attrs import evolve
 
 from algopioneer_core.domain.capabilities import Capabilities
-from algopioneer_core.domain.errors import ConfigError, UnsupportedOperation
-from algopioneer_core.domain.events import FeedDown, FeedUp, MarketClosed, MarketOpened
-from algopioneer_core.domain.instruments import Instrument, InstrumentId
-from algopioneer_core.domain.market_data import NS_PER_SECOND, Bar, Quote
+from algopioneer_core.domain.errors import ConfigError
+from algopioneer_core.domain.instruments import Instrument
+from algopioneer_core.domain.market_data import NS_PER_SECOND, Quote
 from algopioneer_core.domain.money import mul
 from algopioneer_core.domain.orders import Order
-from algopioneer_core.ports import Clock, MarketDataEvent, MarketSession
-from algopioneer_core.simulation.buffered_stream import BufferedStream
+from algopioneer_core.ports import Clock, MarketDataEvent
 from algopioneer_core.simulation.costs import CostModel
 from algopioneer_core.simulation.paper_account import PaperAccount
 from algopioneer_core.simulation.paper_config import PaperConfig, PaperMargin
@@ -39,9 +36,10 @@ from algopioneer_core.simulation.quote_book import QuoteBook
 from algopioneer_core.simulation.report_hub import ReportHub
 from algopioneer_core.testing.fault_plans import Fault, FaultKind
 from algopioneer_core.testing.reference_account import ReferenceAccount
+from algopioneer_core.testing.reference_market import ReferenceMarket
 from algopioneer_core.testing.reference_modes import VenueModes
 
-__all__ = ["REFERENCE_FAULTS", "ReferenceMarket", "ReferenceVenue"]
+__all__ = ["REFERENCE_FAULTS", "ReferenceVenue"]
 
 _AT_NEXT: Final = (
     FaultKind.LOST_REQUEST,
@@ -116,7 +114,7 @@ class ReferenceVenue:
         return self._capabilities
 
     @property
-    def market_data(self) -> "ReferenceMarket":
+    def market_data(self) -> ReferenceMarket:
         """Its markets."""
         return self._market
 
@@ -208,14 +206,14 @@ class ReferenceVenue:
         self._market.come_up()
 
     def _fall_silent(self, *, loses: bool) -> None:
-        self._market.silences += 1
+        self._market.fall_silent()
         self._account.silences += 1
         self._account.losses += loses
 
     def _speak(self, *, loses: bool) -> None:
         self._account.losses -= loses
         self._account.silences -= 1
-        self._market.silences -= 1
+        self._market.speak()
 
     def _stall(self) -> None:
         self._market.stall()
@@ -245,130 +243,3 @@ class ReferenceVenue:
             return False
         self._armed.remove(kind)
         return True
-
-
-class ReferenceMarket:
-    """The market data of a reference venue."""
-
-    def __init__(self, venue: str, books: PaperExchange, clock: Clock) -> None:
-        self._venue = venue
-        self._books = books
-        self._clock = clock
-        self._feeds: list[tuple[frozenset[str], BufferedStream[MarketDataEvent]]] = []
-        self._bars: list[Bar] = []
-        self._outages = 0
-        self._stalled = 0
-        self._waiting: list[MarketDataEvent] = []
-        self.silences = 0
-        """How many faults keep it silent now: what it does not send is lost."""
-
-    async def instruments(self) -> Sequence[Instrument]:
-        """Return what it trades."""
-        await anyio.lowlevel.checkpoint()
-        return tuple(self._books.instruments.values())
-
-    @asynccontextmanager
-    async def subscribe(
-        self, instrument_ids: Sequence[InstrumentId]
-    ) -> AsyncIterator[BufferedStream[MarketDataEvent]]:
-        """
-        Open a stream of everything that is pushed of these instruments.
-
-        Raises:
-            UnsupportedOperation: It does not trade one of them.
-        """
-        for each in instrument_ids:
-            self._check(each)
-        stream = BufferedStream[MarketDataEvent]()
-        feed = frozenset(instrument_ids), stream
-        self._feeds.append(feed)
-        try:
-            yield stream
-        finally:
-            self._feeds.remove(feed)
-            stream.close()
-
-    async def bars(
-        self, instrument_id: InstrumentId, interval_ns: int, start_ns: int, end_ns: int
-    ) -> Sequence[Bar]:
-        """
-        Return the bars that were pushed, those that close at whole intervals.
-
-        Raises:
-            UnsupportedOperation: It does not trade the instrument.
-        """
-        await anyio.lowlevel.checkpoint()
-        self._check(instrument_id)
-        return [
-            bar
-            for bar in self._bars
-            if bar.instrument_id == instrument_id
-            and start_ns <= bar.ts_event < end_ns
-            and not bar.ts_event % interval_ns
-        ]
-
-    async def market_hours(self, start_ns: int, end_ns: int) -> Sequence[MarketSession]:
-        """Return one session: it never closes."""
-        await anyio.lowlevel.checkpoint()
-        return [MarketSession(start_ns, end_ns)]
-
-    def _check(self, instrument_id: InstrumentId) -> None:
-        if instrument_id not in self._books.instruments:
-            raise UnsupportedOperation("there is no such instrument", where=instrument_id)
-
-    def show(self, event: MarketDataEvent) -> None:
-        """Send *event* to whoever wants it, unless the line is down."""
-        if isinstance(event, Bar):
-            self._bars.append(event)
-        if not self._outages and not self.silences:
-            self._send(event)
-
-    def show_garbage(self, event: MarketDataEvent) -> None:
-        """Send what never happened; the line permitting."""
-        if not self._outages and not self.silences:
-            self._send(event)
-
-    def _send(self, event: MarketDataEvent) -> None:
-        if self._stalled:
-            self._waiting.append(event)
-            return
-        about = getattr(event, "instrument_id", None)
-        for wanted, feed in self._feeds:
-            if about is None or about in wanted:
-                feed.put(event)
-
-    def go_down(self) -> None:
-        """Break the line."""
-        self._outages += 1
-        if self._outages == 1:
-            self._send(FeedDown(self._venue, self._clock.now_ns(), "connection lost"))
-
-    def come_up(self) -> None:
-        """Mend the line."""
-        self._outages -= 1
-        if not self._outages:
-            self._send(FeedUp(self._venue, self._clock.now_ns()))
-
-    def stall(self) -> None:
-        """Let what is sent wait."""
-        self._stalled += 1
-
-    def flow(self) -> None:
-        """Let it go on its way, all that waits at once."""
-        self._stalled -= 1
-        if not self._stalled:
-            waiting, self._waiting = self._waiting, []
-            for event in waiting:
-                self._send(event)
-
-    def say_closed(self) -> None:
-        """Tell that trading hours have ended."""
-        self._tell_hours(MarketClosed)
-
-    def say_open(self) -> None:
-        """Tell that trading hours have begun."""
-        self._tell_hours(MarketOpened)
-
-    def _tell_hours(self, kind: type[MarketClosed | MarketOpened]) -> None:
-        if not self._outages and not self.silences:
-            self._send(kind(self._venue, self._clock.now_ns()))
