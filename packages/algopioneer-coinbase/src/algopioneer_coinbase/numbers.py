@@ -22,8 +22,12 @@ _FRACTION_DIGITS: Final = 9
 _SECOND_LENGTH: Final = len("2024-01-01T00:00:00")
 _ZULU: Final = ("Z", "+00:00")
 _LATEST_S: Final = 2**63 // NS_PER_SECOND
+_NUMBERS_KEPT: Final = 4096
+"""Prices, sizes and balances come again and again, those of a page of orders all at once."""
+_TIMES_KEPT: Final = 256
 
 
+@lru_cache(_NUMBERS_KEPT)
 def amount(text: str) -> Decimal:
     """
     Return the number that *text* states, of any sign.
@@ -61,6 +65,7 @@ def positive(text: str) -> Decimal:
     return number
 
 
+@lru_cache(_TIMES_KEPT)
 def time_ns(text: str) -> int:
     """
     Return a time as UTC nanoseconds; 0 for what is empty or before 1970, which is never set.
@@ -88,7 +93,7 @@ def _fraction(digits: str, text: str) -> int:
     return int(number.ljust(_FRACTION_DIGITS, "0"))
 
 
-@lru_cache(maxsize=256)
+@lru_cache(_TIMES_KEPT)
 def _second(text: str) -> int:
     """Return seconds since 1970; most messages of a stream share theirs with the one before."""
     try:

@@ -162,7 +162,11 @@ class CoinbaseSandbox:
                 request.content,
             )
             answer = await self.answer(asked)
-            headers = {"content-type": answer.content_type, **answer.headers}
+            headers = {
+                "content-type": answer.content_type,
+                "content-length": str(len(answer.body)),
+                **answer.headers,
+            }
             return httpx.Response(answer.status, headers=headers, content=answer.body)
 
         return httpx.MockTransport(carry)

@@ -2,11 +2,11 @@
 
 import base64
 import binascii
-import json
 from collections import deque
 from collections.abc import Collection
 from typing import Any, Final
 
+import msgspec
 from attrs import define, field
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
@@ -119,7 +119,7 @@ def _raw(part: str) -> bytes:
 
 
 def _json(part: str) -> dict[str, Any]:
-    content = json.loads(_raw(part))
+    content = msgspec.json.decode(_raw(part))
     if not isinstance(content, dict):
         raise TypeError
     return content

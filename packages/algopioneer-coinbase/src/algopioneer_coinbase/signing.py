@@ -10,10 +10,10 @@ Nothing here shows a secret: not in an error, not in a `repr`.
 
 import base64
 import binascii
-import json
 from collections.abc import Callable, Mapping
 from typing import Final, TypeAlias
 
+import msgspec
 from attrs import field, frozen
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
@@ -33,7 +33,6 @@ LIFETIME_S: Final = 120
 """How long a token is good; the venue accepts no longer one."""
 SIGNED_HOST: Final = "api.coinbase.com"
 """The host that a REST token names, whatever address the request is sent to."""
-_COMPACT: Final = json.JSONEncoder(separators=(",", ":")).encode
 _SEED_BYTES: Final = 32
 _ES256_BYTES: Final = 32
 """Length of r and of s."""
@@ -136,7 +135,7 @@ class Signer:
 
 
 def _part(content: Mapping[str, str | int]) -> str:
-    return _base64url(_COMPACT(content).encode())
+    return _base64url(msgspec.json.encode(content))
 
 
 def _base64url(data: bytes) -> str:

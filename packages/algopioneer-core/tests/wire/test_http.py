@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 import anyio
 import httpx
 import pytest
-from anyio.abc import ByteStream
+from anyio.abc import ByteStream, SocketAttribute
 
 from algopioneer_core.domain.errors import (
     ConfigError,
@@ -85,6 +85,71 @@ async def test_a_header_of_one_request_takes_the_place_of_that_of_all() -> None:
         await http.request("GET", "/a")
     assert [["other"], ["k"]] == [each.get_list("X-Key") for each in seen]
     assert {"host", "accept", "accept-encoding", "connection"} < seen[0].keys()
+
+
+@pytest.mark.parametrize(
+    ("method", "content", "length"), [("GET", None, None), ("POST", None, "0"), ("POST", "€", "3")]
+)
+async def test_a_body_tells_its_length(
+    method: str, content: str | None, length: str | None
+) -> None:
+    """In bytes; where there is none, only the methods that may have one do."""
+    seen: list[str | None] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.append(request.headers.get("content-length"))
+        return httpx.Response(200)
+
+    async with mocked(answer) as http:
+        await http.request(method, "/a", content=content)
+    assert [length] == seen
+
+
+async def test_a_name_in_the_address_is_sent_as_one() -> None:
+    """As RFC 7617 has it; the host is told without it, and so is every error."""
+    seen: list[httpx.Headers] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.append(request.headers)
+        return httpx.Response(200)
+
+    transport = httpx.MockTransport(answer)
+    async with HttpClient("https://me:p%40ss@venue.test:443/api", transport=transport) as http:
+        await http.request("GET", "/a")
+    assert ("Basic bWU6cEBzcw==", "venue.test") == (seen[0]["authorization"], seen[0]["host"])
+    assert http.host == "venue.test"
+
+
+@pytest.mark.parametrize(
+    ("environment", "asked"),
+    [
+        ({"HTTP_PROXY": "127.0.0.1:{port}"}, True),
+        ({"ALL_PROXY": "http://127.0.0.1:{port}"}, True),
+        ({"HTTP_PROXY": "127.0.0.1:{port}", "NO_PROXY": "127.0.0.1"}, False),
+    ],
+)
+async def test_the_proxy_of_the_environment_is_asked(
+    environment: dict[str, str], asked: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Unless the host is one of those that need none; then it is, where nobody listens."""
+    async with (
+        await anyio.create_tcp_listener(local_host="127.0.0.1") as listener,
+        anyio.create_task_group() as tasks,
+    ):
+        tasks.start_soon(listener.serve, answer_all)
+        port = listener.extra(SocketAttribute.local_port)
+        for name in ("HTTP_PROXY", "ALL_PROXY", "NO_PROXY"):
+            monkeypatch.delenv(name, raising=False)
+            monkeypatch.delenv(name.lower(), raising=False)
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value.format(port=port))
+        async with HttpClient("http://127.0.0.1:1") as http:
+            if asked:
+                assert (await http.request("GET", "/a")).text == "ok"
+            else:
+                with pytest.raises(VenueUnavailable, match="no connection"):
+                    await http.request("GET", "/a")
+        tasks.cancel_scope.cancel()
 
 
 async def test_what_a_proxy_sets_as_a_cookie_comes_back_to_it() -> None:
@@ -191,7 +256,9 @@ async def test_no_log_line_has_the_query(caplog: pytest.LogCaptureFixture) -> No
     assert "secret" not in caplog.text
 
 
-@pytest.mark.parametrize("url", ["venue.test", "wss://venue.test", "https://"])
+@pytest.mark.parametrize(
+    "url", ["venue.test", "wss://venue.test", "https://", "http://venue.test:port"]
+)
 def test_a_wrong_url_is_a_matter_of_configuration(url: str) -> None:
     """Said when the client is made."""
     with pytest.raises(ConfigError, match="not a URL of HTTP"):

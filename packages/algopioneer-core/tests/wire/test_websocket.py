@@ -441,7 +441,6 @@ async def test_pings_are_answered_while_receiving() -> None:
         first, second = await websocket.ping(), await websocket.ping()
         await second.wait()
         assert first.is_set()
-        assert anyio.current_time() == websocket.heard_at
         tasks.cancel_scope.cancel()
 
 

@@ -17,13 +17,13 @@ There is no timeout here: the caller owns the deadline. Where it cuts a request 
 more than that its outcome is unknown.
 """
 
-import logging
 import ssl
+from base64 import b64encode
 from collections.abc import Container, Mapping
 from functools import lru_cache
 from types import TracebackType
-from typing import Any, Final, Self, TypeAlias
-from urllib.parse import urlsplit
+from typing import Final, Self
+from urllib.request import getproxies, proxy_bypass
 
 import anyio
 import httpx
@@ -50,7 +50,14 @@ _NEVER_WORKS: Final = (httpx.UnsupportedProtocol, httpx.LocalProtocolError)
 _DETAIL_CHARACTERS: Final = 200
 _CLOSE_DEADLINE_S: Final = 3.0
 """How long closing all connections may take, even when the block is cancelled."""
-_Header: TypeAlias = tuple[bytes, bytes]
+_STANDARD: Final = {
+    "Accept": "*/*",
+    "Accept-Encoding": "gzip, deflate",
+    "Connection": "keep-alive",
+    "User-Agent": "algopioneer",
+}
+_WITH_BODY: Final = ("POST", "PUT", "PATCH")
+"""Methods whose requests tell the length of their body even when there is none."""
 _ADDRESSES_KEPT: Final = 256
 """What is asked again and again keeps its parsed address; one with a time in it soon goes."""
 
@@ -83,28 +90,19 @@ class HttpClient:
         transport: httpx.AsyncBaseTransport | None = None,
         ssl_context: ssl.SSLContext | None = None,
     ) -> None:
-        parts = urlsplit(base_url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            remedy = "give a URL such as https://api.venue.example"
-            raise ConfigError("not a URL of HTTP", where=base_url, remedy=remedy)
-        if (log := logging.getLogger("httpx")).level == logging.NOTSET:
-            log.setLevel(logging.WARNING)  # at INFO it tells whole URLs, and a query may be signed
-        self.host = parts.netloc.rpartition("@")[2]
-        self._client = _Client(
-            headers={"User-Agent": "algopioneer", **(headers or {})},
-            transport=transport,
-            verify=True if ssl_context is None else ssl_context,
-            timeout=None,  # the caller owns the deadline
-            follow_redirects=False,
-        )
-        self._headers: list[_Header] = self._client.headers.raw
+        address = _address_of(base_url)
+        self.host = address.netloc.decode()
+        # httpx's client is left out: what it does beside this is done here once and not each time.
+        self._transport = transport or _transport(address, ssl_context)
+        self._headers = _headers_of_all(address, headers or {})
+        self._cookies = httpx.Cookies()  # what answers have set; a venue's proxy wants them back
         root = base_url.rstrip("/")
         self._address = lru_cache(_ADDRESSES_KEPT)(
             lambda path: httpx.URL(f"{root}/{path.lstrip('/')}")
         )
 
     async def __aenter__(self) -> Self:
-        await self._client.__aenter__()
+        await self._transport.__aenter__()
         return self
 
     async def __aexit__(
@@ -114,7 +112,7 @@ class HttpClient:
         traceback: TracebackType | None,
     ) -> None:
         with anyio.move_on_after(_CLOSE_DEADLINE_S, shield=True):
-            await self._client.__aexit__(kind, error, traceback)
+            await self._transport.__aexit__(kind, error, traceback)
 
     async def request(
         self,
@@ -149,16 +147,7 @@ class HttpClient:
         """
         where = f"{method} {self.host}{path.partition('?')[0]}"
         try:
-            response = await self._client.send(
-                httpx.Request(
-                    method,
-                    self._address(path),
-                    params=params,
-                    headers=self._with(headers or {}),
-                    cookies=self._client.cookies,
-                    content=content,
-                )
-            )
+            response = await self._send(self._request(method, path, params, content, headers or {}))
         except httpx.InvalidURL as error:
             raise ConfigError(f"not a path: {error}", where=where) from error
         except httpx.HTTPError as error:
@@ -169,36 +158,78 @@ class HttpClient:
             response.status_code, response.headers, where=where, detail=_detail(response)
         )
 
-    def _with(self, headers: Mapping[str, str]) -> list[_Header]:
-        """Return the headers of every request, and *headers* in place of those they name too."""
-        own = [(name.encode("ascii"), value.encode("ascii")) for name, value in headers.items()]
-        named = {name.lower() for name, _ in own}
-        return [each for each in self._headers if each[0].lower() not in named] + own
+    def _request(
+        self,
+        method: str,
+        path: str,
+        params: Mapping[str, str] | None,
+        content: str | bytes | None,
+        headers: Mapping[str, str],
+    ) -> httpx.Request:
+        """Return a request: *headers* stand in place of those of every request they name too."""
+        body = content.encode() if isinstance(content, str) else content or b""
+        sent = self._headers.copy()
+        for name, value in headers.items():
+            sent[name] = value
+        if body or method in _WITH_BODY:
+            sent["Content-Length"] = str(len(body))
+        request = httpx.Request(
+            method,
+            self._address(path),
+            params=params,
+            headers=sent,
+            cookies=self._cookies,
+            stream=httpx.ByteStream(body),
+        )
+        request.read()  # so that whoever carries it may look at its content
+        return request
+
+    async def _send(self, request: httpx.Request) -> httpx.Response:
+        """Send a request, and read the whole answer."""
+        response = await self._transport.handle_async_request(request)
+        response.request = request
+        if "set-cookie" in response.headers:  # else httpx converts the answer for the library's
+            self._cookies.extract_cookies(response)
+        try:
+            await response.aread()
+        except BaseException:
+            await response.aclose()
+            raise
+        return response
 
 
-class _Cookies(httpx.Cookies):
-    """Looks for cookies only in an answer that sets some: httpx converts each for the library's."""
+def _address_of(base_url: str) -> httpx.URL:
+    try:
+        address = httpx.URL(base_url)
+    except httpx.InvalidURL:
+        address = httpx.URL("")
+    if address.scheme not in ("http", "https") or not address.host:
+        remedy = "give a URL such as https://api.venue.example"
+        raise ConfigError("not a URL of HTTP", where=base_url, remedy=remedy)
+    return address
 
-    def extract_cookies(self, response: httpx.Response) -> None:
-        if "set-cookie" in response.headers:
-            super().extract_cookies(response)
+
+def _transport(address: httpx.URL, ssl_context: ssl.SSLContext | None) -> httpx.AsyncHTTPTransport:
+    """Return TCP with pooled connections, through the proxy that the environment names."""
+    named = getproxies()
+    proxy = named.get(address.scheme) or named.get("all")
+    if proxy and "://" not in proxy:
+        proxy = f"http://{proxy}"
+    return httpx.AsyncHTTPTransport(
+        verify=True if ssl_context is None else ssl_context,
+        proxy=None if proxy_bypass(address.netloc.decode()) else proxy,
+    )
 
 
-class _Client(httpx.AsyncClient):
-    """httpx's client, with such a jar."""
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
-        self._jar = _Cookies()
-
-    @property
-    def cookies(self) -> httpx.Cookies:
-        """What answers have set; a venue's proxy wants to see it again."""
-        return self._jar
-
-    @cookies.setter
-    def cookies(self, cookies: Any) -> None:
-        self._jar = _Cookies(cookies)
+def _headers_of_all(address: httpx.URL, headers: Mapping[str, str]) -> httpx.Headers:
+    """Return what every request has: *headers*, and what httpx's client would add to them."""
+    common = httpx.Headers({"Host": address.netloc.decode(), **_STANDARD}, encoding="ascii")
+    if address.username or address.password:
+        pair = b64encode(f"{address.username}:{address.password}".encode())
+        common["Authorization"] = f"Basic {pair.decode()}"
+    for name, value in headers.items():
+        common[name] = value
+    return common
 
 
 def _error_of(error: httpx.HTTPError, where: str) -> VenueError:

@@ -93,8 +93,6 @@ class WebSocket:
         self, stream: ByteStream, protocol: Protocol, *, where: str, text_as_bytes: bool = False
     ) -> None:
         self.where = where
-        self.heard_at = anyio.current_time()
-        """When anything was last read, pongs included; seconds of anyio's clock."""
         self._stream = stream
         self._protocol = protocol
         self._text_as_bytes = text_as_bytes
@@ -206,7 +204,6 @@ class WebSocket:
 
     def take_in(self, data: bytes) -> None:
         """Digest what was read from the stream; for the handshakes, which read it first."""
-        self.heard_at = anyio.current_time()
         self._protocol.receive_data(data)
         self.take_events()
 
