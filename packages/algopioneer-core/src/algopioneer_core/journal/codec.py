@@ -16,6 +16,7 @@ error, never half of a value.
 
 import collections
 import enum
+import functools
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Decimal
@@ -211,7 +212,10 @@ def _decimal(text: Any, _: type[Decimal]) -> Decimal:
 
 
 def _instrument_id(text: Any, _: type[InstrumentId]) -> InstrumentId:
-    return InstrumentId.parse(text)
+    return _parsed_id(text)
+
+
+_parsed_id: Final = functools.lru_cache(maxsize=1024)(InstrumentId.parse)  # a journal names few
 
 
 def _without_derived(kind: type, converter: cattrs.Converter) -> _Structure:

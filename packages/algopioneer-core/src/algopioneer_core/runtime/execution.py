@@ -45,6 +45,7 @@ from algopioneer_core.runtime.sequencing import Owners, Sequencer
 from algopioneer_core.runtime.unknown_orders import UNPROVEN, agrees_always
 from algopioneer_core.runtime.venue_health import VenueHealth
 from algopioneer_core.runtime.wake import Wake
+from algopioneer_core.runtime.workers import Workers
 from algopioneer_core.wire.backoff import Backoff, BackoffPolicy
 from algopioneer_core.wire.breaker import Breaker
 
@@ -226,16 +227,17 @@ class ExecutionPump:
         async with anyio.create_task_group() as tasks:
             self._inquiries.open(tasks)
             task_status.started()
+            workers = Workers(tasks, self._work)
             while True:
-                self._start_what_may_go(tasks)
+                self._start_what_may_go(workers)
                 await self._room.wait()
 
-    def _start_what_may_go(self, tasks: anyio.abc.TaskGroup) -> None:
+    def _start_what_may_go(self, workers: Workers[_Item]) -> None:
         for item in tuple(self._queue):
             if self._may_go(item):
                 self._queue.remove(item)
                 self._busy[item.key] = item
-                tasks.start_soon(self._work, item)
+                workers.give(item)
 
     def _may_go(self, item: _Item) -> bool:
         """Say whether it is an item's turn; cancels and reductions wait for nobody's room."""

@@ -245,9 +245,12 @@ def _with_snapshots(
         return kept
     rows = dict(kept)
     for each in new:
-        same = (row for row in rows.get(each.name, ()) if row.sequence != each.sequence)
-        latest = sorted((each, *same), key=_sequence, reverse=True)
-        rows[each.name] = tuple(latest[:_KEPT])
+        before = rows.get(each.name, ())
+        if before and before[0].sequence >= each.sequence:
+            before = tuple(row for row in before if row.sequence != each.sequence)
+            rows[each.name] = tuple(sorted((each, *before), key=_sequence, reverse=True)[:_KEPT])
+        else:  # nearly always
+            rows[each.name] = (each, *before[: _KEPT - 1])
     for name in dropped:
         rows.pop(name, None)
     return rows

@@ -108,8 +108,10 @@ class BookKeeper:
             self._note_lost_rows()
         if len(self.venue.accepted) != len(self._accepted):
             self._take_orders(now_ns)
-        for fill in self._new_fills():
-            self._book(fill)
+        if len(self.venue.executed) != self._fills:
+            self._take_fills()
+        if len(self.venue.executed_foreign) != self._foreign_fills:
+            self._note_foreign_fills()
         if floor is not None:
             self._check_engines(floor)
         for name in self._spreads_to_check(floor):
@@ -232,15 +234,17 @@ class BookKeeper:
 
     # --- fills -------------------------------------------------------------------------------
 
-    def _new_fills(self) -> Iterator[Fill]:
-        executed, foreign = self.venue.executed, self.venue.executed_foreign
-        if len(executed) != self._fills:
-            yield from executed[self._fills :]
-            self._fills = len(executed)
-        if len(foreign) != self._foreign_fills:
-            new = foreign[self._foreign_fills :]
-            self.disturbed.update((fill.instrument_id, None) for fill in new)
-            self._foreign_fills = len(foreign)
+    def _take_fills(self) -> None:
+        executed = self.venue.executed
+        for fill in executed[self._fills :]:
+            self._book(fill)
+        self._fills = len(executed)
+
+    def _note_foreign_fills(self) -> None:
+        foreign = self.venue.executed_foreign
+        new = foreign[self._foreign_fills :]
+        self.disturbed.update((fill.instrument_id, None) for fill in new)
+        self._foreign_fills = len(foreign)
 
     def _book(self, fill: Fill) -> None:
         key = fill.client_order_id

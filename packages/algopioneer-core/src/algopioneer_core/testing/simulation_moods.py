@@ -121,10 +121,15 @@ def _prices(event: Event) -> Iterable[tuple[InstrumentId, Price, Price]]:
     if kind is Quote:
         return ((event.instrument_id, event.bid, event.ask),)  # type: ignore[union-attr]
     if kind is Bar:
-        return ((event.instrument_id, event.close, event.close),)  # type: ignore[union-attr]
+        return (_closed(event),)  # type: ignore[arg-type]  # as its kind says
     if kind is JointBar:
-        return [(bar.instrument_id, bar.close, bar.close) for bar in event.bars]  # type: ignore[union-attr]
+        return map(_closed, event.bars)  # type: ignore[union-attr]
     return ()
+
+
+def _closed(bar: Bar) -> tuple[InstrumentId, Price, Price]:
+    close = bar.close  # worked out at each reading
+    return bar.instrument_id, close, close
 
 
 @define

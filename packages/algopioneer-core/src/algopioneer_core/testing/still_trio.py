@@ -3,12 +3,14 @@ trio for time that stands still: the same schedule, without what only real time 
 
 In a simulated day the loop turns some six thousand times and has nothing to look for outside. trio
 asks the real clock, the system's sockets and its instruments at each turn. Here sockets are looked
-at when nothing can run, so that a signal is still heard, and there are no instruments.
+at when nothing can run, so that a signal is still heard, and there are no instruments; and where
+time jumps, what is due then runs in the same turn.
 
 All of it reaches into trio's privates; a release that has moved them fails with an
 `AttributeError`.
 """
 
+from collections.abc import Callable
 from functools import partial
 from math import inf
 from typing import Any
@@ -42,8 +44,9 @@ def spare_the_loop() -> None:
     assert isinstance(clock, MockClock)
     held: Any = runner  # its fields take other types than they are declared with
     held.instruments = {}
-    held.io_manager = _RarelyPolled(runner)
-    vars(clock)["_autojump"] = partial(_jump, runner, clock)
+    jump = partial(_jump, runner, clock)
+    vars(clock)["_autojump"] = jump
+    held.io_manager = _RarelyPolled(runner, jump)
 
 
 def _jump(runner: Runner, clock: MockClock) -> None:
@@ -54,14 +57,24 @@ def _jump(runner: Runner, clock: MockClock) -> None:
 
 
 class _RarelyPolled:
-    """trio's own look-out for sockets and signals, asked while nothing else can run."""
+    """
+    trio's own look-out for sockets and signals, asked while nothing else can run.
 
-    def __init__(self, runner: Runner) -> None:
+    Where there is nothing, time jumps: trio would do that a little later, and begin a turn for it.
+    """
+
+    def __init__(self, runner: Runner, jump: Callable[[], None]) -> None:
         self._runner = runner
+        self._jump = jump
         self._inner: Any = runner.io_manager
 
     def get_events(self, timeout: float) -> Any:
-        return () if self._runner.runq else self._inner.get_events(timeout)
+        if self._runner.runq:
+            return ()
+        events = self._inner.get_events(timeout)
+        if not events and not self._runner.waiting_for_idle:
+            self._jump()
+        return events
 
     def process_events(self, events: Any) -> None:
         if events:
