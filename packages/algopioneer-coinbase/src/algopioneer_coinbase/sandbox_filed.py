@@ -48,12 +48,11 @@ class FiledOrder:
     @property
     def status(self) -> str:
         """Its status in the venue's words."""
-        if not self.placed.order.status.is_final:
-            if self.cancel_at_ns is not None:
-                return "CANCEL_QUEUED"
-            if self.edit is not None:
-                return "EDIT_QUEUED"
-        return status_of(self.placed.order)
+        order = self.placed.order
+        is_queued = self.cancel_at_ns is not None or self.edit is not None
+        if is_queued and not order.status.is_final:
+            return "EDIT_QUEUED" if self.cancel_at_ns is None else "CANCEL_QUEUED"
+        return status_of(order)
 
     @property
     def due_ns(self) -> int | None:

@@ -113,7 +113,7 @@ class Streams:
         self, websocket: WebSocket, connection: Connection, scope: anyio.CancelScope
     ) -> None:
         while (text := await connection.outbox.take()) is not None:
-            if not any(self._exchange.faults[each] for each in _SWALLOWED):
+            if not any(map(self._exchange.faults.get, _SWALLOWED)):
                 try:
                     await websocket.send(text)
                 except WebSocketClosed:
@@ -245,7 +245,7 @@ class Streams:
     def _put(
         self, connection: Connection, channel: str, events: list[Json], now: str | None = None
     ) -> None:
-        if self._exchange.faults["mute"] and channel != "heartbeats":
+        if self._exchange.faults.get("mute") and channel != "heartbeats":
             return  # nothing is missing: the sequence goes on with the next heartbeat
         message = {
             "channel": "l2_data" if channel == "level2" else channel,

@@ -5,6 +5,7 @@ Moments are ISO 8601 in UTC with a `Z`. Amounts are written by `money.plain`.
 """
 
 import datetime
+from functools import lru_cache
 from typing import Final
 
 from algopioneer_core.domain.market_data import NS_PER_SECOND
@@ -19,8 +20,11 @@ _UNITS: Final = (
 )
 _EPOCH: Final = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC).replace(tzinfo=None)
 """Naive, because that is what `isoformat` writes without an offset; all times are UTC."""
+_MOMENTS_KEPT: Final = 64
+"""What is written at one moment mostly carries the same times."""
 
 
+@lru_cache(_MOMENTS_KEPT)
 def iso_utc(ts_ns: int) -> str:
     """
     Return UTC nanoseconds as `2022-01-31T23:59:00Z`.

@@ -208,14 +208,14 @@ def run_virtual(
         backend: Where to run it.
         seed: Decides the order of ready tasks on trio (`seeded_scheduling`).
     """
+    from algopioneer_core.testing.still_trio import quick_deadlines, spare_the_loop
+
     name, options = virtual_time_backend(backend)
 
     async def run() -> _T:
         if name == "trio":
-            from algopioneer_core.testing.still_trio import spare_the_loop
-
             spare_the_loop()
         return await function(*args)
 
-    with seeded_scheduling(seed):
+    with seeded_scheduling(seed), quick_deadlines():
         return anyio.run(run, backend=name, backend_options=options)

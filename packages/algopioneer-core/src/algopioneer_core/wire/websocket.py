@@ -21,7 +21,6 @@ from typing import Final, Self
 
 import anyio
 from anyio.abc import ByteStream
-from anyio.lowlevel import checkpoint_if_cancelled
 from attrs import frozen
 from websockets.frames import CloseCode, Frame, Opcode
 from websockets.http11 import Request, Response
@@ -255,8 +254,7 @@ class WebSocket:
     # --- writing ---
 
     async def _write(self, put: Callable[[], None]) -> None:
-        await checkpoint_if_cancelled()
-        async with self._sending:
+        async with self._sending:  # who is cancelled does not get it
             if self._ended.is_set():
                 raise self._closed()
             put()
