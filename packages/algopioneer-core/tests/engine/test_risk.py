@@ -134,6 +134,18 @@ def test_gate_without_limits_is_off_until_someone_halts() -> None:
     assert ask(gate, "1000000") == AS_ASKED
 
 
+def test_gate_follows_losses_where_a_day_is_limited() -> None:
+    """In the session or of one strategy; a halt by hand asks for no equities."""
+    quiet, session = gate_for(Books()), gate_for(Books(), daily_loss=Decimal(10))
+    quiet.halt("operator", strategy="a")
+    own = RiskGate(
+        RiskLimits(max_gross_notional=Decimal(1)),
+        numeraire="USD",
+        strategy_limits={"a": RiskLimits(daily_loss=Decimal(10))},
+    )
+    assert [each.follows_loss for each in (quiet, session, own)] == [False, True, True]
+
+
 def test_books_are_an_exposure_view() -> None:
     """The Protocol is what the tests stand in for."""
     view: ExposureView = Books()

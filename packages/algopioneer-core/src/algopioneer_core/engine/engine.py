@@ -164,7 +164,7 @@ class TradingEngine:
             if self._exit_gate is not None:
                 ids = (instrument_id,)
                 wishes = self._exit_gate.review(wishes, ids, now_ns, finished_bar=True)
-            if not self._risk.is_off:
+            if self._risk.follows_loss:
                 wishes = self._limit_loss(wishes)
             commands = self._carry_out(wishes, now_ns) if wishes else NOTHING
         elif type(event) is JointBar:  # as often, where a strategy has two legs
@@ -294,7 +294,7 @@ class TradingEngine:
         wishes = self._on_event(joint, self._context)
         if self._exits is not None:
             wishes = self._judge_joint(wishes, joint)
-        if not self._risk.is_off:
+        if self._risk.follows_loss:
             wishes = self._limit_loss(wishes)
         return self._carry_out(wishes, self._context.now_ns) if wishes else NOTHING
 
@@ -324,7 +324,7 @@ class TradingEngine:
         else:
             wishes, ids = self._on_event(event, self._context), (event.instrument_id,)
             wishes = self._exit_gate.review(wishes, ids, self.now_ns, finished_bar=False)
-        if not self._risk.is_off:
+        if self._risk.follows_loss:
             wishes = self._limit_loss(wishes)
         return self._carry_out(wishes, self._context.now_ns) if wishes else NOTHING
 

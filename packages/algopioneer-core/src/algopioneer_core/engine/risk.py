@@ -107,6 +107,8 @@ class RiskGate:
         self._limits_off = all(scope.limits.is_off for scope in self._scopes())
         self.is_off = self._limits_off
         """Whether nothing is limited or halted, so that an engine need not ask. Read only."""
+        self.follows_loss = any(scope.limits.limits_daily_loss for scope in self._scopes())
+        """Whether a day's loss is limited, so that equities are to be told. Read only."""
 
     def _scopes(self, strategy: str | None = None) -> tuple[RiskScope, ...]:
         """Return the session's scope and that of one strategy, or of all."""

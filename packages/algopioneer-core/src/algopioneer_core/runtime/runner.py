@@ -35,6 +35,7 @@ from algopioneer_core.runtime.restart_policy import RestartBudget
 __all__ = ["StrategyRunner", "holds_in", "made_before"]
 
 _FLEETING: Final = frozenset((Quote, Trade))
+_PRICES: Final = (Bar, Trade, Quote)
 _STATE_EVERY: Final = 64
 """Decision events after which the strategy's own state is read again; what came since is kept, so
 that a crash loses nothing and a restart shows few events twice."""
@@ -155,7 +156,7 @@ class StrategyRunner:
         """
         for event in self.inbox.take():
             self._taken += 1
-            if isinstance(event, Bar | Trade | Quote):
+            if isinstance(event, _PRICES):
                 for bar in self._intake.put(event):
                     yield from self._decided(bar)
             if type(event) is not Bar:

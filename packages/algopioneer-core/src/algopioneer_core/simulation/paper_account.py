@@ -63,8 +63,8 @@ class PaperAccount:
 
     def position(self, instrument_id: InstrumentId) -> Position:
         """Return what was traded of an instrument; what the account started with does not count."""
-        flat = Position(self._instruments[instrument_id])
-        return self._positions.get(instrument_id, flat)
+        found = self._positions.get(instrument_id)
+        return Position(self._instruments[instrument_id]) if found is None else found
 
     def positions(self) -> dict[InstrumentId, Quantity]:
         """Return the signed quantity of each instrument of which there is any."""

@@ -48,6 +48,7 @@ RETAINED: Final = 1_024
 RETAINED_NS: Final = 10 * 60 * NS_PER_SECOND
 """What is younger can be asked for in any case, which makes memory grow with the rate of orders. A
 session compares its books every five minutes and asks for a minute more."""
+_PRICES: Final = (Bar, Quote, Trade)
 _ENDED: Final = "ended"
 _FILLS: Final = "fills"
 _STEPS: Final[dict[type, Step]] = {
@@ -211,7 +212,7 @@ class PaperExchange:
         self._matching = [
             (event.instrument_id, self._filled_by(event))
             for event in events
-            if isinstance(event, Bar | Quote | Trade)
+            if isinstance(event, _PRICES)
         ]
         self.now_ns = max(self.now_ns, *(event.ts_event for event in events))
         self.is_matching = True

@@ -38,6 +38,7 @@ __all__ = ["Line"]
 
 _T = TypeVar("_T")
 _OFTEN_TOGETHER: Final = 0.9
+_DATED: Final = (Quote, Bar)
 
 
 class Line:
@@ -96,7 +97,7 @@ class Line:
 
     def stamped(self, event: MarketDataEvent) -> MarketDataEvent:
         """Return *event* with the time of our clock as that of its arrival, as adapters do."""
-        if isinstance(event, Quote | Bar):
+        if isinstance(event, _DATED):
             now_ns = self._clock.now_ns()
             if event.ts_recv != now_ns:
                 return event._replace(ts_recv=now_ns)

@@ -167,13 +167,15 @@ class World:
         They do while orders work, legs are uneven, or the venue holds something back until then;
         on a dense day also at the next step after an order, whatever became of it.
         """
-        venue = self.venue
-        accepted = len(venue.accepted)
-        stirs = self._is_dense and accepted != self._accepted
-        if stirs or venue.books.has_working or venue.holds_back:
+        stirs = self._is_dense and self._has_accepted()
+        if stirs or self.venue.books.has_working or self.venue.holds_back:
             self._stirred_until_ns = _next(now_ns, _WAITED_FOR_NS)
-        self._accepted = accepted
         return now_ns < self._stirred_until_ns or self.books.is_uneven
+
+    def _has_accepted(self) -> bool:
+        """Return whether an order was accepted since it was last asked."""
+        before, self._accepted = self._accepted, len(self.venue.accepted)
+        return before != self._accepted
 
     def _always_quoted(self, draw: Callable[[], float]) -> dict[InstrumentId, None]:
         """Return what is quoted at each minute, though nobody waits for it."""
