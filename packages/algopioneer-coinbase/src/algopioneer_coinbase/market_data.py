@@ -131,7 +131,7 @@ class EventQueue:
         while not self._events:
             if self._error is not None:
                 raise self._error
-            self._arrival = anyio.Event()
+            self._arrival = type(self._arrival)()  # anyio would ask which loop there is
             await self._arrival.wait()
         _, event = self._events.popitem(last=False)
         if isinstance(event, Quote):

@@ -1,6 +1,7 @@
 """A client's websocket to the local Coinbase: what it asked for, and what it was told."""
 
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 import anyio
@@ -24,6 +25,7 @@ class Outbox:
         self._most = most
         self._closed = False
         self._change: anyio.Event | None = None  # while somebody waits for one
+        self._make_event: Callable[[], anyio.Event] = anyio.Event
 
     def put(self, text: str) -> None:
         """Add a message, unless it is closed."""
@@ -50,7 +52,8 @@ class Outbox:
         What is already here is returned at once, without a checkpoint.
         """
         while not self._waiting and not self._closed:
-            self._change = anyio.Event()
+            self._change = self._make_event()
+            self._make_event = type(self._change)  # anyio asks each time which loop there is
             await self._change.wait()
         return self._waiting.popleft() if self._waiting else None
 

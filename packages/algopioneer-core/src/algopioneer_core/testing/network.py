@@ -83,7 +83,7 @@ class _Direction:
     async def change(self) -> None:
         """Wait until `wake`."""
         if self._changed is None:
-            self._changed = anyio.Event()
+            self._changed = self.network.new_event()
         await self._changed.wait()
 
     def put(self, data: bytes) -> None:
@@ -316,6 +316,11 @@ class Network:
     def now(self) -> Callable[[], float]:
         """Reads anyio's clock, of the one event loop in which a network is used."""
         return own_time()
+
+    @cached_property
+    def new_event(self) -> type[anyio.Event]:
+        """Makes events of that loop; anyio would ask each time which one it is."""
+        return type(anyio.Event())
 
     def chance(self, share: float) -> bool:
         """Return True for a *share* of all calls; certain shares draw no number."""
