@@ -126,8 +126,8 @@ class MarketData(Protocol):
         Open a stream of quotes, trades and finished bars; leaving the block unsubscribes.
 
         A lost connection is a `FeedDown`, followed by `FeedUp` once everything is subscribed again;
-        what was missed between is a `FeedGap`. A market that is closed when the stream begins or is
-        up again says so anew. Quotes may be conflated; bars never are. Events of one kind come in
+        what was missed is a `FeedGap`. When the stream begins or is up again, a venue with trading
+        hours says if it is open. Quotes may be conflated, bars never. Events of one kind come in
         order of time; a bar comes once it is over, perhaps after a quote of the next one.
 
         Raises:

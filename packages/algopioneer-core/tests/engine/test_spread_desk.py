@@ -318,16 +318,6 @@ def test_no_spread_is_opened_while_a_venue_is_away(down: Event, up: Event) -> No
     assert len(submitted(desk.bar(2, OPEN))) == 2
 
 
-def test_a_feed_that_is_back_ends_what_was_told_of_its_market_before() -> None:
-    """It opened or not meanwhile: a market that is closed says so anew."""
-    desk = Desk()
-    for event in (MarketClosed("there", 0), FeedDown("there", 0), FeedUp("there", 0)):
-        desk.engine.handle(event)
-    assert not desk.legs.down
-    desk.engine.handle(MarketClosed("there", 0))
-    assert desk.legs.down == ("there",)
-
-
 def test_halt_unwinds_an_entry_and_resume_allows_the_next() -> None:
     """Halted while entering: never completed; a halt of another strategy is not ours."""
     desk = Desk()

@@ -79,20 +79,20 @@ def test_a_venues_events_go_once_to_whoever_trades_there(
 
 
 def test_who_subscribes_later_hears_what_is_wrong_now() -> None:
-    """A lost line and a closed market, while they last; a line that is back ends both."""
+    """A lost line and a closed market, each while it lasts."""
     router = Router()
     lost, closed = FeedDown("one", 1, "lost"), MarketClosed("one", 1)
     router.publish(lost)
     router.publish(closed)
     assert _Reader(router, _A, _B).inbox.take() == [lost, closed]
     router.publish(MarketOpened("one", 2))
-    assert not router.is_well("one")
-    assert router.is_well("two")
+    assert not router.is_up("one")
+    assert router.is_up("two")
     assert _Reader(router, _A).inbox.take() == [lost]
     router.publish(closed)
     router.publish(FeedUp("one", 3))
-    assert router.is_well("one")
-    assert _Reader(router, _A).inbox.take() == []
+    assert router.is_up("one")
+    assert _Reader(router, _A).inbox.take() == [closed]
 
 
 def test_what_is_shed_reaches_nobody() -> None:

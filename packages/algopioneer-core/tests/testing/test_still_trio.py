@@ -1,6 +1,7 @@
 """Time that stands still: the schedule is trio's own, to the last step."""
 
 import random
+import signal
 
 import anyio
 import pytest
@@ -58,3 +59,20 @@ def test_trio_is_left_as_it_was() -> None:
     with pytest.raises(KeyError):
         run_virtual(fail)
     assert before == dict(vars(trio.CancelScope))
+
+
+def test_a_signal_is_heard_though_time_stands_still() -> None:
+    """Ctrl-C ends a run, whose sockets are seldom looked at, before its next deadline."""
+
+    async def interrupted() -> None:
+        signal.raise_signal(signal.SIGINT)
+        await anyio.sleep(3_600)
+        raise AssertionError("nobody was interrupted")
+
+    # A shell starts what runs in the background with this signal ignored.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            run_virtual(interrupted)
+    finally:
+        signal.signal(signal.SIGINT, before)

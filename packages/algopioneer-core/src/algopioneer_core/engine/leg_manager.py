@@ -211,9 +211,9 @@ class LegManager:
     # --- what happens ------------------------------------------------------------------------
 
     @property
-    def down(self) -> Sequence[str]:
-        """Venues that cannot be traded at, as far as was told."""
-        return tuple(self._work.down)
+    def down(self) -> Mapping[str, Sequence[str]]:
+        """Venues that cannot be traded at, as far as was told: `feed` and `market` are why."""
+        return dict(self._work.down)
 
     def venue_changed(
         self, venue: str, now_ns: int, *, up: bool, cause: str = "feed"
@@ -225,8 +225,7 @@ class LegManager:
             venue: Its name.
             now_ns: Time of the event, UTC nanoseconds.
             up: Whether *cause* no longer stands in the way.
-            cause: What does: `feed` or `market`. A venue is traded at when nothing does; a feed
-                that is up ends both, for a market that is closed says so anew.
+            cause: What does: `feed` or `market`. A venue is traded at when nothing does.
         """
         if not up:
             self._work.set_down(venue, cause)

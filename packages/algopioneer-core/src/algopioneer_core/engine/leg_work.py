@@ -66,12 +66,8 @@ class SpreadWork:
             causes.append(cause)
 
     def set_up(self, venue: str, cause: str) -> None:
-        """
-        Take note that this is no longer wrong with the venue.
-
-        A feed that is found again ends all that was told before: a closed market says so anew.
-        """
-        causes = [each for each in self.down.pop(venue, ()) if cause not in (each, "feed")]
+        """Take note that this is no longer wrong with the venue."""
+        causes = [each for each in self.down.pop(venue, ()) if each != cause]
         if causes:
             self.down[venue] = causes
 

@@ -68,9 +68,9 @@ class Router:
                 for trouble in self._troubles.get(each.venue, {}).values():
                     self._put(((inbox, ring),), trouble)
 
-    def is_well(self, venue: str) -> bool:
-        """Return whether a venue's line is not known to be lost, nor its market to be closed."""
-        return not self._troubles.get(venue)
+    def is_up(self, venue: str) -> bool:
+        """Return whether a venue's line is not known to be lost."""
+        return FeedDown not in self._troubles.get(venue, {})
 
     def unsubscribe(self, inbox: Inbox) -> None:
         """Put nothing more into *inbox*."""
@@ -101,12 +101,10 @@ class Router:
 
     def _keep_trouble(self, event: FeedUp | FeedDown | MarketOpened | MarketClosed) -> None:
         troubles = self._troubles.setdefault(event.venue, {})
-        if isinstance(event, FeedUp):
-            troubles.clear()
-        elif isinstance(event, MarketOpened):
-            troubles.pop(MarketClosed, None)
-        else:
+        if isinstance(event, FeedDown | MarketClosed):
             troubles[type(event)] = event
+        else:
+            troubles.pop(FeedDown if isinstance(event, FeedUp) else MarketClosed, None)
 
     @staticmethod
     def _put_quote(lane: _Lane, quote: Quote) -> None:

@@ -101,13 +101,13 @@ class StrategyTasks:
 
     def _wake_legs(self, runner: StrategyRunner, legs: LegManager) -> None:
         """
-        Tell what does not outlive a process: its timers, and what was wrong with venues.
+        Tell what does not outlive a process: its timers, and lines that were lost.
 
-        What is wrong now lies in the inbox, for the feeds are open.
+        What is wrong now lies in the inbox, for the feeds are open; they begin with trading hours.
         """
         now_ns = self._clock.now_ns()
-        for venue in legs.down:
-            if self._floor.router.is_well(venue):
+        for venue, causes in legs.down.items():
+            if "feed" in causes and self._floor.router.is_up(venue):
                 self._floor.deliver(runner, FeedUp(venue, now_ns))
         self._floor.deliver(runner, TimerFired(LEG_TIMER, now_ns))
 

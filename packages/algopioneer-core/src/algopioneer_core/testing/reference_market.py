@@ -38,6 +38,7 @@ class ReferenceMarket:
         self._waiting: list[MarketDataEvent] = []
         self._silences = 0
         self._is_closed = False
+        self._has_hours = False
         self._owes_hours = False
 
     async def instruments(self) -> Sequence[Instrument]:
@@ -60,9 +61,8 @@ class ReferenceMarket:
         stream = BufferedStream[MarketDataEvent]()
         feed = frozenset(instrument_ids), stream
         self._feeds.append(feed)
-        if self._is_closed:
-            self._owes_hours = True
-            self._tell_hours()
+        self._owes_hours = self._has_hours
+        self._tell_hours()
         try:
             yield stream
         finally:
@@ -133,7 +133,7 @@ class ReferenceMarket:
         self._outages -= 1
         if not self._outages:
             self._send(FeedUp(self._venue, self._clock.now_ns()))
-            self._owes_hours = self._is_closed
+            self._owes_hours = self._has_hours
             self._tell_hours()
 
     def fall_silent(self) -> None:
@@ -159,7 +159,7 @@ class ReferenceMarket:
 
     def say_closed(self) -> None:
         """Tell that trading hours have ended."""
-        self._is_closed = self._owes_hours = True
+        self._is_closed = self._has_hours = self._owes_hours = True
         self._tell_hours()
 
     def say_open(self) -> None:
