@@ -2,8 +2,10 @@
 
 import random
 import signal
+from collections.abc import Awaitable, Callable
 
 import anyio
+import anyio.lowlevel
 import pytest
 import trio
 from trio.testing import MockClock
@@ -36,16 +38,36 @@ async def busy(steps: list[Step]) -> None:
         met.set()
 
 
+async def wander(steps: list[Step]) -> None:
+    """Let five tasks sleep, give way and be cut short, for an hour of theirs."""
+
+    async def walk(number: int) -> None:
+        for turn in range(20):
+            with anyio.move_on_after(1 + (turn * number) % 7):
+                await anyio.sleep((turn + number) % 5 * 60)
+            for _ in range(number):
+                await anyio.lowlevel.checkpoint()
+            steps.append((str(number), anyio.current_time()))
+
+    async with anyio.create_task_group() as tasks:
+        for number in range(5):
+            tasks.start_soon(walk, number)
+
+
 @pytest.mark.parametrize("seed", range(5))
-def test_the_same_tasks_run_in_the_same_order_at_the_same_times(seed: int) -> None:
+@pytest.mark.parametrize(("story", "length"), [(busy, 36), (wander, 100)])
+def test_the_same_tasks_run_in_the_same_order_at_the_same_times(
+    story: Callable[[list[Step]], Awaitable[None]], length: int, seed: int
+) -> None:
     """With deadlines noted and looked at in our way as with trio's."""
     ours: list[Step] = []
     theirs: list[Step] = []
-    run_virtual(busy, ours, seed=seed)
+    run_virtual(story, ours, seed=seed)
     with seeded_scheduling(seed):
-        trio.run(busy, theirs, clock=MockClock(autojump_threshold=0))
+        trio.run(story, theirs, clock=MockClock(autojump_threshold=0))
     assert theirs == ours
-    assert len(ours) == 36
+    assert len(ours) == length
+    assert ours[-1][1] > 0
 
 
 def test_trio_is_left_as_it_was() -> None:

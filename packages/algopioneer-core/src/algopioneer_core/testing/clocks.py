@@ -208,14 +208,16 @@ def run_virtual(
         backend: Where to run it.
         seed: Decides the order of ready tasks on trio (`seeded_scheduling`).
     """
-    from algopioneer_core.testing.still_trio import quick_deadlines, spare_the_loop
-
     name, options = virtual_time_backend(backend)
 
     async def run() -> _T:
-        if name == "trio":
-            spare_the_loop()
-        return await function(*args)
+        if name != "trio":
+            return await function(*args)
+        from algopioneer_core.testing.still_trio import quick_deadlines, spare_the_loop
 
-    with seeded_scheduling(seed), quick_deadlines():
+        spare_the_loop()
+        with quick_deadlines():
+            return await function(*args)
+
+    with seeded_scheduling(seed):
         return anyio.run(run, backend=name, backend_options=options)
