@@ -32,6 +32,7 @@ from algopioneer_core.wire.dialing import Dial
 from algopioneer_core.wire.pacing import wait_turn
 from algopioneer_core.wire.rate_limits import TokenBucket
 from algopioneer_core.wire.tasks import tasks_for_block
+from algopioneer_core.wire.wake import Wake
 from algopioneer_core.wire.websocket import WebSocket
 from algopioneer_core.wire.websocket_client import open_websocket
 
@@ -97,7 +98,7 @@ class EventQueue:
         self._events: OrderedDict[int, MarketDataEvent] = OrderedDict()  # by number of arrival
         self._quotes: dict[InstrumentId, int] = {}
         self._arrived = 0
-        self._arrival = anyio.Event()
+        self._arrival = Wake()
         self._error: Exception | None = None
         self.conflated = 0
         """Quotes that a newer one replaced before they were read."""
@@ -112,12 +113,12 @@ class EventQueue:
                 del self._events[before]
             self._quotes[event.instrument_id] = self._arrived
         self._events[self._arrived] = event
-        self._arrival.set()
+        self._arrival.ring()
 
     def fail(self, error: Exception) -> None:
         """End with *error* once everything has been read."""
         self._error = error
-        self._arrival.set()
+        self._arrival.ring()
 
     async def receive(self) -> MarketDataEvent:
         """
@@ -131,7 +132,6 @@ class EventQueue:
         while not self._events:
             if self._error is not None:
                 raise self._error
-            self._arrival = type(self._arrival)()  # anyio would ask which loop there is
             await self._arrival.wait()
         _, event = self._events.popitem(last=False)
         if isinstance(event, Quote):

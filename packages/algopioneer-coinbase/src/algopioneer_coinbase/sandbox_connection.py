@@ -1,11 +1,11 @@
 """A client's websocket to the local Coinbase: what it asked for, and what it was told."""
 
 from collections import deque
-from collections.abc import Callable
 from typing import Any
 
-import anyio
 from attrs import define, field
+
+from algopioneer_core.wire.wake import Wake
 
 __all__ = ["Connection", "Json", "Outbox"]
 
@@ -24,8 +24,7 @@ class Outbox:
         self._waiting: deque[str] = deque()
         self._most = most
         self._closed = False
-        self._change: anyio.Event | None = None  # while somebody waits for one
-        self._make_event: Callable[[], anyio.Event] = anyio.Event
+        self._change = Wake()
 
     def put(self, text: str) -> None:
         """Add a message, unless it is closed."""
@@ -33,17 +32,12 @@ class Outbox:
             self.close()
         if not self._closed:
             self._waiting.append(text)
-            self._wake()
+            self._change.ring()
 
     def close(self) -> None:
         """Take no more; what waits is still handed out."""
         self._closed = True
-        self._wake()
-
-    def _wake(self) -> None:
-        if self._change is not None:
-            self._change.set()
-            self._change = None
+        self._change.ring()
 
     async def take(self) -> str | None:
         """
@@ -52,8 +46,6 @@ class Outbox:
         What is already here is returned at once, without a checkpoint.
         """
         while not self._waiting and not self._closed:
-            self._change = self._make_event()
-            self._make_event = type(self._change)  # anyio asks each time which loop there is
             await self._change.wait()
         return self._waiting.popleft() if self._waiting else None
 

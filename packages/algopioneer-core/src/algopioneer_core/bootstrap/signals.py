@@ -11,7 +11,7 @@ from attrs import define
 from algopioneer_core.journal.control import ControlAction, ControlBox
 from algopioneer_core.ports import Clock
 from algopioneer_core.runtime.stopping import StopRequest
-from algopioneer_core.runtime.wake import Wake
+from algopioneer_core.wire.wake import Wake
 
 __all__ = ["EarlyReload", "keep_early_reload", "obey_signals"]
 

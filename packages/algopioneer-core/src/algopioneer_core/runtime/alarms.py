@@ -10,8 +10,8 @@ from algopioneer_core.journal.entries import Entry, EntryKind
 from algopioneer_core.ports import Alert, Notifier
 from algopioneer_core.runtime.announcements import Say, silent
 from algopioneer_core.runtime.gate import Log
-from algopioneer_core.runtime.wake import Wake
 from algopioneer_core.telemetry.events import LogEvent
+from algopioneer_core.wire.wake import Wake
 
 __all__ = ["AlarmBell"]
 

@@ -44,10 +44,10 @@ from algopioneer_core.runtime.own_orders import as_sent
 from algopioneer_core.runtime.sequencing import Owners, Sequencer
 from algopioneer_core.runtime.unknown_orders import UNPROVEN, agrees_always
 from algopioneer_core.runtime.venue_health import VenueHealth
-from algopioneer_core.runtime.wake import Wake
 from algopioneer_core.runtime.workers import Workers
 from algopioneer_core.wire.backoff import Backoff, BackoffPolicy
 from algopioneer_core.wire.breaker import Breaker
+from algopioneer_core.wire.wake import Wake
 
 __all__ = ["Durable", "ExecutionPump"]
 

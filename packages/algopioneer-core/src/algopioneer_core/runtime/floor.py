@@ -25,7 +25,7 @@ from algopioneer_core.runtime.plan import StrategyPlan
 from algopioneer_core.runtime.router import Router
 from algopioneer_core.runtime.runner import StrategyRunner, made_before
 from algopioneer_core.runtime.supervision import Supervision
-from algopioneer_core.runtime.wake import Wake
+from algopioneer_core.wire.wake import Wake
 
 __all__ = ["Alarm", "FindOrder", "Floor", "MakeIds"]
 

@@ -35,8 +35,8 @@ from algopioneer_core.runtime.saver import Saver
 from algopioneer_core.runtime.stopping import STOPPING, StopRequest, resume_after_stop
 from algopioneer_core.runtime.strategy_tasks import StrategyTasks
 from algopioneer_core.runtime.stream_gaps import GapListener
-from algopioneer_core.runtime.wake import Wake
 from algopioneer_core.runtime.winding_down import wind_down
+from algopioneer_core.wire.wake import Wake
 
 __all__ = ["LiveDriver"]
 

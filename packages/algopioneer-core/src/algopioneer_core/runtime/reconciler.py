@@ -35,9 +35,9 @@ from algopioneer_core.runtime.reconciliation import (
 )
 from algopioneer_core.runtime.shared_coins import as_a_venue_shows, same_coins
 from algopioneer_core.runtime.unknown_orders import OVERLAP_NS, UNPROVEN
-from algopioneer_core.runtime.wake import Wake
 from algopioneer_core.telemetry.events import LogEvent
 from algopioneer_core.wire.backoff import Backoff, BackoffPolicy
+from algopioneer_core.wire.wake import Wake
 
 __all__ = ["Reconciler"]
 

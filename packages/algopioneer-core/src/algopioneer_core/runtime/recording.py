@@ -16,8 +16,8 @@ from algopioneer_core.journal.entries import EntryKind
 from algopioneer_core.journal.journal import Journal
 from algopioneer_core.ports import Recorder
 from algopioneer_core.runtime.floor import Alarm
-from algopioneer_core.runtime.wake import Wake
 from algopioneer_core.wire.backoff import Backoff, BackoffPolicy
+from algopioneer_core.wire.wake import Wake
 
 __all__ = ["RecordingPump"]
 

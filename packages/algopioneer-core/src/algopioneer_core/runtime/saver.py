@@ -18,7 +18,7 @@ from algopioneer_core.journal.entries import Entry
 from algopioneer_core.journal.journal import Journal
 from algopioneer_core.ports import SupportsSnapshot, Venue
 from algopioneer_core.runtime.runner import StrategyRunner
-from algopioneer_core.runtime.wake import Wake
+from algopioneer_core.wire.wake import Wake
 
 __all__ = ["Saver", "runner_snapshot", "venue_snapshot"]
 

@@ -39,8 +39,8 @@ from algopioneer_core.runtime.session_result import SessionResult, equity_of, he
 from algopioneer_core.runtime.shedding import Shedder
 from algopioneer_core.runtime.steady_clock import SteadyClock
 from algopioneer_core.runtime.stopping import StopRequest
-from algopioneer_core.runtime.wake import Wake
 from algopioneer_core.runtime.watchdog import Watched
+from algopioneer_core.wire.wake import Wake
 
 __all__ = ["Chance", "Session"]
 

@@ -25,8 +25,8 @@ from algopioneer_core.runtime.history import missed_bars
 from algopioneer_core.runtime.plan import StrategyPlan
 from algopioneer_core.runtime.runner import StrategyRunner
 from algopioneer_core.runtime.saver import Saver
-from algopioneer_core.runtime.wake import Wake
 from algopioneer_core.wire.backoff import Backoff, BackoffPolicy
+from algopioneer_core.wire.wake import Wake
 
 __all__ = ["StrategyTasks"]
 

@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 
 import anyio.abc
 
-from algopioneer_core.runtime.wake import Wake
+from algopioneer_core.wire.wake import Wake
 
 __all__ = ["Workers"]
 

@@ -24,7 +24,6 @@ from algopioneer_core.recorders.memory import MemoryRecorder
 from algopioneer_core.runtime.plan import SessionPlan
 from algopioneer_core.runtime.session import Chance, Session
 from algopioneer_core.runtime.stopping import StopRequest
-from algopioneer_core.runtime.wake import Wake
 from algopioneer_core.testing.clocks import run_inline
 from algopioneer_core.testing.journal_storage import MemoryDisk, MemoryStorage
 from algopioneer_core.testing.simulation_books import InvariantBroken
@@ -32,6 +31,7 @@ from algopioneer_core.testing.simulation_history import End, Life, numbers
 from algopioneer_core.testing.simulation_strategies import Configuration
 from algopioneer_core.testing.simulation_troubles import MachineClock
 from algopioneer_core.testing.simulation_venue import SimulatedLine, SimulatedVenue
+from algopioneer_core.wire.wake import Wake
 
 __all__ = ["Process"]
 

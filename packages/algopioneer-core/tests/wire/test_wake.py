@@ -3,8 +3,8 @@
 import anyio
 
 from algopioneer_core.runtime.stopping import StopRequest
-from algopioneer_core.runtime.wake import Wake
 from algopioneer_core.testing.clocks import wait_all_blocked
+from algopioneer_core.wire.wake import Wake
 
 
 async def test_rings_before_the_wait_wake_once() -> None:
